@@ -1,0 +1,362 @@
+//! The edge: the only reader of environment, home, clock, randomness and current directory.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::cli::Globals;
+use crate::config::Config;
+use crate::error::{Exit, Failure, not_registered};
+use crate::host::agents::AGENTS;
+use crate::host::ancestry::{Ancestry, ancestry};
+use crate::host::process::{self, Lookup};
+use crate::host::{machine, path, repository};
+use crate::output::Output;
+use crate::protocol::evidence::{Evidence, Fate, Machine, Moment, ProcessKey, Recorded, Settings};
+use crate::protocol::identity::{self, AgentSeen, Unidentified, Witness};
+use crate::protocol::lease::{self, HEARTBEAT_REFRESH_MS};
+use crate::protocol::op::{Op, Outcome, Request};
+use crate::protocol::state::{Instance, State};
+use crate::protocol::{apply, document, spelling, time};
+use crate::store::file::{Committed, FileStore};
+use crate::store::lock::Patience;
+
+/// Everything a command may use of the world.
+#[derive(Debug)]
+pub struct App {
+    /// Where answers go.
+    pub output: Output,
+    /// Where the state lives.
+    pub store: FileStore,
+    /// The current directory.
+    pub cwd: PathBuf,
+    as_id: Option<String>,
+    config: Config,
+    machine: OnceCell<Machine>,
+    ancestry: OnceCell<Ancestry>,
+}
+
+impl App {
+    /// Looks around.
+    ///
+    /// # Errors
+    /// When there is no home, no current directory, or a setting that cannot be read.
+    pub fn new(globals: &Globals) -> Result<App, Failure> {
+        let cwd = std::env::current_dir()
+            .map_err(|error| Failure::environment(format!("the current directory cannot be read: {error}")))?;
+        let dir = state_directory(&cwd)?;
+        let config = Config::load(&dir)?;
+        Ok(App {
+            output: output(globals.json),
+            store: FileStore::new(dir, config.lock_timeout),
+            cwd,
+            as_id: globals.as_id.clone(),
+            config,
+            machine: OnceCell::new(),
+            ancestry: OnceCell::new(),
+        })
+    }
+
+    /// The person's settings that rules depend on.
+    pub fn settings(&self) -> &Settings {
+        &self.config.settings
+    }
+
+    /// Now, by both clocks.
+    pub fn now(&self) -> Moment {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Moment { wall_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX), awake_ms: machine::awake_ms() }
+    }
+
+    /// Now, as the state spells it.
+    pub fn stamp(&self) -> String {
+        time::stamp(self.now().wall_ms)
+    }
+
+    /// The machine, looked up once.
+    pub fn machine(&self) -> &Machine {
+        self.machine.get_or_init(machine::machine)
+    }
+
+    /// What stands above this process, looked up once.
+    pub fn ancestry(&self) -> &Ancestry {
+        self.ancestry.get_or_init(ancestry)
+    }
+
+    /// A new id for a claim, wait or context entry.
+    pub fn new_id(&self) -> String {
+        ulid::Ulid::generate().to_string()
+    }
+
+    /// This process, as a record names it.
+    pub fn own_process(&self) -> Option<ProcessKey> {
+        process_key(std::process::id())
+    }
+
+    /// The value of an environment variable, unless empty.
+    pub fn variable(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name).filter(|value| !value.is_empty())
+    }
+
+    /// The evidence for a decision that depends on these instances and on the waiters of the state.
+    pub fn evidence(&self, state: &State<'_>, instances: &[&Instance<'_>]) -> Evidence {
+        let now = self.now();
+        let machine = self.machine().clone();
+        let mut evidence = Evidence { now, machine, settings: self.settings().clone(), ..Evidence::default() };
+        let waiting = state.waiters.iter().filter_map(|waiter| waiter.process(&evidence.machine));
+        let mut processes: HashMap<ProcessKey, Fate> = waiting.map(|key| (key, fate(key, None))).collect();
+        for instance in instances {
+            if let Some(key) = instance.process(&evidence.machine) {
+                let quiet = lease::heartbeat_age_ms(instance, &evidence) >= evidence.settings.quiet_limit_ms;
+                // Systems date processes by a time that goes on during sleep, as the wall clock does.
+                let tool_call_age = quiet.then(|| lease::wall_age_ms(&instance.last_heartbeat, &evidence));
+                processes.insert(key, fate(key, tool_call_age));
+            }
+        }
+        evidence.processes = processes;
+        evidence
+    }
+
+    /// Commits what `request` makes of the state.
+    ///
+    /// # Errors
+    /// A refusal, or whatever kept it from being written.
+    pub fn transact(&self, request: &Request) -> Result<Outcome, Failure> {
+        let committed = self.commit(request, self.store.patience())?;
+        if let Some(warning) = committed.warning {
+            self.warn(&warning);
+        }
+        Ok(committed.outcome)
+    }
+
+    fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, Failure> {
+        let nonce = matches!(request.op, Op::Register(_)).then(|| ulid::Ulid::generate().random());
+        let nonce = nonce.map_or(0, |random| u64::try_from(random & u128::from(u64::MAX)).unwrap_or(0));
+        let committed = self.store.transact(patience, &self.stamp(), |state| {
+            let mut evidence = self.evidence(&state, &apply::in_question(&state, request));
+            evidence.nonce = nonce;
+            apply::apply(state, request, &evidence)
+        })?;
+        Ok(committed)
+    }
+
+    /// The whole state, for as long as `answer` looks at it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or `answer` fails.
+    pub fn with_state<T>(&self, mut answer: impl FnMut(&State<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.store.read_parsed(|text| document::read(text).map(|state| answer(&state)))?
+    }
+
+    /// What was seen of the caller.
+    pub fn witness(&self) -> Witness {
+        let ancestry = self.ancestry();
+        let sessions = AGENTS.iter().flat_map(|agent| {
+            let values = agent.session_variables.iter().filter_map(|name| self.variable(name));
+            values.map(|value| (agent.tool, value.to_string_lossy().into_owned()))
+        });
+        Witness {
+            named: self.as_id.clone(),
+            inherited: self.variable("AIO_INSTANCE").map(|id| id.to_string_lossy().into_owned()),
+            agent: ancestry.agent.as_ref().map(|seen| AgentSeen {
+                tool: seen.agent.tool,
+                process: seen.process,
+                launcher: seen.launcher,
+            }),
+            ancestors: ancestry.ancestors.iter().map(|process| process.key).collect(),
+            cut_off: self.is_cut_off(),
+            sessions: sessions.collect(),
+            project: self.current_project(),
+        }
+    }
+
+    /// Whether an agent may stand where the walk upwards could not look.
+    fn is_cut_off(&self) -> bool {
+        let ancestry = self.ancestry();
+        ancestry.agent.is_none() && (ancestry.cut_off || !machine::sees_all_processes(self.machine()))
+    }
+
+    /// The instance that calls.
+    ///
+    /// # Errors
+    /// Exit 3, with the candidates and the next command.
+    pub fn caller(&self, state: &State<'_>) -> Result<String, Failure> {
+        identity::resolve(&self.witness(), state, self.machine()).map_err(unidentified)
+    }
+
+    /// The instance that calls, if one does; a caller that cannot be told apart is nobody, one that is named must exist.
+    ///
+    /// # Errors
+    /// When `--as` names nobody.
+    pub fn caller_if_any(&self, state: &State<'_>) -> Result<Option<String>, Failure> {
+        match identity::resolve(&self.witness(), state, self.machine()) {
+            Ok(id) => Ok(Some(id)),
+            Err(Unidentified::Unknown | Unidentified::Ambiguous(_)) => Ok(None),
+            Err(error) => Err(unidentified(error)),
+        }
+    }
+
+    /// Finds the caller, and greets it.
+    ///
+    /// # Errors
+    /// As [`App::caller`].
+    pub fn identify(&self) -> Result<String, Failure> {
+        let (id, greeting) = self.with_state(|state| {
+            let id = self.caller(state)?;
+            let greeting = self.greeting(state, &id);
+            Ok((id, greeting))
+        })?;
+        self.greet(&id, greeting)?;
+        Ok(id)
+    }
+
+    /// What a caller that only reads is owed: its losses told, its heartbeat refreshed.
+    pub fn greeting(&self, state: &State<'_>, id: &str) -> Greeting {
+        let Some(instance) = state.instance(id) else { return Greeting::None };
+        let evidence = Evidence { now: self.now(), machine: self.machine().clone(), ..Evidence::default() };
+        if !instance.evicted_at.is_empty() || instance.lost.iter().any(|lost| !lost.told) {
+            Greeting::News
+        } else if lease::heartbeat_age_ms(instance, &evidence) > HEARTBEAT_REFRESH_MS {
+            Greeting::Heartbeat
+        } else {
+            Greeting::None
+        }
+    }
+
+    /// Gives it. A heartbeat is refreshed only if the lock is free.
+    ///
+    /// # Errors
+    /// When news are due and cannot be marked as told.
+    pub fn greet(&self, id: &str, greeting: Greeting) -> Result<(), Failure> {
+        let request = Request { actor: Some(id.to_owned()), op: Op::Heartbeat };
+        let outcome = match greeting {
+            Greeting::None => return Ok(()),
+            // A reader that cannot write (a sandbox, a busy lock) is no less a reader.
+            Greeting::Heartbeat => self.commit(&request, Patience::None).map(|committed| committed.outcome),
+            Greeting::News => Ok(self.transact(&request)?),
+        };
+        if let Ok(Outcome::Heartbeat { lost }) = outcome {
+            lost.iter().for_each(|lost| self.warn(&crate::commands::lost_line(lost)));
+        }
+        Ok(())
+    }
+
+    /// Says something on the side.
+    pub fn warn(&self, note: &str) {
+        // A closed stderr must not fail what was done.
+        self.output.notes(&[note.to_owned()]).unwrap_or_default();
+    }
+
+    /// A typed path, made physical.
+    ///
+    /// # Errors
+    /// When it names nothing that could exist.
+    pub fn physical(&self, base: Option<&Path>, typed: &Path) -> Result<path::Resolved, Failure> {
+        path::physical(base.unwrap_or(&self.cwd), typed).map_err(|error| Failure::usage(error.to_string()))
+    }
+
+    /// The project the caller registered, where it is known.
+    pub fn registered_project(&self) -> Option<PathBuf> {
+        let project = self.with_state(|state| {
+            let caller = self.caller_if_any(state)?;
+            Ok(caller.and_then(|id| state.instance(&id).map(|instance| instance.project.to_string())))
+        });
+        // Whatever keeps it from being known is reported by the command itself.
+        project.ok().flatten().map(|project| unspell(&project))
+    }
+
+    /// The worktree around the current directory, or the directory itself, as the state spells it.
+    pub fn current_project(&self) -> String {
+        self.project_of(&self.cwd)
+    }
+
+    /// The worktree around a folder, or the folder itself, as the state spells it.
+    pub fn project_of(&self, folder: &Path) -> String {
+        let root = repository::worktree_of(folder).map_or_else(|| folder.to_owned(), |worktree| worktree.root);
+        spell(&root)
+    }
+}
+
+/// See [`App::greeting`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// Nothing is due.
+    None,
+    /// Its heartbeat is old.
+    Heartbeat,
+    /// It lost something, or was evicted, and does not know yet.
+    News,
+}
+
+/// A path as the state spells it.
+pub fn spell(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    spelling::encode(path.as_os_str().as_bytes()).into_owned()
+}
+
+/// The path that the state spells so.
+pub fn unspell(text: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    PathBuf::from(OsString::from_vec(spelling::decode(text).into_owned()))
+}
+
+/// A process that runs now, as a record names it.
+pub fn process_key(pid: u32) -> Option<ProcessKey> {
+    match process::look_up(pid) {
+        Lookup::Alive(process) => Some(process.key),
+        Lookup::Gone | Lookup::Unknown => None,
+    }
+}
+
+/// What became of a recorded process, and, where its last heartbeat is `tool_call_age_ms` old, whether something it
+/// started about then still runs. That takes a scan, so it is asked only where it matters.
+fn fate(key: ProcessKey, tool_call_age_ms: Option<u64>) -> Fate {
+    /// A tool call may have begun a little before the heartbeat that announced it.
+    const SLACK_MS: u64 = 30_000;
+    match process::look_up(key.pid) {
+        Lookup::Alive(process) if process.key == key => {
+            let runs = |age_ms: u64| process::has_descendant_younger_than(key.pid, age_ms.saturating_add(SLACK_MS));
+            Fate::Alive { tool_call: tool_call_age_ms.is_some_and(runs) }
+        }
+        Lookup::Alive(_) | Lookup::Gone => Fate::Gone,
+        Lookup::Unknown => Fate::Unknown,
+    }
+}
+
+fn unidentified(error: Unidentified) -> Failure {
+    match error {
+        Unidentified::NoSuch(id) => not_registered(&id).hint("aio status --all lists instances"),
+        Unidentified::Unknown => not_registered(""),
+        Unidentified::Ambiguous(candidates) => {
+            let message = format!("this could be any of {}", candidates.join(" "));
+            let mut failure = Failure::new(Exit::NotRegistered, "identity-ambiguous", message);
+            failure.data = serde_json::json!({ "candidates": candidates });
+            failure.hint(format!("add --as {}", candidates.first().map_or("ID", String::as_str)))
+        }
+    }
+}
+
+/// How answers are printed, before anything else is known.
+pub fn output(json: bool) -> Output {
+    use std::io::IsTerminal;
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Output { json, colour: wanted && std::io::stdout().is_terminal() }
+}
+
+fn state_directory(cwd: &Path) -> Result<PathBuf, Failure> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(dir) = variable("AIO_DIR") {
+        return Ok(cwd.join(dir));
+    }
+    let home = variable("HOME").filter(|home| home.is_absolute());
+    home.map(|home| home.join(".ai-orchestrator")).ok_or_else(|| {
+        Failure::environment("HOME is not set, so there is no place for the state").hint("set HOME or AIO_DIR")
+    })
+}
+
+/// Sleeps; here, because this is where time is.
+pub fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}

@@ -1,0 +1,172 @@
+//! `aio claim`
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{targets, wait};
+use crate::app::{App, Greeting};
+use crate::cli::ClaimArgs;
+use crate::error::{Failure, describe};
+use crate::output::{Line, Report, Style};
+use crate::protocol::apply::{self, Applied};
+use crate::protocol::document;
+use crate::protocol::op::{ClaimRequest, Conflict, Grant, LostClaim, Op, Outcome, Request, Wait};
+use crate::protocol::place::{Kind, Place, Prepared};
+use crate::protocol::state::Wanted;
+
+pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
+    let base = folder(app, args.project.as_deref())?;
+    let (kind, words, base) = parse_words(app, &args.words, base)?;
+    let mut wanted = Vec::new();
+    for word in words {
+        wanted.push(Wanted { id: app.new_id().into(), ..targets::wanted(app, kind, word, &base)? });
+    }
+    let milliseconds = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let request = ClaimRequest {
+        wanted,
+        shared: args.shared,
+        ttl_ms: args.ttl.map(milliseconds),
+        reason: args.reason.clone(),
+        wait: args.wait.map(|timeout| Wait {
+            id: app.new_id(),
+            process: app.own_process(),
+            timeout_ms: milliseconds(timeout),
+        }),
+    };
+    let outcome = hold(app, request)?;
+    Ok(report(outcome))
+}
+
+/// Holds what is asked for: answered from a look at the state where that suffices, else committed, else waited for.
+///
+/// # Errors
+/// A refusal, or whatever kept it from being written.
+fn hold(app: &App, request: ClaimRequest) -> Result<Outcome, Failure> {
+    let waits = request.wait.is_some();
+    let (caller, preview) = preview(app, &request)?;
+    match preview {
+        Some(answer) if !waits || answer.is_ok() => answer,
+        _ => commit(app, &caller, request),
+    }
+}
+
+/// Holds what is asked for as `caller`, or waits for it.
+///
+/// # Errors
+/// A refusal, or whatever kept it from being written.
+pub fn commit(app: &App, caller: &str, request: ClaimRequest) -> Result<Outcome, Failure> {
+    let request = Request { actor: Some(caller.to_owned()), op: Op::Claim(request) };
+    match app.transact(&request)? {
+        Outcome::Waiting { conflicts } => wait::until_granted(app, &request, &conflicts),
+        outcome => Ok(outcome),
+    }
+}
+
+/// Runs the decision on the part of the state that matters, without a lock. What comes out unchanged or refused is final;
+/// anything else is decided again under the lock.
+fn preview(app: &App, request: &ClaimRequest) -> Result<(String, Option<Result<Outcome, Failure>>), Failure> {
+    let places: Vec<Prepared<'_>> = request.wanted.iter().map(Prepared::new).collect();
+    let (caller, greeting, answer) = app.store.read_parsed(|text| {
+        let state = document::read_keeping(text, |claim| {
+            let at = Place::from(claim);
+            places.iter().any(|place| place.overlaps(&at) || place.shadows(&at))
+        })?;
+        Ok(app.caller(&state).map(|caller| {
+            let greeting = app.greeting(&state, &caller);
+            let request = Request { actor: Some(caller.clone()), op: Op::Claim(request.clone()) };
+            let evidence = app.evidence(&state, &apply::in_question(&state, &request));
+            let answer = match apply::apply(state, &request, &evidence) {
+                Ok(Applied { outcome, changes, .. }) => changes.is_empty().then_some(Ok(outcome)),
+                Err(refusal) => Some(Err(Failure::from(refusal))),
+            };
+            (caller, greeting, answer)
+        }))
+    })??;
+    // A commit that follows is a heartbeat itself, but tells nothing of what was lost.
+    if answer.is_some() || greeting == Greeting::News {
+        app.greet(&caller, greeting)?;
+    }
+    Ok((caller, answer))
+}
+
+/// The folder relative targets start in.
+fn folder(app: &App, project: Option<&OsStr>) -> Result<PathBuf, Failure> {
+    let Some(project) = project else { return Ok(app.cwd.clone()) };
+    let folder = app.physical(None, Path::new(project))?.path;
+    if !folder.is_dir() {
+        return Err(Failure::environment(format!("no such project: {}", folder.display())));
+    }
+    Ok(folder)
+}
+
+/// `[kind] target… [project]`. A first word that is no kind is a file, unless it can only be a kind misspelled; a last word
+/// after a kind that is the folder around the targets is the project, as the original scripts took it.
+fn parse_words<'w>(
+    app: &App,
+    words: &'w [OsString],
+    base: PathBuf,
+) -> Result<(Kind, &'w [OsString], PathBuf), Failure> {
+    let kind = words[0].to_str().and_then(Kind::parse);
+    let (kind, targets) = match kind {
+        Some(kind) if words.len() == 1 => {
+            return Err(Failure::usage(format!("which {kind}?")).hint(format!("aio claim {kind} <target>")));
+        }
+        Some(kind) => (kind, &words[1..]),
+        None if words.len() > 1 && cannot_be_path(&words[0], &base) => {
+            return Err(Failure::usage(format!("{:?} is no kind of claim", words[0]))
+                .hint("use file, directory, pattern, task or resource; ./NAME for a file of that name"));
+        }
+        None => return Ok((Kind::File, words, base)),
+    };
+    match targets.split_last() {
+        Some((last, rest)) if !rest.is_empty() && is_project_of(app, last, rest, &base) => {
+            Ok((kind, rest, PathBuf::from(last)))
+        }
+        _ => Ok((kind, targets, base)),
+    }
+}
+
+fn cannot_be_path(word: &OsStr, base: &Path) -> bool {
+    let looks_like_one = word.as_encoded_bytes().iter().any(|byte| matches!(byte, b'/' | b'.'));
+    !looks_like_one && !base.join(word).exists()
+}
+
+/// An absolute folder that is not below any of the targets before it: to claim it too would make them pointless.
+fn is_project_of(app: &App, last: &OsStr, targets: &[OsString], base: &Path) -> bool {
+    let folder = Path::new(last);
+    let contains = |target: &OsString| {
+        let resolved = app.physical(Some(base), Path::new(target));
+        Path::new(target).is_relative() || resolved.is_ok_and(|resolved| resolved.path.starts_with(folder))
+    };
+    folder.is_absolute() && folder.is_dir() && targets.iter().all(contains)
+}
+
+/// Says what is held now, at whose cost, and what it will meet when it is merged.
+pub fn report(outcome: Outcome) -> Report {
+    let Outcome::Claimed { grants, taken_over, shadows } = outcome else { return Report::silent("claimed") };
+    let mut report = Report::silent("claimed").with(json!({
+        "claims": grants, "takenOver": taken_over, "worktrees": shadows,
+    }));
+    report.lines = grants.iter().map(granted).collect();
+    report.notes.extend(taken_over.iter().map(taken_over_line));
+    report.notes.extend(shadows.iter().map(shadow_line));
+    report
+}
+
+fn granted(grant: &Grant) -> Line {
+    Line(vec![
+        (Style::Plain, format!("Claimed: {}", grant.id)),
+        (Style::Faint, format!(" ({}: {})", grant.kind, grant.target)),
+    ])
+}
+
+fn taken_over_line(lost: &LostClaim) -> String {
+    format!("took over the {} {} from {}: {}", lost.kind, lost.target, lost.from, lost.reason)
+}
+
+/// What two worktrees of one repository will meet when they are merged.
+pub fn shadow_line(conflict: &Conflict) -> String {
+    format!("a merge conflict ahead: {}", describe(conflict))
+}

@@ -1,0 +1,149 @@
+//! `aio init` and `aio-init`: this machine, and a project.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::cli::InitArgs;
+use crate::error::Failure;
+use crate::output::Report;
+
+/// What stands in the state directory's `bin/`.
+const PROGRAMS: [&str; 3] = ["aio", "aio-context", "aio-init"];
+/// Added to a project's `.gitignore`, when it has one.
+const IGNORED: &str = "\n# AI Orchestrator\n.ai-orchestrator/\n";
+const NOTES: &str = include_str!("project_notes.md");
+
+pub(super) fn run(app: &App, args: &InitArgs) -> Result<Report, Failure> {
+    let mut done = machine(app)?;
+    let mut report = Report::silent("initialised");
+    if let Some(path) = &args.path {
+        let project = app.physical(None, Path::new(path))?.path;
+        if !project.is_dir() {
+            return Err(Failure::environment(format!("no such project: {}", project.display())));
+        }
+        let planned = project_changes(&project);
+        if planned.is_empty() {
+            done.push(format!("{} is set up", project.display()));
+        } else if args.yes || agreed(&planned) {
+            for change in &planned {
+                change.make().map_err(|error| {
+                    Failure::environment(format!("cannot write {}: {error}", change.path().display()))
+                })?;
+                done.push(change.in_words());
+            }
+        } else {
+            done.extend(planned.iter().map(|change| format!("would {}", change.in_words())));
+            report.notes.push("the project was not changed; repeat with --yes to do so".to_owned());
+        }
+    }
+    let bin = app.store.dir().join("bin");
+    done.push(format!("Add to your shell's profile: export PATH=\"{}:$PATH\"", bin.display()));
+    report.data = json!({ "directory": app.store.dir(), "done": done });
+    report.lines = done.into_iter().map(Into::into).collect();
+    Ok(report)
+}
+
+/// The state directory, private, with links to the programs that run now.
+fn machine(app: &App) -> Result<Vec<String>, Failure> {
+    let dir = app.store.dir();
+    let bin = dir.join("bin");
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| Failure::environment(format!("cannot set up {}: {error}", path.display()))
+    };
+    // Also the check that the place is ours and can be locked.
+    drop(app.store.lock(app.store.patience(), &app.stamp())?);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&bin).map_err(failed(&bin))?;
+    let mut done = vec![format!("Initialized: {}", dir.display())];
+    let programs = std::env::current_exe().map_err(failed(&bin))?;
+    let folder = programs.parent().unwrap_or(Path::new("/"));
+    for program in PROGRAMS {
+        let (target, link) = (folder.join(program), bin.join(program));
+        if folder == bin || !target.is_file() {
+            continue;
+        }
+        match fs::read_link(&link) {
+            Ok(existing) if existing == target => {}
+            Ok(_) => replace_link(&target, &link).map_err(failed(&link))?,
+            Err(_) if link.exists() => done.push(format!("left {} alone: it is not a link of ours", link.display())),
+            Err(_) => {
+                symlink(&target, &link).map_err(failed(&link))?;
+                done.push(format!("linked {}", link.display()));
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// At every moment the old link or the new one is there.
+fn replace_link(target: &Path, link: &Path) -> std::io::Result<()> {
+    let beside = link.with_extension(format!("new-{}", std::process::id()));
+    symlink(target, &beside)?;
+    fs::rename(&beside, link)
+}
+
+/// Something that is missing from a project. What is there already is never touched.
+enum Change {
+    Notes(PathBuf),
+    Ignore(PathBuf),
+}
+
+impl Change {
+    fn path(&self) -> &Path {
+        match self {
+            Change::Notes(path) | Change::Ignore(path) => path,
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Change::Notes(path) => format!("write {}", path.display()),
+            Change::Ignore(path) => format!("add .ai-orchestrator/ to {}", path.display()),
+        }
+    }
+
+    fn make(&self) -> std::io::Result<()> {
+        match self {
+            Change::Notes(path) => {
+                fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+                fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(NOTES.as_bytes())
+            }
+            Change::Ignore(path) => {
+                let ends_well = fs::read(path)?.last().is_none_or(|byte| *byte == b'\n');
+                let lines = if ends_well { IGNORED.trim_start_matches('\n').to_owned() } else { IGNORED.to_owned() };
+                fs::OpenOptions::new().append(true).open(path)?.write_all(lines.as_bytes())
+            }
+        }
+    }
+}
+
+fn project_changes(project: &Path) -> Vec<Change> {
+    let notes = project.join(".ai-orchestrator/README.md");
+    let ignore = project.join(".gitignore");
+    let mut changes = Vec::new();
+    if !notes.exists() {
+        changes.push(Change::Notes(notes));
+    }
+    let ignored = fs::read_to_string(&ignore).map(|text| text.lines().any(|line| line.trim() == ".ai-orchestrator/"));
+    if ignored.is_ok_and(|ignored| !ignored) {
+        changes.push(Change::Ignore(ignore));
+    }
+    changes
+}
+
+/// Asks, where there is somebody to ask.
+fn agreed(planned: &[Change]) -> bool {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return false;
+    }
+    let list: Vec<String> = planned.iter().map(Change::in_words).collect();
+    let mut answer = String::new();
+    let asked = write!(std::io::stderr(), "aio: {}? [y/N] ", list.join(", and "));
+    let read = std::io::stdin().read_line(&mut answer);
+    asked.is_ok() && read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}

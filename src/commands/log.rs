@@ -1,0 +1,88 @@
+//! `aio log`
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::cli::LogArgs;
+use crate::error::Failure;
+use crate::output::{Line, Report, Style};
+use crate::store::journal::{self, ReadLine};
+use crate::store::watch::Changes;
+
+/// The journal is appended a moment after the state is replaced; and a watch may not work here at all.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+pub(super) fn run(app: &App, args: &LogArgs) -> Result<Report, Failure> {
+    let changes = args.follow.then(|| Changes::of(app.store.dir()));
+    let entries = journal::read(app.store.dir());
+    let recent = &entries[entries.len().saturating_sub(args.limit)..];
+    let Some(changes) = changes else { return Ok(report(app, recent)) };
+    let mut seen = entries.last().map_or(0, |(_, line)| line.revision);
+    let mut fresh: Vec<(Box<RawValue>, ReadLine)> = entries.into_iter().rev().take(args.limit).rev().collect();
+    loop {
+        match print(app, &fresh) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Report::silent("log")),
+            result => result.map_err(|error| Failure::environment(format!("cannot print: {error}")))?,
+        }
+        changes.wait(LOOK_AGAIN);
+        fresh = journal::read(app.store.dir()).into_iter().filter(|(_, line)| line.revision > seen).collect();
+        seen = fresh.last().map_or(seen, |(_, line)| line.revision);
+    }
+}
+
+fn print(app: &App, entries: &[(Box<RawValue>, ReadLine)]) -> std::io::Result<()> {
+    if app.output.json {
+        return entries.iter().try_for_each(|(raw, _)| app.output.emit(&value(raw)));
+    }
+    app.output.lines(&entries.iter().map(|(_, line)| in_words(line)).collect::<Vec<_>>())
+}
+
+fn value(raw: &RawValue) -> Value {
+    serde_json::from_str(raw.get()).unwrap_or_default()
+}
+
+/// With `--json`, the entries of the past in one object, like every answer.
+fn report(app: &App, entries: &[(Box<RawValue>, ReadLine)]) -> Report {
+    let mut report = Report::silent("log");
+    report.lines = with_gaps(entries);
+    if app.output.json {
+        report.data = json!({ "entries": entries.iter().map(|(raw, _)| value(raw)).collect::<Vec<_>>() });
+    }
+    report
+}
+
+/// Heartbeats are not in the journal, so a missing revision alone is no gap; one that goes back is.
+fn with_gaps(entries: &[(Box<RawValue>, ReadLine)]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut last = 0;
+    for (_, line) in entries {
+        if line.revision < last {
+            lines.push(Line::of(Style::Notice, "… the journal does not go on from here"));
+        }
+        last = line.revision;
+        lines.push(in_words(line));
+    }
+    lines
+}
+
+fn in_words(line: &ReadLine) -> Line {
+    let part =
+        |part: &Option<String>, lead: &str| part.as_ref().map_or_else(String::new, |part| format!(" {lead}{part}"));
+    let what = format!(
+        "{}{}{}{}{}",
+        line.event,
+        part(&line.kind, ""),
+        part(&line.target, ""),
+        part(&line.other, "→ "),
+        part(&line.note, "— "),
+    );
+    Line(vec![
+        (Style::Faint, format!("{} #{} ", line.at, line.revision)),
+        (Style::Strong, format!("{} ", line.instance.as_deref().unwrap_or("-"))),
+        (Style::Plain, what),
+    ])
+}

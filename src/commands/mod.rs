@@ -1,0 +1,65 @@
+//! One verb a file: arguments become an operation, the store commits it, the outcome becomes a report.
+//!
+//! No rule lives here; what a command decides is only how to ask and how to say it.
+
+pub mod check;
+pub mod claim;
+pub mod cleanup;
+pub mod completions;
+pub mod context;
+pub mod doctor;
+pub mod guard;
+pub mod init;
+pub mod log;
+pub mod register;
+pub mod release;
+pub mod repair;
+pub mod run;
+pub mod status;
+pub mod targets;
+pub mod task;
+pub mod wait;
+pub mod watch;
+
+use crate::app::App;
+use crate::cli::Verb;
+use crate::error::Failure;
+use crate::output::Report;
+use crate::protocol::op::LostClaim;
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever kept it from being done.
+pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
+    match verb {
+        Verb::Status(args) => status::run(app, &args),
+        Verb::Register(args) => register::run(app, &args),
+        Verb::Heartbeat(_) => register::heartbeat(app),
+        Verb::Unregister(_) => register::unregister(app),
+        Verb::Task(args) => task::run(app, &args),
+        Verb::Claim(args) => claim::run(app, &args),
+        Verb::Check(args) => check::run(app, &args),
+        Verb::Release(args) => release::run(app, &args),
+        Verb::Cleanup(_) => cleanup::run(app),
+        Verb::Context(args) => context::run(app, &args.verb),
+        Verb::Handoff(args) => context::handoff(app, &args),
+        Verb::Run(args) => run::run(app, &args),
+        Verb::Guard(args) => guard::run(app, &args),
+        Verb::Log(args) => log::run(app, &args),
+        Verb::Watch(_) => watch::run(app),
+        Verb::Doctor(args) => doctor::run(app, &args),
+        Verb::Init(args) => init::run(app, &args),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Man(_) => completions::manual(),
+    }
+}
+
+/// What a holder is told of a claim that was taken from it.
+pub fn lost_line(lost: &LostClaim) -> String {
+    let next = match &*lost.to {
+        "" => "nobody held it since".to_owned(),
+        to => format!("{to} held it since: read it again before you edit"),
+    };
+    format!("you lost the {} {} in {} at {} ({}); {next}", lost.kind, lost.target, lost.project, lost.at, lost.reason)
+}

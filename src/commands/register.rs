@@ -1,0 +1,105 @@
+//! `aio register`, `aio heartbeat`, `aio unregister`
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::app::{App, process_key, spell};
+use crate::cli::RegisterArgs;
+use crate::error::Failure;
+use crate::host::shell::is_interactive_shell;
+use crate::output::Report;
+use crate::protocol::evidence::ProcessKey;
+use crate::protocol::id::is_tool_name;
+use crate::protocol::op::{Op, Outcome, Registration, Request};
+
+pub(super) fn run(app: &App, args: &RegisterArgs) -> Result<Report, Failure> {
+    let tool = tool(app, args)?;
+    let mut registration = Registration {
+        project: project(app, args)?,
+        session: session(app, args, &tool)?,
+        process: recorded_process(app, args)?,
+        tool,
+        ..Registration::default()
+    };
+    if registration.process.is_none() {
+        registration.parent = app.ancestry().ancestors.first().map(|parent| parent.key);
+    }
+    let unrecorded = registration.process.is_none();
+    let outcome = app.transact(&Request { actor: None, op: Op::Register(registration) })?;
+    let Outcome::Registered { id, again } = outcome else { return Ok(Report::silent("registered")) };
+    let data = json!({ "instance": id, "again": again, "process": !unrecorded });
+    let mut report = Report::done("registered", format!("Registered: {id}")).with(data);
+    if unrecorded {
+        report.notes.push(
+            "your process is not known for certain, so only heartbeats keep your claims (5 minutes); \
+             pass --pid $$, or use aio run"
+                .to_owned(),
+        );
+    }
+    Ok(report)
+}
+
+fn tool(app: &App, args: &RegisterArgs) -> Result<String, Failure> {
+    let agent = app.ancestry().agent.as_ref().map(|seen| seen.agent.tool.to_owned());
+    let Some(tool) = args.tool.clone().or(agent) else {
+        return Err(Failure::usage("which agent is this?").hint("aio register claude"));
+    };
+    if !is_tool_name(&tool) {
+        return Err(Failure::usage(format!("{tool:?} is no tool name: a-z, then a-z, 0-9 or -, at most 32")));
+    }
+    Ok(tool)
+}
+
+fn project(app: &App, args: &RegisterArgs) -> Result<String, Failure> {
+    let Some(typed) = &args.project else { return Ok(app.current_project()) };
+    let folder = app.physical(None, Path::new(typed))?.path;
+    if !folder.is_dir() {
+        return Err(Failure::environment(format!("no such project: {}", folder.display())));
+    }
+    Ok(spell(&folder))
+}
+
+/// The agent's own session variable counts only for the agent that this runs in.
+fn session(app: &App, args: &RegisterArgs, tool: &str) -> Result<Option<String>, Failure> {
+    if let Some(session) = &args.session {
+        let fine = !session.is_empty() && session.len() <= 256 && !session.contains(char::is_control);
+        return if fine { Ok(Some(session.clone())) } else { Err(Failure::usage("that is no session id")) };
+    }
+    let witness = app.witness();
+    let other_agent = witness.agent.as_ref().is_some_and(|agent| agent.tool != tool);
+    // Without an agent above, a session variable may have been inherited by anything, unless none could be seen.
+    let trusted = witness.agent.is_some() || witness.cut_off;
+    let mut sessions = witness.sessions.into_iter().filter(|(of, _)| *of == tool && !other_agent);
+    Ok(sessions.next().map(|(_, session)| session).filter(|_| trusted))
+}
+
+/// A process is recorded only when it is certainly the agent's: one that was named, an agent above this command, or the
+/// interactive shell this was typed in.
+fn recorded_process(app: &App, args: &RegisterArgs) -> Result<Option<ProcessKey>, Failure> {
+    if let Some(pid) = args.pid {
+        let missing = || Failure::usage(format!("there is no process {pid}")).hint("pass the agent's pid, as --pid $$");
+        return process_key(pid).map(Some).ok_or_else(missing);
+    }
+    let ancestry = app.ancestry();
+    let shell = ancestry.ancestors.first().filter(|parent| is_interactive_shell(parent)).map(|parent| parent.key);
+    Ok(ancestry.agent.as_ref().map(|seen| seen.process).or(shell))
+}
+
+pub(super) fn heartbeat(app: &App) -> Result<Report, Failure> {
+    let id = app.identify()?;
+    app.transact(&Request { actor: Some(id.clone()), op: Op::Heartbeat })?;
+    Ok(Report::done("heartbeat", "Heartbeat updated").with(json!({ "instance": id })))
+}
+
+pub(super) fn unregister(app: &App) -> Result<Report, Failure> {
+    let id = app.identify().map_err(|mut failure| {
+        failure.answer = Some("Not registered".to_owned());
+        failure
+    })?;
+    let outcome = app.transact(&Request { actor: Some(id.clone()), op: Op::Unregister })?;
+    let released = if let Outcome::Unregistered { released } = outcome { released } else { 0 };
+    let mut report = Report::done("unregistered", "Released");
+    report.lines.push(format!("Unregistered: {id}").into());
+    Ok(report.with(json!({ "instance": id, "released": released })))
+}

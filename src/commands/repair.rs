@@ -1,0 +1,44 @@
+//! `aio doctor --repair`: a state that cannot be read is put aside, and what can be made out of it is kept.
+
+use std::fs;
+
+use crate::app::App;
+use crate::error::Failure;
+use crate::protocol::{document, salvage};
+use crate::store::StoreError;
+
+/// What was done, in words; nothing when the state can be read.
+///
+/// # Errors
+/// When the state cannot be locked, copied or written. It is as it was then.
+pub(super) fn run(app: &App) -> Result<Vec<String>, Failure> {
+    let stamp = app.stamp();
+    let mut guard = app.store.lock(app.store.patience(), &stamp)?;
+    let path = app.store.state_path();
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StoreError::Io { action: "read", path, error }.into()),
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    if is_whole(&text) || document::schema_version(&text).is_some_and(|v| v > crate::protocol::state::SCHEMA_VERSION) {
+        return Ok(Vec::new());
+    }
+    let copy = path.with_file_name(format!("state.json.corrupt-{}", stamp.replace(':', "")));
+    fs::copy(&path, &copy).map_err(StoreError::io("write", &copy))?;
+    let salvaged = salvage::salvage(&text);
+    let (instances, claims, context) = (salvaged.instances.len(), salvaged.claims.len(), salvaged.context.len());
+    let mut state = salvaged.into_state();
+    state.revision = state.revision.max(guard.revision()) + 1;
+    guard.use_revision(state.revision)?;
+    app.store.replace(&guard, &document::write(&mut state))?;
+    Ok(vec![format!(
+        "repaired: kept {instances} instances, {claims} claims, {context} context entries; the old file is {}",
+        copy.display()
+    )])
+}
+
+/// Whether a text is a state down to its context.
+fn is_whole(text: &str) -> bool {
+    document::read(text).is_ok_and(|state| state.context.entries().is_ok())
+}

@@ -1,0 +1,169 @@
+//! `aio run`: a command that takes part without knowing it.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::Signals;
+
+use super::{claim, targets};
+use crate::app::{App, process_key};
+use crate::cli::RunArgs;
+use crate::error::{Exit, Failure};
+use crate::output::Report;
+use crate::protocol::evidence::ProcessKey;
+use crate::protocol::id::is_tool_name;
+use crate::protocol::op::{ClaimRequest, Op, Outcome, Registration, Request, Wait};
+use crate::protocol::state::Wanted;
+
+/// Signals that are meant for the command.
+const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// Registers, claims, and runs the command; ends as it ends.
+///
+/// The instance records the command's own process, so its claims live and die with it, even when this parent is killed.
+pub(super) fn run(app: &App, args: &RunArgs) -> Result<Report, Failure> {
+    let signals = Signals::new(PASSED_ON.iter().chain(&[SIGCHLD]))
+        .map_err(|error| as_run_failure(Failure::environment(format!("signals cannot be caught: {error}"))))?;
+    let id = register(app, args, None, app.own_process()).map_err(as_run_failure)?;
+    let result = supervise(app, args, &id, signals);
+    if let Err(failure) = app.transact(&Request { actor: Some(id), op: Op::Unregister }) {
+        // It may have unregistered itself; anything else heals by itself, because its process is gone.
+        if failure.exit != Exit::NotRegistered {
+            app.warn(&format!("its claims were not released: {}", failure.message));
+        }
+    }
+    Ok(end_as(result?))
+}
+
+fn supervise(app: &App, args: &RunArgs, id: &str, signals: Signals) -> Result<ExitStatus, Failure> {
+    claim_first(app, args, id).map_err(as_run_failure)?;
+    let mut child = spawn(args, id)?;
+    // From here on the instance is the child's: it lives as long as that does.
+    if let Err(failure) = register(app, args, Some(id), process_key(child.id())) {
+        app.warn(&format!("its process was not recorded: {}", failure.message));
+    }
+    attend(app, &mut child, id, signals)
+}
+
+/// Passes signals on and keeps the heartbeat until the command ends.
+fn attend(app: &App, child: &mut Child, id: &str, mut signals: Signals) -> Result<ExitStatus, Failure> {
+    let (sender, receiver) = mpsc::channel();
+    // Ends with this process; it only hands numbers over.
+    std::thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(signal)));
+    loop {
+        let ended = child.try_wait().map_err(|error| as_run_failure(Failure::environment(error.to_string())))?;
+        if let Some(status) = ended {
+            return Ok(status);
+        }
+        match receiver.recv_timeout(HEARTBEAT) {
+            Ok(SIGCHLD) => {}
+            // The terminal sends these to the command itself.
+            Ok(SIGINT | SIGQUIT) if is_in_foreground() => {}
+            Ok(signal) => pass_on(child, signal),
+            Err(_) => beat(app, id),
+        }
+    }
+}
+
+fn is_in_foreground() -> bool {
+    rustix::termios::tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
+}
+
+fn pass_on(child: &Child, signal: i32) {
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let signal = rustix::process::Signal::from_named_raw(signal);
+    if let (Some(pid), Some(signal)) = (pid, signal) {
+        // The command may have ended just now; then there is nobody to tell.
+        rustix::process::kill_process(pid, signal).unwrap_or_default();
+    }
+}
+
+fn beat(app: &App, id: &str) {
+    if let Err(failure) = app.transact(&Request { actor: Some(id.to_owned()), op: Op::Heartbeat }) {
+        app.warn(&format!("no heartbeat: {}", failure.message));
+    }
+}
+
+/// Registers, first for this process, then, under the same id, for the command's.
+fn register(app: &App, args: &RunArgs, id: Option<&str>, process: Option<ProcessKey>) -> Result<String, Failure> {
+    let tool = tool(args);
+    if !is_tool_name(&tool) {
+        return Err(Failure::usage(format!("{tool:?} is no tool name")).hint("name one with --tool"));
+    }
+    let registration = Registration {
+        tool,
+        id: id.map(str::to_owned),
+        project: app.current_project(),
+        process,
+        ..Registration::default()
+    };
+    match app.transact(&Request { actor: None, op: Op::Register(registration) })? {
+        Outcome::Registered { id, .. } => Ok(id),
+        _ => Err(Failure::environment("the registration was not answered")),
+    }
+}
+
+/// The command's own name, as far as it can be a tool's.
+fn tool(args: &RunArgs) -> String {
+    let named = || {
+        let name = Path::new(&args.command[0]).file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        let fitting = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let name: String = name.chars().map(|c| if fitting(c) { c } else { '-' }).take(32).collect();
+        if is_tool_name(&name) { name } else { "run".to_owned() }
+    };
+    args.tool.clone().unwrap_or_else(named)
+}
+
+fn claim_first(app: &App, args: &RunArgs, id: &str) -> Result<(), Failure> {
+    if args.claims.is_empty() {
+        return Ok(());
+    }
+    let mut wanted = Vec::new();
+    for path in &args.claims {
+        wanted.push(Wanted { id: app.new_id().into(), ..targets::any_path(app, path, &app.cwd)? });
+    }
+    let wait = args.wait.map(|timeout| Wait {
+        id: app.new_id(),
+        process: app.own_process(),
+        timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+    });
+    let outcome = claim::commit(app, id, ClaimRequest { wanted, wait, ..ClaimRequest::default() })?;
+    claim::report(outcome).notes.iter().for_each(|note| app.warn(note));
+    Ok(())
+}
+
+fn spawn(args: &RunArgs, id: &str) -> Result<Child, Failure> {
+    let (program, rest) = args.command.split_first().expect("clap requires a command");
+    let child = Command::new(program).args(rest).env("AIO_INSTANCE", id).spawn();
+    child.map_err(|error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        // As timeout(1) and env(1) have it.
+        let exit = Exit::Child(if missing { 127 } else { 126 });
+        Failure::new(exit, "not-run", format!("{} cannot be run: {error}", program.display()))
+    })
+}
+
+fn as_run_failure(mut failure: Failure) -> Failure {
+    failure.exit = Exit::Run;
+    failure.answer = None;
+    failure
+}
+
+/// Ends with the command's code, or by the signal that ended it.
+fn end_as(status: ExitStatus) -> Report {
+    let mut report = Report::silent("ran");
+    if let Some(signal) = status.signal() {
+        // Where a signal cannot be repeated, a shell's way of saying so is next best.
+        signal_hook::low_level::emulate_default_handler(signal).unwrap_or_default();
+        report.exit = Exit::Child(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+    } else {
+        report.exit = Exit::Child(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1));
+    }
+    report.data = serde_json::json!({ "exit": report.exit.code() });
+    report
+}

@@ -1,0 +1,80 @@
+//! `config.toml`: the person's settings, every one optional.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::Failure;
+use crate::protocol::evidence::{CrossWorktree, Settings};
+
+/// The file's name in the state directory.
+pub const FILE: &str = "config.toml";
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// All settings, with their defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long a writer waits for the lock.
+    pub lock_timeout: Duration,
+    /// What rules depend on.
+    pub settings: Settings,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Written {
+    lock_timeout: Option<String>,
+    quiet_limit: Option<String>,
+    cross_worktree: Option<String>,
+}
+
+impl Config {
+    /// Reads the file; no file is no settings. Keys of other versions are left alone.
+    ///
+    /// # Errors
+    /// When a value cannot be understood: a setting somebody relies on is not silently dropped.
+    pub fn load(dir: &Path) -> Result<Config, Failure> {
+        let path = dir.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            // What cannot be read cannot be obeyed; the state's own error says more.
+            Err(_) => return Ok(Config::default()),
+        };
+        let wrong = |reason: String| {
+            Failure::environment(format!("{} cannot be understood: {reason}", path.display()))
+                .hint("mend that line, or remove it")
+        };
+        let written: Written = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        let mut config = Config::default();
+        if let Some(text) = &written.lock_timeout {
+            config.lock_timeout = duration("lock_timeout", text).map_err(&wrong)?;
+        }
+        if let Some(text) = &written.quiet_limit {
+            let limit = duration("quiet_limit", text).map_err(&wrong)?;
+            config.settings.quiet_limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        }
+        if let Some(text) = &written.cross_worktree {
+            config.settings.cross_worktree = cross_worktree(text).map_err(&wrong)?;
+        }
+        Ok(config)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { lock_timeout: LOCK_TIMEOUT, settings: Settings::default() }
+    }
+}
+
+fn duration(key: &str, text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{key} = {text:?}: {error}"))
+}
+
+fn cross_worktree(text: &str) -> Result<CrossWorktree, String> {
+    match text {
+        "warn" => Ok(CrossWorktree::Warn),
+        "block" => Ok(CrossWorktree::Block),
+        "ignore" => Ok(CrossWorktree::Ignore),
+        _ => Err(format!("cross_worktree = {text:?} is none of warn, block, ignore")),
+    }
+}

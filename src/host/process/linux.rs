@@ -1,0 +1,167 @@
+//! The process table of Linux: `/proc`.
+
+use super::{Lookup, Process, ProcessKey};
+use rustix::process::Pid;
+use rustix::time::{ClockId, clock_gettime};
+use std::fs::File;
+use std::io::{self, Read};
+
+/// A stat line is some 300 bytes and never 1000: 52 numbers and a name of at most 64 bytes.
+const STAT_LIMIT: usize = 2048;
+const ARGV_LIMIT: usize = 4096;
+/// What `sysconf(_SC_CLK_TCK)` says on every architecture that Rust runs on.
+const TICKS_PER_SECOND: u64 = 100;
+
+pub(super) fn look_up(pid: u32) -> Lookup {
+    let mut buffer = [0; STAT_LIMIT];
+    match read(pid, "stat", &mut buffer) {
+        Ok(stat) => parse_stat(pid, stat),
+        Err(error) if is_absence(&error) && !exists(pid) => Lookup::Gone,
+        Err(_) => Lookup::Unknown,
+    }
+}
+
+pub(super) fn argv(pid: u32) -> Option<Vec<String>> {
+    let mut buffer = [0; ARGV_LIMIT];
+    let bytes = read(pid, "cmdline", &mut buffer).ok()?;
+    let is_cut = bytes.len() == ARGV_LIMIT;
+    // A process that writes a title over its arguments pads the rest with zeros.
+    let end = bytes.iter().rposition(|&byte| byte != 0)? + 1;
+    let mut argv: Vec<String> =
+        bytes[..end].split(|&byte| byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect();
+    if is_cut && argv.len() > 1 {
+        argv.pop(); // half an argument could be taken for a whole one
+    }
+    Some(argv)
+}
+
+pub(super) fn table_is_ours() -> bool {
+    let own = std::process::id().to_string();
+    std::fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.as_str())
+}
+
+/// Every living process that can be read.
+pub(super) fn all() -> Vec<Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| match look_up(pid) {
+        Lookup::Alive(process) => Some(process),
+        Lookup::Gone | Lookup::Unknown => None,
+    })
+    .collect()
+}
+
+/// The `start` of a process that was born `age_ms` ago.
+pub(super) fn start_ago(age_ms: u64) -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let now_ms = now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000;
+    now_ms.saturating_sub(age_ms) * TICKS_PER_SECOND / 1000
+}
+
+/// One `read` fetches these files whole, up to the buffer's length.
+fn read<'a>(pid: u32, file: &str, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let length = File::open(format!("/proc/{pid}/{file}"))?.read(buffer)?;
+    Ok(&buffer[..length])
+}
+
+/// ESRCH: it died between the opening and the reading.
+fn is_absence(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+/// Asked when `/proc` has no entry, which alone proves nothing: `hidepid` hides other people's processes, and `/proc`
+/// may not be mounted at all.
+fn exists(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
+    rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
+}
+
+fn parse_stat(pid: u32, stat: &[u8]) -> Lookup {
+    match parse_fields(pid, stat) {
+        Some((process, true)) => Lookup::Alive(process),
+        Some((_, false)) => Lookup::Gone,
+        None => Lookup::Unknown,
+    }
+}
+
+/// The process, and whether it lives. See proc_pid_stat(5) for the fields.
+fn parse_fields(pid: u32, stat: &[u8]) -> Option<(Process, bool)> {
+    // The name may hold anything, also parentheses and line feeds; no later field holds a parenthesis.
+    let open = stat.iter().position(|&byte| byte == b'(')?;
+    let close = stat.iter().rposition(|&byte| byte == b')')?;
+    let name = stat.get(open + 1..close)?;
+    if number(stat[..open].trim_ascii())? != u64::from(pid) {
+        return None;
+    }
+    let fields: Vec<&[u8]> = stat[close + 1..].trim_ascii().split(|&byte| byte == b' ').take(20).collect();
+    // The state, first after the name, is field 3.
+    let field = |number: usize| fields.get(number - 3).copied();
+    let threads = number(field(20)?)?;
+    let process = Process {
+        key: ProcessKey { pid, start: number(field(22)?)? },
+        parent: u32::try_from(number(field(4)?)?).ok()?,
+        name: String::from_utf8_lossy(name).into_owned(),
+        has_terminal: field(7)? != b"0",
+    };
+    Some((process, is_alive(field(3)?, threads)))
+}
+
+/// A process whose first thread has exited while others run on shows as a zombie, too.
+fn is_alive(state: &[u8], threads: u64) -> bool {
+    match state {
+        b"X" | b"x" => false,
+        b"Z" => threads > 1,
+        _ => true,
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(name: &str, state: &str, threads: u32) -> String {
+        format!("42 ({name}) {state} 7 42 42 34816 42 4194304 1 0 0 0 0 0 0 0 20 0 {threads} 0 1234 5 6\n")
+    }
+
+    #[test]
+    fn fields_are_found_behind_any_name() {
+        for name in ["sh", "a b", ") S 1 2", "((", "x\ny)", ""] {
+            let Lookup::Alive(process) = parse_stat(42, stat(name, "S", 1).as_bytes()) else {
+                panic!("{name:?} was not understood");
+            };
+            assert_eq!(process.key, ProcessKey { pid: 42, start: 1234 });
+            assert_eq!((process.parent, process.name.as_str(), process.has_terminal), (7, name, true));
+        }
+    }
+
+    #[test]
+    fn the_dead_are_gone_unless_threads_run_on() {
+        assert_eq!(parse_stat(42, stat("x", "Z", 1).as_bytes()), Lookup::Gone);
+        assert_eq!(parse_stat(42, stat("x", "X", 0).as_bytes()), Lookup::Gone);
+        assert!(matches!(parse_stat(42, stat("x", "Z", 3).as_bytes()), Lookup::Alive(_)));
+        assert!(matches!(parse_stat(42, stat("x", "T", 1).as_bytes()), Lookup::Alive(_)));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_unknown() {
+        for text in
+            ["", "42", "42 (x", "42 x) S", ")42(", "42 (x) S 7", "41 (x) S 7 1 1 0 1 1 1 1 1 1 1 1 1 1 1 1 1 1 9"]
+        {
+            assert_eq!(parse_stat(42, text.as_bytes()), Lookup::Unknown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn starts_grow_towards_now() {
+        assert!(start_ago(1000) < start_ago(0));
+        assert_eq!(start_ago(u64::MAX), 0);
+    }
+}

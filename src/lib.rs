@@ -1,0 +1,66 @@
+//! aio: several AI coding agents on one machine, in one repository, without overwriting each other.
+//!
+//! Layers, each of which uses only those after it:
+//!
+//! | room | owns | never |
+//! |---|---|---|
+//! | [`cli`] | what was typed | reads anything |
+//! | [`commands`] | arguments → operation → commit → report | holds a rule |
+//! | [`app`], [`config`] | environment, home, clock, randomness, current directory | is read around |
+//! | [`output`], [`table`], [`error`] | every printed word's way out | decides |
+//! | [`host`] | processes, boot, paths, repositories | writes, spawns |
+//! | [`store`] | files, lock, journal, archive | knows a claim from an instance |
+//! | [`protocol`] | every rule, pure | touches a file, clock, process, environment or randomness |
+//!
+//! `spec/ARCHITECTURE.md` is the map; `tests/tidy.rs` keeps it.
+
+pub mod app;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod error;
+pub mod host;
+pub mod output;
+pub mod protocol;
+pub mod store;
+pub mod table;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::app::App;
+use crate::cli::Invocation;
+use crate::error::Failure;
+use crate::output::Report;
+
+/// Runs a command line from its words to its exit code.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let result = match cli::parse(args) {
+        Ok(invocation) => run(invocation),
+        Err(error) if !error.use_stderr() => return print_help(&error),
+        Err(error) => Err(misunderstood(&error)),
+    };
+    app::output(json).finish(result).into()
+}
+
+fn run(Invocation { globals, verb }: Invocation) -> Result<Report, Failure> {
+    let app = App::new(&globals)?;
+    commands::run(&app, verb)
+}
+
+fn print_help(help: &clap::Error) -> ExitCode {
+    // A reader that went away has read enough.
+    help.print().unwrap_or_default();
+    ExitCode::SUCCESS
+}
+
+/// clap's explanation, in one line.
+fn misunderstood(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let message = paragraphs.next().unwrap_or_default();
+    let usage = paragraphs.find(|paragraph| paragraph.starts_with("Usage:")).unwrap_or_default();
+    let hint = if usage.is_empty() { "aio --help".to_owned() } else { usage.trim_start_matches("Usage: ").to_owned() };
+    Failure::usage(message.trim_start_matches("error: ")).hint(hint)
+}

@@ -1,0 +1,5 @@
+//! `aio`
+
+fn main() -> std::process::ExitCode {
+    aio::main(std::env::args_os().collect())
+}

@@ -1,0 +1,204 @@
+//! The only printer: answers on stdout, everything else on stderr, or one JSON object with `--json`.
+//!
+//! What others wrote (paths, tasks, messages) can carry escape sequences; every span is made harmless here, in one
+//! place, and colour is added around it only for a terminal.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::error::{Exit, Failure};
+
+/// What a command has to say when it was done.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How the command ends.
+    pub exit: Exit,
+    /// A word for programs; stable.
+    pub code: &'static str,
+    /// The answer.
+    pub lines: Vec<Line>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+    /// Details for programs.
+    pub data: Value,
+}
+
+impl Report {
+    /// A done command and its first line.
+    pub fn done(code: &'static str, line: impl Into<Line>) -> Report {
+        Report { exit: Exit::Done, code, lines: vec![line.into()], notes: Vec::new(), data: Value::Null }
+    }
+
+    /// A done command with nothing to say.
+    pub fn silent(code: &'static str) -> Report {
+        Report { exit: Exit::Done, code, lines: Vec::new(), notes: Vec::new(), data: Value::Null }
+    }
+
+    /// Adds details for programs.
+    #[must_use]
+    pub fn with(mut self, data: Value) -> Report {
+        self.data = data;
+        self
+    }
+}
+
+/// How a span is shown on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// As text.
+    Plain,
+    /// A heading.
+    Strong,
+    /// Of less weight.
+    Faint,
+    /// All is well.
+    Good,
+    /// Worth a look.
+    Notice,
+    /// Something is wrong.
+    Bad,
+}
+
+impl Style {
+    fn code(self) -> &'static str {
+        match self {
+            Style::Plain => "",
+            Style::Strong => "\x1b[1m",
+            Style::Faint => "\x1b[2m",
+            Style::Good => "\x1b[32m",
+            Style::Notice => "\x1b[33m",
+            Style::Bad => "\x1b[31m",
+        }
+    }
+}
+
+/// One line of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line(pub Vec<(Style, String)>);
+
+impl Line {
+    /// A line of one style.
+    pub fn of(style: Style, text: impl Into<String>) -> Line {
+        Line(vec![(style, text.into())])
+    }
+
+    /// The line without its styles.
+    pub fn plain(&self) -> String {
+        self.0.iter().map(|(_, text)| printable(text)).collect()
+    }
+
+    fn coloured(&self) -> String {
+        let span = |(style, text): &(Style, String)| match style {
+            Style::Plain => printable(text).into_owned(),
+            style => format!("{}{}\x1b[0m", style.code(), printable(text)),
+        };
+        self.0.iter().map(span).collect()
+    }
+}
+
+impl<T: Into<String>> From<T> for Line {
+    fn from(text: T) -> Line {
+        Line::of(Style::Plain, text)
+    }
+}
+
+/// Escapes what would move the cursor, colour the screen or turn the direction of reading.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| {
+        (c.is_control() && c != '\t')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().map(|c| if is_harmful(c) { c.escape_default().to_string() } else { c.to_string() });
+    Cow::Owned(escaped.collect())
+}
+
+/// Where and how to print.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// One JSON object instead of text.
+    pub json: bool,
+    /// Colours on stdout.
+    pub colour: bool,
+}
+
+impl Output {
+    /// Prints how a command ended, and gives the exit code. A reader that went away is no failure.
+    pub fn finish(self, result: Result<Report, Failure>) -> u8 {
+        let (exit, written) = match &result {
+            Ok(report) => (report.exit, self.report(report)),
+            Err(failure) => (failure.exit, self.failure(failure)),
+        };
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Environment.code(),
+            _ => exit.code(),
+        }
+    }
+
+    fn report(self, report: &Report) -> io::Result<()> {
+        if self.json {
+            let message = report.lines.first().map(Line::plain);
+            return self.emit(&json!({
+                "ok": report.exit == Exit::Done, "code": report.code, "exit": report.exit.code(), "retryable": false,
+                "message": message, "notes": report.notes, "hints": [], "data": report.data,
+            }));
+        }
+        self.notes(&report.notes)?;
+        self.lines(&report.lines)
+    }
+
+    fn failure(self, failure: &Failure) -> io::Result<()> {
+        if self.json {
+            return self.emit(&json!({
+                "ok": false, "code": failure.code, "exit": failure.exit.code(), "retryable": failure.retryable,
+                "message": failure.message, "notes": [], "hints": failure.hints, "data": failure.data,
+            }));
+        }
+        self.lines(&failure.answer.iter().map(|line| line.clone().into()).collect::<Vec<_>>())?;
+        let hint = failure.hints.first().map_or_else(String::new, |hint| format!("; next: {hint}"));
+        writeln!(io::stderr(), "aio: {}{}", printable(&failure.message), printable(&hint))
+    }
+
+    /// Prints lines of an answer at once, for commands that go on.
+    ///
+    /// # Errors
+    /// When nobody reads any more, or the disk behind stdout is full.
+    pub fn lines(self, lines: &[Line]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let text: String =
+            lines.iter().map(|line| if self.colour { line.coloured() } else { line.plain() } + "\n").collect();
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// Prints one JSON value as a line of an answer.
+    ///
+    /// # Errors
+    /// As [`Output::lines`].
+    pub fn emit(self, value: &Value) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{value}")?;
+        stdout.flush()
+    }
+
+    /// Prints what else there is to know.
+    ///
+    /// # Errors
+    /// When stderr is closed.
+    pub fn notes(self, notes: &[String]) -> io::Result<()> {
+        notes.iter().try_for_each(|note| writeln!(io::stderr(), "aio: {}", printable(note)))
+    }
+
+    /// Columns of the terminal; none when stdout is not one.
+    pub fn width(self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    }
+}

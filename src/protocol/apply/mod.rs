@@ -1,0 +1,159 @@
+//! The decider: what an operation makes of a state.
+//!
+//! [`apply`] takes the state by value and gives back another; a refusal gives back none, so nothing half-done can be
+//! written. It reads no clock, file, environment or randomness: all of that arrives as [`Evidence`]. A store may run it
+//! again on a newer state after losing a race.
+
+mod claiming;
+mod instances;
+mod memory;
+mod releasing;
+mod waiting;
+
+use super::evidence::Evidence;
+use super::lease::{self, HEARTBEAT_INTERVAL_MS};
+use super::op::{Change, Event, Op, Outcome, Refusal, Request};
+use super::place::Prepared;
+use super::state::{ContextEntry, Instance, State};
+use super::time;
+
+pub(in crate::protocol) use claiming::grant_of;
+pub use claiming::{conflict_with, in_line_for};
+pub use memory::{KEPT_ENTRIES, KEPT_PER_PROJECT};
+
+/// A decision to be written down, unless `changes` is empty.
+#[derive(Debug)]
+pub struct Applied<'a> {
+    /// The state after.
+    pub state: State<'a>,
+    /// What to tell the caller.
+    pub outcome: Outcome,
+    /// What happened, for the journal. Empty means that the state is as it was.
+    pub changes: Vec<Change>,
+    /// Context entries that left the state and must be in the archive before it is written.
+    pub archived: Vec<ContextEntry<'a>>,
+}
+
+/// Decides `request`. The state's `revision` is the one this change will have; new claims carry it as their fence.
+///
+/// # Errors
+/// A [`Refusal`] when it cannot be granted; nothing was changed then.
+pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Result<Applied<'a>, Refusal> {
+    let mut turn = Turn { state, evidence, changes: Vec::new(), archived: Vec::new() };
+    let actor = request.actor.as_deref();
+    if let Some(id) = actor {
+        turn.actor_known(id)?;
+    }
+    let outcome = turn.perform(actor, &request.op)?;
+    if let Some(id) = actor {
+        turn.sign_of_life(id, matches!(request.op, Op::Heartbeat));
+    }
+    let Turn { mut state, changes, archived, .. } = turn;
+    state.updated_at = time::stamp(evidence.now.wall_ms).into();
+    Ok(Applied { state, outcome, changes, archived })
+}
+
+/// The instances on whose liveness the decision depends: the edge looks up their processes first.
+pub fn in_question<'s>(state: &'s State<'_>, request: &Request) -> Vec<&'s Instance<'s>> {
+    match &request.op {
+        Op::Claim(claim) if claim.wait.is_none() && state.waiters.is_empty() => {
+            holders_around(state, &claim.wanted.iter().map(Prepared::new).collect::<Vec<_>>())
+        }
+        Op::Guard { wanted } => holders_around(state, &wanted.iter().map(Prepared::new).collect::<Vec<_>>()),
+        Op::Claim(_) | Op::Cleanup => state.instances.iter().collect(),
+        Op::Release(_) | Op::Unregister | Op::CancelWait { .. } if !state.waiters.is_empty() => {
+            state.instances.iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The instances that hold something in or around these places.
+pub fn holders_around<'s>(state: &'s State<'_>, places: &[Prepared<'_>]) -> Vec<&'s Instance<'s>> {
+    let touches = |place: &Prepared<'_>, claim| place.overlaps(&claim) || place.shadows(&claim);
+    let relevant = state.claims.iter().filter(|claim| places.iter().any(|place| touches(place, (*claim).into())));
+    let mut holders: Vec<&str> = relevant.map(|claim| &*claim.instance_id).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    holders.into_iter().filter_map(|id| state.instance(id)).collect()
+}
+
+/// One decision in progress.
+struct Turn<'a, 'e> {
+    state: State<'a>,
+    evidence: &'e Evidence,
+    changes: Vec<Change>,
+    archived: Vec<ContextEntry<'a>>,
+}
+
+impl Turn<'_, '_> {
+    fn perform(&mut self, actor: Option<&str>, op: &Op) -> Result<Outcome, Refusal> {
+        let required = || actor.ok_or_else(|| Refusal::NotRegistered(String::new()));
+        match op {
+            Op::Register(registration) => Ok(self.register(registration)),
+            Op::Heartbeat => Ok(self.welcome_back(required()?)),
+            Op::Unregister => Ok(self.unregister(required()?)),
+            Op::SetTask { description, issue } => Ok(self.set_task(required()?, description, issue.as_deref())),
+            Op::Claim(request) => self.claim(required()?, request),
+            Op::CancelWait { waiter } => Ok(self.cancel_wait(waiter)),
+            Op::Release(request) => self.release(actor, request),
+            Op::Guard { wanted } => self.guard(required()?, wanted),
+            Op::AddContext(entry) => self.add_context(actor, entry),
+            Op::CloseContext { id } => self.close_context(actor, id),
+            Op::PruneContext { older_than_ms } => self.prune_context(*older_than_ms),
+            Op::Cleanup => Ok(self.cleanup()),
+        }
+    }
+
+    fn actor_known(&self, id: &str) -> Result<(), Refusal> {
+        self.state.instance(id).map(|_| ()).ok_or_else(|| Refusal::NotRegistered(id.to_owned()))
+    }
+
+    /// Every change is a heartbeat of whoever made it. Without a change, one is stored only when it is asked for and
+    /// the last is not fresh.
+    fn sign_of_life(&mut self, id: &str, asked: bool) {
+        let evidence = self.evidence;
+        let stale_enough =
+            |instance: &Instance<'_>| lease::heartbeat_age_ms(instance, evidence) >= HEARTBEAT_INTERVAL_MS;
+        let changed = !self.changes.is_empty();
+        let Some(instance) = self.state.instance_mut(id) else { return };
+        let revived = !instance.evicted_at.is_empty();
+        if !(changed || revived || asked && stale_enough(instance)) {
+            return;
+        }
+        instance.evicted_at = "".into();
+        beat(instance, evidence);
+        let event = if revived { Event::Revived } else { Event::Heartbeat };
+        self.note(Change { event, instance: Some(id.to_owned()), ..Change::default() });
+    }
+
+    fn note(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    fn now_stamp(&self) -> String {
+        time::stamp(self.evidence.now.wall_ms)
+    }
+}
+
+/// Stamps a heartbeat with both clocks, and with the boot the second one belongs to.
+fn beat(instance: &mut Instance<'_>, evidence: &Evidence) {
+    let stamp = time::stamp(evidence.now.wall_ms);
+    instance.last_heartbeat = stamp.clone().into();
+    instance.heartbeat_stamp = stamp.into();
+    instance.heartbeat_monotonic_ms = evidence.now.awake_ms;
+    if !evidence.machine.is_boot(&instance.host, &instance.boot_id) {
+        move_to_this_machine(instance, evidence);
+    }
+}
+
+/// A session that goes on after a reboot or on another machine: what was known of its process means nothing here.
+fn move_to_this_machine(instance: &mut Instance<'_>, evidence: &Evidence) {
+    instance.host = evidence.machine.host.clone().into();
+    instance.boot_id = evidence.machine.boot_id.clone().into();
+    instance.pid_namespace = "".into();
+    instance.pid = 0;
+    instance.process_start = 0;
+    instance.parent_pid = 0;
+    instance.parent_start = 0;
+}

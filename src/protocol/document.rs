@@ -1,0 +1,247 @@
+//! The JSON text of a state: reading it, whole or in part, and writing it one entry a line.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::record::Derived;
+use super::state::{Claim, ContextEntry, Instance, Section, State};
+use super::text::Text;
+
+/// Reads a whole state.
+///
+/// # Errors
+/// When the text is not a JSON object of the expected shape.
+pub fn read(text: &str) -> Result<State<'_>, serde_json::Error> {
+    read_keeping(text, |_| true)
+}
+
+/// Reads a state of which only some claims matter: the others are dropped as they are met, and the context is skipped.
+/// Such a state answers questions about what was kept; it must never be written.
+///
+/// # Errors
+/// When the text is not a JSON object of the expected shape.
+pub fn read_keeping<'a>(
+    text: &'a str,
+    mut keep: impl FnMut(&Claim<'a>) -> bool,
+) -> Result<State<'a>, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
+    let state = reader.deserialize_map(StateVisitor { keep: &mut keep })?;
+    reader.end()?;
+    Ok(state)
+}
+
+struct StateVisitor<'k, F> {
+    keep: &'k mut F,
+}
+
+impl<'de, F: FnMut(&Claim<'de>) -> bool> Visitor<'de> for StateVisitor<'_, F> {
+    type Value = State<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the state, an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<State<'de>, M::Error> {
+        let mut state = State::empty();
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match &*key {
+                "schemaVersion" => state.schema_version = map.next_value()?,
+                "revision" => state.revision = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                "updatedAt" => state.updated_at = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                "instances" => map.next_value_seed(Entries::new(&mut state.instances, &mut |_: &Instance| true))?,
+                "claims" => map.next_value_seed(Entries::new(&mut state.claims, self.keep))?,
+                "waiters" => state.waiters.extend(map.next_value::<Option<Vec<_>>>()?.unwrap_or_default()),
+                "context" => add_section(&mut state.context, map.next_value()?).map_err(M::Error::custom)?,
+                _ => state.unknown.keep(key, map.next_value()?),
+            }
+        }
+        Ok(state)
+    }
+}
+
+/// Takes in a `context`; one that stands twice in the text is the sum of both.
+fn add_section<'a>(section: &mut Section<'a>, raw: &'a RawValue) -> Result<(), serde_json::Error> {
+    match section {
+        _ if raw.get() == "null" => {}
+        Section::Read(entries) if entries.is_empty() => *section = Section::Unread(raw),
+        _ => {
+            let more: Vec<ContextEntry<'a>> = serde_json::from_str(raw.get())?;
+            section.entries_mut()?.extend(more);
+        }
+    }
+    Ok(())
+}
+
+/// A record that stands under a key.
+trait Keyed<'a> {
+    fn set_key(&mut self, key: Text<'a>);
+}
+
+impl<'a> Keyed<'a> for Instance<'a> {
+    fn set_key(&mut self, key: Text<'a>) {
+        self.key = key;
+    }
+}
+
+impl<'a> Keyed<'a> for Claim<'a> {
+    fn set_key(&mut self, key: Text<'a>) {
+        self.key = key;
+    }
+}
+
+/// An object of records, appended to a list as far as they are wanted.
+struct Entries<'t, T, F> {
+    list: &'t mut Vec<T>,
+    keep: &'t mut F,
+}
+
+impl<'t, T, F> Entries<'t, T, F> {
+    fn new(list: &'t mut Vec<T>, keep: &'t mut F) -> Self {
+        Entries { list, keep }
+    }
+}
+
+impl<'de, T, F> DeserializeSeed<'de> for Entries<'_, T, F>
+where
+    T: Keyed<'de> + serde::Deserialize<'de>,
+    F: FnMut(&T) -> bool,
+{
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T, F> Visitor<'de> for Entries<'_, T, F>
+where
+    T: Keyed<'de> + serde::Deserialize<'de>,
+    F: FnMut(&T) -> bool,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of entries by id")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            let mut entry: T = map.next_value()?;
+            entry.set_key(key);
+            if (self.keep)(&entry) {
+                self.list.push(entry);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What can be known of a state that cannot be read: its `schemaVersion`, when the text is an object at all.
+pub fn schema_version(text: &str) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        #[serde(rename = "schemaVersion")]
+        version: Option<u64>,
+        #[serde(flatten)]
+        _rest: IgnoredAny,
+    }
+    serde_json::from_str::<Version>(text).ok()?.version
+}
+
+/// The text of a state, one entry a line: small for programs, readable and diffable for people.
+pub fn write(state: &mut State<'_>) -> Vec<u8> {
+    index_claims(state);
+    let mut page = Page { text: Vec::with_capacity(320 * (state.claims.len() + state.instances.len() + 16)) };
+    page.text.push(b'{');
+    page.field("schemaVersion", &state.schema_version);
+    page.field("revision", &state.revision);
+    page.field("updatedAt", &state.updated_at);
+    page.object("instances", state.instances.iter().map(|entry| (&*entry.key, entry)));
+    page.object("claims", state.claims.iter().map(|entry| (&*entry.key, entry)));
+    page.list("waiters", state.waiters.iter());
+    match &state.context {
+        Section::Unread(raw) => page.field("context", raw),
+        Section::Read(entries) => page.list("context", entries.iter()),
+    }
+    for (key, value) in state.unknown.iter() {
+        page.field(key, value);
+    }
+    page.text.extend_from_slice(b"\n}\n");
+    page.text
+}
+
+/// The original scripts kept the ids of an instance's claims in the instance as well. Nothing of ours reads them.
+fn index_claims(state: &mut State<'_>) {
+    let mut held: HashMap<&str, Vec<String>> = HashMap::new();
+    for claim in &state.claims {
+        held.entry(&claim.instance_id).or_default().push(claim.key.to_string());
+    }
+    for instance in &mut state.instances {
+        instance.claims = Derived(held.remove(&*instance.key).unwrap_or_default());
+    }
+}
+
+/// The text under construction.
+struct Page {
+    text: Vec<u8>,
+}
+
+impl Page {
+    fn field(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
+        self.begin(key);
+        self.value(value);
+    }
+
+    fn object<'e, T: Serialize + 'e>(&mut self, key: &str, entries: impl Iterator<Item = (&'e str, &'e T)>) {
+        self.begin(key);
+        self.text.push(b'{');
+        let before = self.text.len();
+        for (key, entry) in entries {
+            self.separate(before);
+            self.value(&key);
+            self.text.push(b':');
+            self.value(entry);
+        }
+        self.close(before, b'}');
+    }
+
+    fn list<'e, T: Serialize + 'e>(&mut self, key: &str, entries: impl Iterator<Item = &'e T>) {
+        self.begin(key);
+        self.text.push(b'[');
+        let before = self.text.len();
+        for entry in entries {
+            self.separate(before);
+            self.value(entry);
+        }
+        self.close(before, b']');
+    }
+
+    fn begin(&mut self, key: &str) {
+        self.separate(1);
+        self.value(&key);
+        self.text.push(b':');
+    }
+
+    fn separate(&mut self, start: usize) {
+        self.text.extend_from_slice(if self.text.len() > start { b",\n" } else { b"\n" });
+    }
+
+    fn close(&mut self, start: usize, bracket: u8) {
+        if self.text.len() > start {
+            self.text.push(b'\n');
+        }
+        self.text.push(bracket);
+    }
+
+    fn value(&mut self, value: &(impl Serialize + ?Sized)) {
+        serde_json::to_writer(&mut self.text, value)
+            .expect("records hold strings, numbers and JSON, which a vector always takes");
+    }
+}

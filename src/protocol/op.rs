@@ -1,0 +1,385 @@
+//! What can be asked of the state, and what comes back.
+
+use serde::Serialize;
+
+use super::evidence::ProcessKey;
+use super::place::Kind;
+use super::state::Wanted;
+
+/// An operation and who asks for it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The calling instance; a person at a shell may have none.
+    pub actor: Option<String>,
+    /// What it asks.
+    pub op: Op,
+}
+
+/// Every way to change the state.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// Take part, or take part again.
+    Register(Registration),
+    /// Say that one lives, and hear what one lost.
+    Heartbeat,
+    /// Leave, letting go of everything.
+    Unregister,
+    /// Say what one works on.
+    SetTask {
+        /// In its own words; empty for idle.
+        description: String,
+        /// The issue.
+        issue: Option<String>,
+    },
+    /// Hold something, or wait for it.
+    Claim(ClaimRequest),
+    /// Stop waiting.
+    CancelWait {
+        /// The waiter's id.
+        waiter: String,
+    },
+    /// Let go of something.
+    Release(ReleaseRequest),
+    /// Ask leave to commit changes to paths.
+    Guard {
+        /// The paths.
+        wanted: Vec<Wanted<'static>>,
+    },
+    /// Write something down for the others.
+    AddContext(NewContext),
+    /// Mark a handoff or warning as dealt with.
+    CloseContext {
+        /// Its id, perhaps shortened.
+        id: String,
+    },
+    /// Move old context to the archive.
+    PruneContext {
+        /// Age in milliseconds from which an entry is old.
+        older_than_ms: u64,
+    },
+    /// Sweep away what stale and dead instances left.
+    Cleanup,
+}
+
+/// See [`Op::Register`].
+#[derive(Clone, Debug, Default)]
+pub struct Registration {
+    /// `claude`, `codex`, …
+    pub tool: String,
+    /// Absolute path of the worktree or folder.
+    pub project: String,
+    /// The agent's own session id.
+    pub session: Option<String>,
+    /// The agent's process, where it is certain.
+    pub process: Option<ProcessKey>,
+    /// The process that asks, where the agent's is not known.
+    pub parent: Option<ProcessKey>,
+    /// The instance this is about, where the caller knows it.
+    pub id: Option<String>,
+}
+
+/// See [`Op::Claim`].
+#[derive(Clone, Debug, Default)]
+pub struct ClaimRequest {
+    /// The places; all are granted or none.
+    pub wanted: Vec<Wanted<'static>>,
+    /// Readers' claims, which share.
+    pub shared: bool,
+    /// Lease in milliseconds.
+    pub ttl_ms: Option<u64>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether to queue when they are not free.
+    pub wait: Option<Wait>,
+}
+
+/// How to wait.
+#[derive(Clone, Debug, Default)]
+pub struct Wait {
+    /// Names the wait; asking again under the same name keeps the place in the queue.
+    pub id: String,
+    /// The waiting command.
+    pub process: Option<ProcessKey>,
+    /// For how long, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// See [`Op::Release`].
+#[derive(Clone, Debug, Default)]
+pub struct ReleaseRequest {
+    /// What to let go of; empty for everything of the caller's.
+    pub targets: Vec<ReleaseTarget>,
+    /// Also what is not the caller's.
+    pub force: bool,
+    /// Why; goes to the holder when forced.
+    pub reason: Option<String>,
+}
+
+/// A claim as somebody names it.
+#[derive(Clone, Debug, Default)]
+pub struct ReleaseTarget {
+    /// As typed: an id, an end of one, or a name.
+    pub word: String,
+    /// What it would be as a path or pattern.
+    pub places: Vec<Wanted<'static>>,
+}
+
+/// See [`Op::AddContext`].
+#[derive(Clone, Debug, Default)]
+pub struct NewContext {
+    /// A new id.
+    pub id: String,
+    /// The project it concerns; none for all.
+    pub project: Option<String>,
+    /// One of [`super::context::CATEGORIES`].
+    pub category: String,
+    /// The words.
+    pub content: String,
+    /// Who says it when no instance does.
+    pub source: String,
+    /// Addressee.
+    pub to: Option<String>,
+}
+
+/// What an operation came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Registered under this id.
+    Registered {
+        /// The instance.
+        id: String,
+        /// It was known before.
+        again: bool,
+    },
+    /// Nothing more to say.
+    Done,
+    /// What the caller had lost and was not told yet.
+    Heartbeat {
+        /// Those claims.
+        lost: Vec<LostClaim>,
+    },
+    /// Left.
+    Unregistered {
+        /// How many claims that freed.
+        released: usize,
+    },
+    /// Held now.
+    Claimed {
+        /// One for each place asked for.
+        grants: Vec<Grant>,
+        /// Whose claims were taken over.
+        taken_over: Vec<LostClaim>,
+        /// Claims on the same paths in other worktrees.
+        shadows: Vec<Conflict>,
+    },
+    /// In the queue.
+    Waiting {
+        /// What is in the way now.
+        conflicts: Vec<Conflict>,
+    },
+    /// Let go.
+    Released {
+        /// Those claims.
+        claims: Vec<Grant>,
+    },
+    /// May the commit proceed?
+    Guarded {
+        /// Paths that changed hands while the caller was taken for gone; mentioned once.
+        lost: Vec<LostClaim>,
+    },
+    /// Written down, dealt with.
+    Context {
+        /// The entry.
+        id: String,
+    },
+    /// Moved to the archive.
+    Pruned {
+        /// How many entries.
+        count: usize,
+    },
+    /// Swept.
+    Cleaned {
+        /// Instances that were evicted or forgotten.
+        instances: Vec<String>,
+        /// How many claims that freed.
+        claims: usize,
+        /// How many waits ended.
+        waiters: usize,
+    },
+}
+
+/// A claim that somebody has or had.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// The claim.
+    pub id: String,
+    /// What kind of place.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The place.
+    pub target: String,
+    /// Its worktree.
+    pub project: String,
+    /// The revision at which it was granted.
+    pub fence: u64,
+    /// It was held already.
+    pub held_before: bool,
+}
+
+/// A claim that changed hands without its holder's doing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LostClaim {
+    /// Who lost it.
+    pub from: String,
+    /// Who holds the place since; empty for nobody.
+    pub to: String,
+    /// What kind of place.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The place.
+    pub target: String,
+    /// Its worktree.
+    pub project: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: String,
+}
+
+/// A claim, or a place in the queue, that stands in the way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conflict {
+    /// Which of the places asked for.
+    pub wanted: usize,
+    /// The claim; of a waiter, the wait.
+    pub claim: String,
+    /// What kind of place is held.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The place that is held.
+    pub target: String,
+    /// Its worktree.
+    pub project: String,
+    /// The holder's instance id.
+    pub holder: String,
+    /// What the holder works on.
+    pub task: Option<String>,
+    /// Why it holds the place.
+    pub reason: String,
+    /// Since when.
+    pub since: String,
+    /// When its lease ends; empty for none.
+    pub expires_at: String,
+    /// Milliseconds since the holder's last sign of life.
+    pub last_seen_ms: u64,
+    /// It is first in line rather than holding it.
+    pub waiting: bool,
+}
+
+/// Why an operation was not done. Nothing was changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// Nobody of that id takes part; empty where the operation needs an instance and none is known.
+    NotRegistered(String),
+    /// Somebody else holds it, or is first in line.
+    Held(Vec<Conflict>),
+    /// Waiting would never end: each waits for the next, the last for the first.
+    Deadlock(Vec<String>),
+    /// Only its holder releases a claim.
+    NotYours(Conflict),
+    /// No claim or entry of that name.
+    Unknown {
+        /// What was looked for: `claim`, `context entry`.
+        what: &'static str,
+        /// As typed.
+        word: String,
+    },
+    /// More than one claim or entry of that name.
+    Ambiguous {
+        /// What was looked for.
+        what: &'static str,
+        /// As typed.
+        word: String,
+        /// All that fit.
+        candidates: Vec<String>,
+    },
+    /// The context section cannot be read.
+    Malformed(String),
+}
+
+impl Conflict {
+    /// The kind, where this version knows it.
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::parse(&self.kind)
+    }
+}
+
+/// What happened to the state, for the journal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// What.
+    pub event: Event,
+    /// To whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The claim, wait or context entry concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Kind of the place concerned.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The place concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The project concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The other party.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
+    /// In words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What can happen to the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Event {
+    #[default]
+    Heartbeat,
+    Registered,
+    Revived,
+    Unregistered,
+    Evicted,
+    Forgotten,
+    TaskSet,
+    Claimed,
+    Renewed,
+    Released,
+    TakenOver,
+    Lapsed,
+    Waiting,
+    WaitEnded,
+    Warned,
+    ContextAdded,
+    ContextClosed,
+    ContextPruned,
+}
+
+impl Event {
+    /// What must survive a power failure once acknowledged: what people and agents wrote down.
+    pub fn is_durable(self) -> bool {
+        matches!(self, Event::ContextAdded | Event::ContextClosed | Event::ContextPruned)
+    }
+
+    /// Bare heartbeats would drown everything else.
+    pub fn is_journaled(self) -> bool {
+        self != Event::Heartbeat
+    }
+}

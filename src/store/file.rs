@@ -1,0 +1,329 @@
+//! `state.json`: read without a lock, replaced whole under one.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::lock::{Guard, Patience};
+use super::{StoreError, archive, journal};
+use crate::protocol::apply::Applied;
+use crate::protocol::document;
+use crate::protocol::op::{Change, Outcome, Refusal};
+use crate::protocol::state::{SCHEMA_VERSION, State};
+
+/// The state's file.
+pub const STATE: &str = "state.json";
+/// The lock's file.
+pub const LOCK: &str = "state.lock";
+/// How our temporary files begin and end. Under the lock, one that is there belongs to nobody.
+const TEMPORARY: (&str, &str) = (".state-", ".tmp");
+/// How long a text that is no state may be one that another program is just writing.
+const TORN_READ_PATIENCE: Duration = Duration::from_millis(250);
+/// A file changed so lately may change again without a new time stamp, on file systems with coarse ones.
+const COARSE_TIMESTAMP: Duration = Duration::from_millis(50);
+/// How often we start over when another program keeps writing between our read and our rename.
+const MOST_ATTEMPTS: usize = 100;
+
+/// The files of one state directory.
+#[derive(Clone, Debug)]
+pub struct FileStore {
+    dir: PathBuf,
+    lock_timeout: Duration,
+}
+
+/// A committed, or unneeded, change.
+#[derive(Debug)]
+pub struct Committed {
+    /// What to tell the caller.
+    pub outcome: Outcome,
+    /// What happened; empty when nothing was written.
+    pub changes: Vec<Change>,
+    /// What could not be done on the side.
+    pub warning: Option<String>,
+}
+
+impl FileStore {
+    /// The store in `dir`, which need not exist yet.
+    pub fn new(dir: PathBuf, lock_timeout: Duration) -> Self {
+        FileStore { dir, lock_timeout }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The state's path.
+    pub fn state_path(&self) -> PathBuf {
+        self.dir.join(STATE)
+    }
+
+    /// The lock's path.
+    pub fn lock_path(&self) -> PathBuf {
+        self.dir.join(LOCK)
+    }
+
+    /// Reads the text, without a lock, and gives back what `parse` makes of it. Tries again for a moment where another
+    /// program may just be writing the file in place. No file reads as an object without entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when it stays no state.
+    pub fn read_parsed<T>(&self, mut parse: impl FnMut(&str) -> Result<T, serde_json::Error>) -> Result<T, StoreError> {
+        let path = self.state_path();
+        let start = std::time::Instant::now();
+        loop {
+            let text = read_text(&path)?;
+            match parse(effective(&text)) {
+                Ok(parsed) => return Ok(parsed),
+                Err(_) if start.elapsed() < TORN_READ_PATIENCE => std::thread::sleep(Duration::from_millis(10)),
+                Err(error) => return Err(unreadable(&path, &text, &error)),
+            }
+        }
+    }
+
+    /// Changes the state: under the lock, `decide` makes a new one of the one that is there, and that takes its place.
+    /// `decide` may run more than once, on newer states.
+    ///
+    /// # Errors
+    /// Whatever kept it from being done; then nothing was changed.
+    pub fn transact(
+        &self,
+        patience: Patience,
+        at: &str,
+        mut decide: impl for<'s> FnMut(State<'s>) -> Result<Applied<'s>, Refusal>,
+    ) -> Result<Committed, StoreError> {
+        let mut guard = self.lock(patience, at)?;
+        let path = real_path(&self.state_path());
+        for _ in 0..MOST_ATTEMPTS {
+            let (stamp, text) = self.read_settled(&path)?;
+            let mut state = document::read(effective(&text)).map_err(|error| unreadable(&path, &text, &error))?;
+            if state.schema_version > SCHEMA_VERSION {
+                return Err(StoreError::Newer { path, version: state.schema_version });
+            }
+            state.schema_version = SCHEMA_VERSION;
+            let revision = state.revision.max(guard.revision()).saturating_add(1);
+            state.revision = revision;
+            let Applied { mut state, outcome, changes, archived } = decide(state)?;
+            if changes.is_empty() {
+                return Ok(Committed { outcome, changes, warning: None });
+            }
+            if !archived.is_empty() {
+                let month = at.get(..7).unwrap_or("0000-00");
+                archive::append(&self.dir, month, &archived)
+                    .map_err(StoreError::io("write", &self.dir.join(archive::FOLDER)))?;
+            }
+            let temporary = Temporary::write(&path, &document::write(&mut state), stamp.as_ref())?;
+            guard.use_revision(revision)?;
+            if Stamp::at(&path) != stamp
+                || !stamp.as_ref().is_none_or(|stamp| stamp.still_holds(&path, effective(&text)))
+            {
+                continue;
+            }
+            temporary.replace(&path)?;
+            if changes.iter().any(|change| change.event.is_durable()) {
+                sync_directory(&path)?;
+            }
+            let journaled = journal::append(&self.dir, revision, at, &changes);
+            let warning = journaled.err().map(|error| format!("the journal was not written: {error}"));
+            return Ok(Committed { outcome, changes, warning });
+        }
+        let error = io::Error::other("another program keeps rewriting it");
+        Err(StoreError::Io { action: "replace", path, error })
+    }
+
+    /// Takes the lock without changing anything: for who must look at the files undisturbed.
+    ///
+    /// # Errors
+    /// As [`Guard::acquire`], and when the directory cannot be used.
+    pub fn lock(&self, patience: Patience, at: &str) -> Result<Guard, StoreError> {
+        prepare_directory(&self.dir)?;
+        let patience = match patience {
+            Patience::None => Patience::None,
+            Patience::Until(limit) => Patience::Until(limit.min(self.lock_timeout)),
+        };
+        let guard = Guard::acquire(&self.lock_path(), patience, at.to_owned())?;
+        sweep_temporaries(&real_path(&self.state_path()));
+        Ok(guard)
+    }
+
+    /// Puts a text in the state's place, whatever is there. For repair; everything else goes through
+    /// [`FileStore::transact`].
+    ///
+    /// # Errors
+    /// When it cannot be written; the old file is as it was then.
+    pub fn replace(&self, _guard: &Guard, text: &[u8]) -> Result<(), StoreError> {
+        let path = real_path(&self.state_path());
+        Temporary::write(&path, text, Stamp::at(&path).as_ref())?.replace(&path)?;
+        sync_directory(&path)
+    }
+
+    /// How long a writer waits for the lock.
+    pub fn patience(&self) -> Patience {
+        Patience::Until(self.lock_timeout)
+    }
+
+    /// The text together with the stamp it had before and after it was read.
+    fn read_settled(&self, path: &Path) -> Result<(Option<Stamp>, Option<String>), StoreError> {
+        let start = std::time::Instant::now();
+        loop {
+            let before = Stamp::at(path);
+            let text = read_text(path)?;
+            let parses = || serde_json::from_str::<serde::de::IgnoredAny>(effective(&text)).is_ok();
+            let settled = Stamp::at(path) == before;
+            if settled && (start.elapsed() > TORN_READ_PATIENCE || !looks_torn(effective(&text)) || parses()) {
+                return Ok((before, text));
+            }
+            if !settled && start.elapsed() > TORN_READ_PATIENCE * 8 {
+                let error = io::Error::other("another program keeps rewriting it");
+                return Err(StoreError::Io { action: "read", path: path.to_owned(), error });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Whether a text does not end as a whole object does: a writer may be in the middle of it.
+fn looks_torn(text: &str) -> bool {
+    !text.trim_end().ends_with('}')
+}
+
+/// A missing file reads as a state without entries; an existing one that is empty does not.
+fn effective(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or("{}")
+}
+
+/// The text, or none when there is no file.
+fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::Io { action: "read", path: path.to_owned(), error }),
+    };
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+    file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+    let text = String::from_utf8(bytes).map_err(|error| StoreError::Unreadable {
+        path: path.to_owned(),
+        reason: format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()),
+    })?;
+    Ok(Some(text))
+}
+
+fn unreadable(path: &Path, text: &Option<String>, error: &serde_json::Error) -> StoreError {
+    let reason = if effective(text).trim().is_empty() { "it is empty".to_owned() } else { error.to_string() };
+    StoreError::Unreadable { path: path.to_owned(), reason }
+}
+
+/// What tells one content of a file from the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    mode: u32,
+}
+
+impl Stamp {
+    fn at(path: &Path) -> Option<Stamp> {
+        fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))
+    }
+
+    fn of(metadata: &Metadata) -> Stamp {
+        Stamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            mode: metadata.mode(),
+        }
+    }
+
+    /// Two writes within one tick of a coarse clock leave one stamp, so a fresh file is compared by content.
+    fn still_holds(&self, path: &Path, text: &str) -> bool {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let modified = Duration::new(self.modified.0.try_into().unwrap_or(0), self.modified.1.try_into().unwrap_or(0));
+        let fresh = since_epoch.saturating_sub(modified) < COARSE_TIMESTAMP;
+        !fresh || fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
+    }
+}
+
+/// A new content beside the old one, gone again unless it took its place.
+struct Temporary(tempfile::NamedTempFile);
+
+impl Temporary {
+    fn write(path: &Path, text: &[u8], replaces: Option<&Stamp>) -> Result<Temporary, StoreError> {
+        let dir = path.parent().unwrap_or(Path::new("/"));
+        let failed = || StoreError::io("write", path);
+        let mut file = tempfile::Builder::new()
+            .prefix(TEMPORARY.0)
+            .suffix(TEMPORARY.1)
+            .tempfile_in(dir)
+            .map_err(StoreError::io("write beside", path))?;
+        file.write_all(text).map_err(failed())?;
+        if let Some(stamp) = replaces.filter(|stamp| stamp.mode & 0o777 != 0o600) {
+            let mode = fs::Permissions::from_mode(stamp.mode & 0o777);
+            file.as_file().set_permissions(mode).map_err(failed())?;
+        }
+        file.as_file().sync_all().map_err(failed())?;
+        Ok(Temporary(file))
+    }
+
+    fn replace(self, path: &Path) -> Result<(), StoreError> {
+        let renamed = self.0.persist(path);
+        renamed.map(drop).map_err(|failed| StoreError::Io {
+            action: "replace",
+            path: path.to_owned(),
+            error: failed.error,
+        })
+    }
+}
+
+/// Where the state really is: a link to it (dotfiles) is written through and stays a link.
+fn real_path(path: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
+    if is_link { fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
+}
+
+fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync", dir))
+}
+
+/// What a killed writer left behind. Not being able to look is no reason not to write.
+fn sweep_temporaries(path: &Path) {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if is_temporary(&entry.file_name()) {
+            // The next writer tries again.
+            fs::remove_file(entry.path()).unwrap_or_default();
+        }
+    }
+}
+
+/// Whether a name is that of one of our temporary files.
+pub fn is_temporary(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1))
+}
+
+/// Makes the directory, private, or sees that it is ours to use.
+fn prepare_directory(dir: &Path) -> Result<(), StoreError> {
+    let unusable = |reason: &str| StoreError::Directory { path: dir.to_owned(), reason: reason.to_owned() };
+    match fs::metadata(dir) {
+        Ok(metadata) if !metadata.is_dir() => Err(unusable("it is not a directory")),
+        Ok(metadata) if metadata.uid() != rustix::process::geteuid().as_raw() => {
+            Err(unusable("it belongs to another user"))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            use std::os::unix::fs::DirBuilderExt;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StoreError::io("create", dir))
+        }
+        Err(error) => Err(StoreError::Io { action: "open", path: dir.to_owned(), error }),
+    }
+}
