@@ -333,7 +333,7 @@ fn unidentified(error: Unidentified) -> Failure {
             let message = format!("this could be any of {}", candidates.join(" "));
             let mut failure = Failure::new(Exit::NotRegistered, "identity-ambiguous", message);
             failure.data = serde_json::json!({ "candidates": candidates });
-            failure.hint(format!("add --as {}", candidates.first().map_or("ID", String::as_str)))
+            failure.hint("add --as with the one that is yours")
         }
     }
 }

@@ -196,6 +196,7 @@ pub enum ContextVerb {
     Get {
         /// Category, or for `list` the project
         what: Option<OsString>,
+        /// Which entries
         #[command(flatten)]
         filter: ContextFilter,
     },
@@ -204,6 +205,7 @@ pub enum ContextVerb {
         /// Words that must all occur
         #[arg(required = true)]
         words: Vec<String>,
+        /// Which entries
         #[command(flatten)]
         filter: ContextFilter,
     },

@@ -9,10 +9,10 @@ use super::{targets, wait};
 use crate::app::{App, Greeting};
 use crate::cli::ClaimArgs;
 use crate::error::{Failure, describe};
-use crate::output::{Line, Report, Style};
+use crate::output::Report;
 use crate::protocol::apply::{self, Applied};
 use crate::protocol::document;
-use crate::protocol::op::{ClaimRequest, Conflict, Grant, LostClaim, Op, Outcome, Request, Wait};
+use crate::protocol::op::{ClaimRequest, Conflict, LostClaim, Op, Outcome, Request, Wait};
 use crate::protocol::place::{Kind, Place, Prepared};
 use crate::protocol::state::Wanted;
 
@@ -149,17 +149,10 @@ pub fn report(outcome: Outcome) -> Report {
     let mut report = Report::silent("claimed").with(json!({
         "claims": grants, "takenOver": taken_over, "worktrees": shadows,
     }));
-    report.lines = grants.iter().map(granted).collect();
+    report.lines = grants.iter().map(|grant| format!("Claimed: {}", grant.id).into()).collect();
     report.notes.extend(taken_over.iter().map(taken_over_line));
     report.notes.extend(shadows.iter().map(shadow_line));
     report
-}
-
-fn granted(grant: &Grant) -> Line {
-    Line(vec![
-        (Style::Plain, format!("Claimed: {}", grant.id)),
-        (Style::Faint, format!(" ({}: {})", grant.kind, grant.target)),
-    ])
 }
 
 fn taken_over_line(lost: &LostClaim) -> String {
