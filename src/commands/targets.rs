@@ -9,7 +9,7 @@ use crate::error::Failure;
 use crate::host::folding::folds_case;
 use crate::host::path::Existing;
 use crate::host::repository::{Worktree, worktree_of};
-use crate::protocol::overlap::Glob;
+use crate::protocol::overlap::{Area, Glob, overlaps};
 use crate::protocol::place::{Kind, literal_directory};
 use crate::protocol::spelling;
 use crate::protocol::state::Wanted;
@@ -93,7 +93,12 @@ fn pattern(app: &App, typed: &str, base: &Path) -> Result<Wanted<'static>, Failu
     let below = escape_glob(&spell(site.relative(&folder)));
     let separator = if below.is_empty() { "" } else { "/" };
     let glob = format!("{below}{separator}{anywhere}{rest}");
-    Glob::parse(&glob).map_err(|error| Failure::usage(format!("the pattern {typed:?} cannot be used: {error}")))?;
+    let parsed = Glob::parse(&glob)
+        .map_err(|error| Failure::usage(format!("the pattern {typed:?} cannot be used: {error}")))?;
+    let area = Area::Pattern { base: b"/", glob: &parsed };
+    if !overlaps(&area, &Area::Directory(b"/"), false) {
+        return Err(Failure::usage(format!("no path can match the pattern {typed:?}, so it would guard nothing")));
+    }
     Ok(site.spelled(Kind::Pattern, glob))
 }
 

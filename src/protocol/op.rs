@@ -289,7 +289,7 @@ pub enum Refusal {
     /// Waiting would never end: each waits for the next, the last for the first.
     Deadlock(Vec<String>),
     /// Only its holder releases a claim.
-    NotYours(Conflict),
+    NotYours(Box<Conflict>),
     /// No claim or entry of that name.
     Unknown {
         /// What was looked for: `claim`, `context entry`.

@@ -54,7 +54,8 @@ impl Turn<'_, '_> {
             let found = pick(&candidates, &target.word, &places)?;
             match found.first() {
                 Some(claim) if !own && !force => {
-                    return Err(Refusal::NotYours(conflict_with(claim, 0, &self.state, self.evidence)));
+                    let conflict = conflict_with(claim, 0, &self.state, self.evidence);
+                    return Err(Refusal::NotYours(Box::new(conflict)));
                 }
                 Some(_) => return Ok(found.iter().map(|claim| claim.key.to_string()).collect()),
                 None => {}
