@@ -349,8 +349,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// clap's, which carry their own message and exit code.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, clap::Error> {
     let args = complete_wait(args);
-    let verb = verb_position(&args).and_then(|position| args[position].to_str());
-    let root = match verb.and_then(command_of) {
+    let root = match verb(&args).and_then(command_of) {
         Some(command) => root().subcommand(command),
         None => tree(),
     };
@@ -377,14 +376,14 @@ fn root() -> Command {
         )
 }
 
-/// Where the verb stands: the first word that is not an option of every command.
-fn verb_position(args: &[OsString]) -> Option<usize> {
-    let mut position = 1;
-    while let Some(arg) = args.get(position) {
-        match arg.as_encoded_bytes() {
-            b"--as" => position += 2,
-            option if option.starts_with(b"-") => position += 1,
-            _ => return Some(position),
+/// The verb, if it is one of ours: the first word that is not an option of every command.
+pub fn verb(args: &[OsString]) -> Option<&'static str> {
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_encoded_bytes() {
+            b"--as" => drop(words.next()),
+            option if option.starts_with(b"-") => {}
+            _ => return VERBS.iter().copied().find(|verb| word == *verb),
         }
     }
     None

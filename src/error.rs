@@ -141,6 +141,7 @@ fn remedy(error: &std::io::Error) -> &'static str {
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
             "make the state directory writable from here (a sandbox may need it in its writable roots), or set AIO_DIR"
         }
+        ErrorKind::NotADirectory => "set AIO_DIR to a directory",
         ErrorKind::Unsupported => "put AIO_DIR on a file system that supports locks",
         _ => "aio doctor",
     }

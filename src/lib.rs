@@ -36,10 +36,11 @@ use crate::output::Report;
 /// Runs a command line from its words to its exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let help = cli::verb(&args).map_or_else(|| "aio --help".to_owned(), |verb| format!("aio {verb} --help"));
     let result = match cli::parse(args) {
         Ok(invocation) => run(invocation),
         Err(error) if !error.use_stderr() => return print_help(&error),
-        Err(error) => Err(misunderstood(&error)),
+        Err(error) => Err(misunderstood(&error).hint(help)),
     };
     app::output(json).finish(result).into()
 }
@@ -58,9 +59,8 @@ fn print_help(help: &clap::Error) -> ExitCode {
 /// clap's explanation, in one line.
 fn misunderstood(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
-    let mut paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
-    let message = paragraphs.next().unwrap_or_default();
-    let usage = paragraphs.find(|paragraph| paragraph.starts_with("Usage:")).unwrap_or_default();
-    let hint = if usage.is_empty() { "aio --help".to_owned() } else { usage.trim_start_matches("Usage: ").to_owned() };
-    Failure::usage(message.trim_start_matches("error: ")).hint(hint)
+    let explanation = text.split("\n\nUsage:").next().unwrap_or_default();
+    let explanation = explanation.split("\n\nFor more information").next().unwrap_or_default();
+    let words: Vec<&str> = explanation.split_whitespace().collect();
+    Failure::usage(words.join(" ").trim_start_matches("error: "))
 }
