@@ -212,6 +212,22 @@ impl App {
         Ok(id)
     }
 
+    /// As [`App::identify`], for commands that nobody in particular may run as well.
+    ///
+    /// # Errors
+    /// When `--as` names nobody.
+    pub fn identify_if_any(&self) -> Result<Option<String>, Failure> {
+        let (id, greeting) = self.with_state(|state| {
+            let id = if state.instances.is_empty() { None } else { self.caller_if_any(state)? };
+            let greeting = id.as_ref().map_or(Greeting::None, |id| self.greeting(state, id));
+            Ok((id, greeting))
+        })?;
+        if let Some(id) = &id {
+            self.greet(id, greeting)?;
+        }
+        Ok(id)
+    }
+
     /// What a caller that only reads is owed: its losses told, its heartbeat refreshed.
     pub fn greeting(&self, state: &State<'_>, id: &str) -> Greeting {
         let Some(instance) = state.instance(id) else { return Greeting::None };

@@ -83,7 +83,7 @@ fn write(
 ) -> Result<(String, serde_json::Value), Failure> {
     let content = content(words)?;
     // Somebody may write without taking part; who takes part signs.
-    let actor = app.with_state(|state| app.caller_if_any(state))?;
+    let actor = app.identify_if_any()?;
     let source = app.ancestry().agent.as_ref().map_or("person", |seen| seen.agent.tool).to_owned();
     let entry = NewContext {
         id: app.new_id(),
@@ -148,6 +148,7 @@ fn search(app: &App, words: &[String], filter: &ContextFilter) -> Result<Report,
 }
 
 fn listing(app: &App, filter: &ContextFilter, words: &[String]) -> Result<Report, Failure> {
+    app.identify_if_any()?;
     let entries = select(app, filter, words)?;
     let mut report = Report::silent("context");
     report.data = json!({ "entries": entries });
@@ -306,7 +307,7 @@ fn prune(app: &App, days: u32) -> Result<Report, Failure> {
 }
 
 fn close(app: &App, id: &str) -> Result<Report, Failure> {
-    let actor = app.with_state(|state| app.caller_if_any(state))?;
+    let actor = app.identify_if_any()?;
     let outcome = app.transact(&Request { actor, op: Op::CloseContext { id: id.to_owned() } })?;
     let Outcome::Context { id } = outcome else { return Ok(Report::silent("closed")) };
     Ok(Report::done("closed", format!("Closed: {id}")).with(json!({ "id": id })))

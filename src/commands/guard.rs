@@ -27,7 +27,7 @@ pub(super) fn run(app: &App, args: &GuardArgs) -> Result<Report, Failure> {
     if wanted.is_empty() {
         return Ok(Report::silent("guarded"));
     }
-    match app.with_state(|state| app.caller_if_any(state))? {
+    match app.identify_if_any()? {
         Some(caller) => agent(app, caller, wanted),
         None => person(app, &wanted, args.strict),
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::app::{App, process_key, spell};
+use crate::app::{App, Greeting, process_key, spell};
 use crate::cli::RegisterArgs;
 use crate::error::Failure;
 use crate::host::shell::is_interactive_shell;
@@ -28,6 +28,9 @@ pub(super) fn run(app: &App, args: &RegisterArgs) -> Result<Report, Failure> {
     let unrecorded = registration.process.is_none();
     let outcome = app.transact(&Request { actor: None, op: Op::Register(registration) })?;
     let Outcome::Registered { id, again } = outcome else { return Ok(Report::silent("registered")) };
+    if again {
+        app.greet(&id, Greeting::News)?;
+    }
     let data = json!({ "instance": id, "again": again, "process": !unrecorded });
     let mut report = Report::done("registered", format!("Registered: {id}")).with(data);
     if unrecorded {

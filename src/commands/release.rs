@@ -24,7 +24,7 @@ pub(super) fn run(app: &App, args: &ReleaseArgs) -> Result<Report, Failure> {
 
 /// A person may release by force without taking part.
 fn caller(app: &App, args: &ReleaseArgs) -> Result<Option<String>, Failure> {
-    if args.force { app.with_state(|state| app.caller_if_any(state)) } else { app.identify().map(Some) }
+    if args.force { app.identify_if_any() } else { app.identify().map(Some) }
 }
 
 /// Everything a word may mean; which of it is claimed is for the state to say.

@@ -25,6 +25,7 @@ const REDRAW: Duration = Duration::from_secs(2);
 
 pub(super) fn run(app: &App, args: &StatusArgs) -> Result<Report, Failure> {
     if !args.watch {
+        app.identify_if_any()?;
         return page(app, args);
     }
     let changes = Changes::of(app.store.dir());

@@ -93,8 +93,8 @@ fn pattern(app: &App, typed: &str, base: &Path) -> Result<Wanted<'static>, Failu
     let below = escape_glob(&spell(site.relative(&folder)));
     let separator = if below.is_empty() { "" } else { "/" };
     let glob = format!("{below}{separator}{anywhere}{rest}");
-    let parsed = Glob::parse(&glob)
-        .map_err(|error| Failure::usage(format!("the pattern {typed:?} cannot be used: {error}")))?;
+    let parsed =
+        Glob::parse(&glob).map_err(|error| Failure::usage(format!("the pattern {typed:?} cannot be used: {error}")))?;
     let area = Area::Pattern { base: b"/", glob: &parsed };
     if !overlaps(&area, &Area::Directory(b"/"), false) {
         return Err(Failure::usage(format!("no path can match the pattern {typed:?}, so it would guard nothing")));

@@ -1,8 +1,8 @@
 //! Questions that change nothing: may I touch this, and what changed between two states.
 
-use super::apply::conflict_with;
+use super::apply::{conflict_with, grant_of, in_line_for};
 use super::evidence::Evidence;
-use super::lease;
+use super::lease::{self, Standing};
 use super::op::{Conflict, Grant};
 use super::place::{Place, Prepared};
 use super::state::State;
@@ -25,18 +25,22 @@ pub fn verdict(place: &Prepared<'_>, caller: Option<&str>, state: &State<'_>, ev
     let mut verdict = Verdict { own: Vec::new(), held: Vec::new(), in_line: Vec::new(), shadows: Vec::new() };
     for claim in &state.claims {
         let at: Place<'_> = claim.into();
-        let in_force = || lease::standing(claim, state, evidence).in_force();
         let is_own = caller.is_some_and(|caller| claim.instance_id == *caller);
-        if place.overlaps(&at) {
-            match is_own {
-                true if in_force() => verdict.own.push(super::apply::grant_of(claim, true)),
-                false if in_force() => verdict.held.push(conflict_with(claim, 0, state, evidence)),
-                _ => {}
+        let standing = || lease::standing(claim, state, evidence);
+        let in_force = || standing().in_force();
+        if is_own {
+            // Whoever asks is alive, however old its heartbeat.
+            if !matches!(standing(), Standing::Lapsed) && Prepared::new(claim).covers(place) {
+                verdict.own.push(grant_of(claim, true));
             }
-        } else if !is_own && place.shadows(&at) && in_force() {
+        } else if place.overlaps(&at) {
+            if in_force() {
+                verdict.held.push(conflict_with(claim, 0, state, evidence));
+            }
+        } else if place.shadows(&at) && in_force() {
             verdict.shadows.push(conflict_with(claim, 0, state, evidence));
         }
     }
-    verdict.in_line = super::apply::in_line_for(place, caller, state, evidence);
+    verdict.in_line = in_line_for(place, caller, state, evidence);
     verdict
 }

@@ -10,11 +10,11 @@ mod memory;
 mod releasing;
 mod waiting;
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Fate};
 use super::lease::{self, HEARTBEAT_INTERVAL_MS};
 use super::op::{Change, Event, Op, Outcome, Refusal, Request};
 use super::place::Prepared;
-use super::state::{ContextEntry, Instance, State};
+use super::state::{ContextEntry, Instance, State, Wanted};
 use super::time;
 
 pub(in crate::protocol) use claiming::grant_of;
@@ -42,7 +42,7 @@ pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Re
     let mut turn = Turn { state, evidence, changes: Vec::new(), archived: Vec::new() };
     let actor = request.actor.as_deref();
     if let Some(id) = actor {
-        turn.actor_known(id)?;
+        turn.vouch_for(id)?;
     }
     let outcome = turn.perform(actor, &request.op)?;
     if let Some(id) = actor {
@@ -55,16 +55,20 @@ pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Re
 
 /// The instances on whose liveness the decision depends: the edge looks up their processes first.
 pub fn in_question<'s>(state: &'s State<'_>, request: &Request) -> Vec<&'s Instance<'s>> {
+    let actor = request.actor.as_deref().and_then(|id| state.instance(id));
+    let around = |wanted: &[Wanted<'_>]| {
+        let mut around = holders_around(state, &wanted.iter().map(Prepared::new).collect::<Vec<_>>());
+        around.extend(actor);
+        around
+    };
     match &request.op {
-        Op::Claim(claim) if claim.wait.is_none() && state.waiters.is_empty() => {
-            holders_around(state, &claim.wanted.iter().map(Prepared::new).collect::<Vec<_>>())
-        }
-        Op::Guard { wanted } => holders_around(state, &wanted.iter().map(Prepared::new).collect::<Vec<_>>()),
+        Op::Claim(claim) if claim.wait.is_none() && state.waiters.is_empty() => around(&claim.wanted),
+        Op::Guard { wanted } => around(wanted),
         Op::Claim(_) | Op::Cleanup => state.instances.iter().collect(),
         Op::Release(_) | Op::Unregister | Op::CancelWait { .. } if !state.waiters.is_empty() => {
             state.instances.iter().collect()
         }
-        _ => Vec::new(),
+        _ => actor.into_iter().collect(),
     }
 }
 
@@ -105,8 +109,21 @@ impl Turn<'_, '_> {
         }
     }
 
-    fn actor_known(&self, id: &str) -> Result<(), Refusal> {
-        self.state.instance(id).map(|_| ()).ok_or_else(|| Refusal::NotRegistered(id.to_owned()))
+    /// Whoever calls is alive. Where its record says otherwise (a silent hour, a process that is gone because the session
+    /// was resumed in another) the record is corrected before anything is judged by it.
+    fn vouch_for(&mut self, id: &str) -> Result<(), Refusal> {
+        let evidence = self.evidence;
+        let unknown = || Refusal::NotRegistered(id.to_owned());
+        let instance = self.state.instance_mut(id).ok_or_else(unknown)?;
+        if lease::liveness(instance, evidence).holds() {
+            return Ok(());
+        }
+        if evidence.fate(instance) == Fate::Gone {
+            (instance.pid, instance.process_start) = (0, 0);
+        }
+        beat(instance, evidence);
+        self.note(Change { event: Event::Heartbeat, instance: Some(id.to_owned()), ..Change::default() });
+        Ok(())
     }
 
     /// Every change is a heartbeat of whoever made it. Without a change, one is stored only when it is asked for and
