@@ -208,7 +208,7 @@ impl App {
             let greeting = self.greeting(state, &id);
             Ok((id, greeting))
         })?;
-        self.greet(&id, greeting)?;
+        self.greet(&id, greeting);
         Ok(id)
     }
 
@@ -223,7 +223,7 @@ impl App {
             Ok((id, greeting))
         })?;
         if let Some(id) = &id {
-            self.greet(id, greeting)?;
+            self.greet(id, greeting);
         }
         Ok(id)
     }
@@ -241,22 +241,18 @@ impl App {
         }
     }
 
-    /// Gives it. A heartbeat is refreshed only if the lock is free.
-    ///
-    /// # Errors
-    /// When news are due and cannot be marked as told.
-    pub fn greet(&self, id: &str, greeting: Greeting) -> Result<(), Failure> {
-        let request = Request { actor: Some(id.to_owned()), op: Op::Heartbeat };
-        let outcome = match greeting {
-            Greeting::None => return Ok(()),
-            // A reader that cannot write (a sandbox, a busy lock) is no less a reader.
-            Greeting::Heartbeat => self.commit(&request, Patience::None).map(|committed| committed.outcome),
-            Greeting::News => Ok(self.transact(&request)?),
+    /// Gives it. A heartbeat is refreshed only if the lock is free. A caller that cannot write (a sandbox, a full disk) is
+    /// no less a reader; its news wait.
+    pub fn greet(&self, id: &str, greeting: Greeting) {
+        let patience = match greeting {
+            Greeting::None => return,
+            Greeting::Heartbeat => Patience::None,
+            Greeting::News => self.store.patience(),
         };
-        if let Ok(Outcome::Heartbeat { lost }) = outcome {
+        let request = Request { actor: Some(id.to_owned()), op: Op::Heartbeat };
+        if let Ok(Committed { outcome: Outcome::Heartbeat { lost }, .. }) = self.commit(&request, patience) {
             lost.iter().for_each(|lost| self.warn(&crate::commands::lost_line(lost)));
         }
-        Ok(())
     }
 
     /// Says something on the side.

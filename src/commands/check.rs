@@ -33,7 +33,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
         Ok(ask(app, &places, &state))
     })??;
     if let Some(caller) = caller {
-        app.greet(&caller, greeting)?;
+        app.greet(&caller, greeting);
     }
     let shown: Vec<String> = args.paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
     Ok(report(app, &shown, &verdicts))

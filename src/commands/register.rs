@@ -29,7 +29,7 @@ pub(super) fn run(app: &App, args: &RegisterArgs) -> Result<Report, Failure> {
     let outcome = app.transact(&Request { actor: None, op: Op::Register(registration) })?;
     let Outcome::Registered { id, again } = outcome else { return Ok(Report::silent("registered")) };
     if again {
-        app.greet(&id, Greeting::News)?;
+        app.greet(&id, Greeting::News);
     }
     let data = json!({ "instance": id, "again": again, "process": !unrecorded });
     let mut report = Report::done("registered", format!("Registered: {id}")).with(data);
