@@ -13,7 +13,7 @@ use crate::output::{Line, Report, Style};
 use crate::store::journal::{self, ReadLine};
 use crate::store::watch::Changes;
 
-/// The journal is appended a moment after the state is replaced; and a watch may not work here at all.
+/// The journal is appended a moment after the state is replaced, and a watch may not work here at all.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 pub(super) fn run(app: &App, args: &LogArgs) -> Result<Report, Failure> {
@@ -28,7 +28,10 @@ pub(super) fn run(app: &App, args: &LogArgs) -> Result<Report, Failure> {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Report::silent("log")),
             result => result.map_err(|error| Failure::environment(format!("cannot print: {error}")))?,
         }
-        changes.wait(LOOK_AGAIN);
+        let size = journal::size(app.store.dir());
+        while journal::size(app.store.dir()) == size {
+            changes.wait(LOOK_AGAIN);
+        }
         fresh = journal::read(app.store.dir()).into_iter().filter(|(_, line)| line.revision > seen).collect();
         seen = fresh.last().map_or(seen, |(_, line)| line.revision);
     }

@@ -83,6 +83,11 @@ pub fn append(dir: &Path, revision: u64, at: &str, changes: &[Change]) -> io::Re
     file.write_all(&text)
 }
 
+/// Bytes in the current file; changes whenever something is appended or put aside.
+pub fn size(dir: &Path) -> u64 {
+    fs::metadata(dir.join(FILE)).map_or(0, |metadata| metadata.len())
+}
+
 /// The lines of the current and the previous file, oldest first, as raw JSON with their reading. Torn lines are skipped.
 pub fn read(dir: &Path) -> Vec<(Box<RawValue>, ReadLine)> {
     let text = [PREVIOUS, FILE].map(|name| fs::read(dir.join(name)).unwrap_or_default()).concat();

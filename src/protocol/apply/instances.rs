@@ -1,5 +1,6 @@
 //! Coming, going, and being found gone.
 
+use super::super::evidence::Evidence;
 use super::super::id;
 use super::super::lease::{self, Liveness};
 use super::super::op::{Change, Event, LostClaim, Outcome, Registration};
@@ -14,6 +15,8 @@ const LOST_LIMIT: usize = 50;
 
 impl Turn<'_, '_> {
     pub(super) fn register(&mut self, registration: &Registration) -> Outcome {
+        // Where nobody ever runs cleanup, those who come sweep after those who left long ago.
+        self.forget_long_gone();
         let known = self.find_registered(registration);
         let again = known.is_some();
         let id = known.unwrap_or_else(|| self.new_instance(registration));
@@ -169,12 +172,12 @@ impl Turn<'_, '_> {
 
     fn forget_long_gone(&mut self) -> Vec<String> {
         let evidence = self.evidence;
-        let long_gone = |instance: &Instance<'_>| {
-            !instance.evicted_at.is_empty() && lease::wall_age_ms(&instance.evicted_at, evidence) >= REMEMBERED_MS
-        };
+        let is_forgotten =
+            |instance: &Instance<'_>| is_long_gone(instance, evidence) && !lease::liveness(instance, evidence).holds();
         let forgotten: Vec<String> =
-            self.state.instances.iter().filter(|i| long_gone(i)).map(|i| i.key.to_string()).collect();
-        self.state.instances.retain(|instance| !long_gone(instance));
+            self.state.instances.iter().filter(|i| is_forgotten(i)).map(|i| i.key.to_string()).collect();
+        self.state.instances.retain(|instance| !forgotten.iter().any(|id| instance.key == *id));
+        self.state.claims.retain(|claim| !forgotten.iter().any(|id| claim.instance_id == *id));
         for id in &forgotten {
             self.note(Change { event: Event::Forgotten, instance: Some(id.clone()), ..Change::default() });
         }
@@ -225,6 +228,12 @@ impl Turn<'_, '_> {
             ..Lost::default()
         }
     }
+}
+
+/// Whether an instance was evicted, or last heard of, so long ago that it need not be remembered.
+pub(super) fn is_long_gone(instance: &Instance<'_>, evidence: &Evidence) -> bool {
+    let since = if instance.evicted_at.is_empty() { &instance.last_heartbeat } else { &instance.evicted_at };
+    lease::wall_age_ms(since, evidence) >= REMEMBERED_MS
 }
 
 pub(super) fn told_of(from: &str, lost: &Lost<'_>) -> LostClaim {

@@ -64,7 +64,7 @@ pub fn in_question<'s>(state: &'s State<'_>, request: &Request) -> Vec<&'s Insta
     match &request.op {
         Op::Claim(claim) if claim.wait.is_none() && state.waiters.is_empty() => around(&claim.wanted),
         Op::Guard { wanted } => around(wanted),
-        Op::Claim(_) | Op::Cleanup => state.instances.iter().collect(),
+        Op::Claim(_) | Op::Cleanup | Op::Register(_) => state.instances.iter().collect(),
         Op::Release(_) | Op::Unregister | Op::CancelWait { .. } if !state.waiters.is_empty() => {
             state.instances.iter().collect()
         }

@@ -65,16 +65,17 @@ impl Turn<'_, '_> {
     }
 }
 
-/// By whole id, then by place (which several readers may share), then by an end of an id.
+/// By whole id, then by place (which several readers may share; a path before a pattern, that before a name), then by an
+/// end of an id.
 fn pick<'c, 'a>(claims: &[&'c Claim<'a>], word: &str, places: &[Prepared<'_>]) -> Result<Vec<&'c Claim<'a>>, Refusal> {
     let fitting = |fits: &dyn Fn(&Claim<'a>) -> bool| claims.iter().copied().filter(|c| fits(c)).collect::<Vec<_>>();
     let by_id = fitting(&|claim| claim.key == *word);
     if !by_id.is_empty() {
         return Ok(by_id);
     }
-    let by_place = fitting(&|claim| places.iter().any(|place| is_at(claim, place)));
-    if !by_place.is_empty() {
-        return Ok(by_place);
+    let mut by_place = places.iter().map(|place| fitting(&|claim| is_at(claim, place)));
+    if let Some(found) = by_place.find(|found| !found.is_empty()) {
+        return Ok(found);
     }
     let by_end = fitting(&|claim| id::is_abbreviation(&claim.key, word));
     if by_end.len() > 1 {
