@@ -58,15 +58,14 @@ fn report(app: &App, entries: &[(Box<RawValue>, ReadLine)]) -> Report {
     report
 }
 
-/// Heartbeats are not in the journal, so a missing revision alone is no gap; one that goes back is.
 fn with_gaps(entries: &[(Box<RawValue>, ReadLine)]) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut last = 0;
+    let mut last: Option<u64> = None;
     for (_, line) in entries {
-        if line.revision < last {
-            lines.push(Line::of(Style::Notice, "… the journal does not go on from here"));
+        if last.is_some_and(|last| line.revision != last && line.after != last) {
+            lines.push(Line::of(Style::Notice, "… something is missing here"));
         }
-        last = line.revision;
+        last = Some(line.revision);
         lines.push(in_words(line));
     }
     lines

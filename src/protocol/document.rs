@@ -52,6 +52,7 @@ impl<'de, F: FnMut(&Claim<'de>) -> bool> Visitor<'de> for StateVisitor<'_, F> {
                 "schemaVersion" => state.schema_version = map.next_value()?,
                 "revision" => state.revision = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "updatedAt" => state.updated_at = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                "journaled" => state.journaled = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "instances" => map.next_value_seed(Entries::new(&mut state.instances, &mut |_: &Instance| true))?,
                 "claims" => map.next_value_seed(Entries::new(&mut state.claims, self.keep))?,
                 "waiters" => state.waiters.extend(map.next_value::<Option<Vec<_>>>()?.unwrap_or_default()),
@@ -163,6 +164,7 @@ pub fn write(state: &mut State<'_>) -> Vec<u8> {
     page.field("schemaVersion", &state.schema_version);
     page.field("revision", &state.revision);
     page.field("updatedAt", &state.updated_at);
+    page.field("journaled", &state.journaled);
     page.object("instances", state.instances.iter().map(|entry| (&*entry.key, entry)));
     page.object("claims", state.claims.iter().map(|entry| (&*entry.key, entry)));
     page.list("waiters", state.waiters.iter());

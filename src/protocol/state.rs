@@ -20,6 +20,8 @@ pub struct State<'a> {
     pub revision: u64,
     /// When the state was last written.
     pub updated_at: Text<'a>,
+    /// Number of the last commit that the journal was told of; 0 for none.
+    pub journaled: u64,
     /// Agent sessions, by id.
     pub instances: Vec<Instance<'a>>,
     /// What is held, by claim id.

@@ -115,6 +115,10 @@ impl FileStore {
                 archive::append(&self.dir, month, &archived)
                     .map_err(StoreError::io("write", &self.dir.join(archive::FOLDER)))?;
             }
+            let journaled = state.journaled;
+            if changes.iter().any(|change| change.event.is_journaled()) {
+                state.journaled = revision;
+            }
             let temporary = Temporary::write(&path, &document::write(&mut state), stamp.as_ref())?;
             guard.use_revision(revision)?;
             if Stamp::at(&path) != stamp
@@ -126,8 +130,8 @@ impl FileStore {
             if changes.iter().any(|change| change.event.is_durable()) {
                 sync_directory(&path)?;
             }
-            let journaled = journal::append(&self.dir, revision, at, &changes);
-            let warning = journaled.err().map(|error| format!("the journal was not written: {error}"));
+            let appended = journal::append(&self.dir, revision, journaled, at, &changes);
+            let warning = appended.err().map(|error| format!("the journal was not written: {error}"));
             return Ok(Committed { outcome, changes, warning });
         }
         let error = io::Error::other("another program keeps rewriting it");

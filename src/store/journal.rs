@@ -1,7 +1,7 @@
 //! `journal.jsonl`: a line per committed change, for people and for `aio log`.
 //!
 //! Best effort. The state never needs it; a failed append is a warning, a torn line is skipped by readers. Each line
-//! carries its revision, so a gap shows.
+//! names the commit before it that should have lines, so a gap shows.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -25,6 +25,8 @@ const ROTATE_BYTES: u64 = 2 * 1024 * 1024;
 pub struct Line<'c> {
     /// The commit it belongs to.
     pub revision: u64,
+    /// The commit before it that has lines here; where that is not the line before, some are missing.
+    pub after: u64,
     /// When.
     pub at: &'c str,
     /// What happened.
@@ -37,6 +39,9 @@ pub struct Line<'c> {
 pub struct ReadLine {
     /// The commit it belongs to.
     pub revision: u64,
+    /// The commit before it that has lines here.
+    #[serde(default)]
+    pub after: u64,
     /// When.
     pub at: String,
     /// What happened.
@@ -65,10 +70,10 @@ pub struct ReadLine {
 ///
 /// # Errors
 /// When the file cannot be written; the commit stands all the same.
-pub fn append(dir: &Path, revision: u64, at: &str, changes: &[Change]) -> io::Result<()> {
+pub fn append(dir: &Path, revision: u64, after: u64, at: &str, changes: &[Change]) -> io::Result<()> {
     let mut text = Vec::new();
     for change in changes.iter().filter(|change| change.event.is_journaled()) {
-        serde_json::to_writer(&mut text, &Line { revision, at, change })?;
+        serde_json::to_writer(&mut text, &Line { revision, after, at, change })?;
         text.push(b'\n');
     }
     if text.is_empty() {
