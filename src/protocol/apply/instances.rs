@@ -1,5 +1,6 @@
 //! Coming, going, and being found gone.
 
+use super::super::evidence::{Evidence, Fate};
 use super::super::id;
 use super::super::lease::{self, Liveness};
 use super::super::op::{Change, Event, LostClaim, Outcome, Registration};
@@ -11,6 +12,17 @@ use super::{Turn, beat};
 const REMEMBERED_MS: u64 = 7 * 24 * 3_600_000;
 /// How many lost claims an instance is told of at most; the newest count.
 const LOST_LIMIT: usize = 50;
+
+impl Registration {
+    fn has_session_of(&self, instance: &Instance<'_>) -> bool {
+        self.session.as_deref().is_some_and(|session| !session.is_empty() && instance.session == *session)
+    }
+
+    /// Whether it may be about this instance by its name or session alone.
+    pub(super) fn may_be(&self, instance: &Instance<'_>) -> bool {
+        self.id.as_deref().is_some_and(|id| instance.key == *id) || self.has_session_of(instance)
+    }
+}
 
 impl Turn<'_, '_> {
     pub(super) fn register(&mut self, registration: &Registration) -> Outcome {
@@ -30,7 +42,6 @@ impl Turn<'_, '_> {
         }
         let session = registration.session.as_deref().unwrap_or_default();
         let machine = &self.evidence.machine;
-        let same_session = |instance: &Instance<'_>| !session.is_empty() && instance.session == *session;
         let same_process = |instance: &Instance<'_>| {
             registration.process.is_some_and(|process| {
                 (instance.pid, instance.process_start) == (process.pid, process.start)
@@ -40,7 +51,7 @@ impl Turn<'_, '_> {
             })
         };
         let mut of_tool = self.state.instances.iter().filter(|instance| instance.tool == *registration.tool);
-        let found = of_tool.clone().find(|instance| same_session(instance));
+        let found = of_tool.clone().find(|instance| registration.has_session_of(instance));
         found.or_else(|| of_tool.find(|instance| same_process(instance))).map(|instance| instance.key.to_string())
     }
 
@@ -73,6 +84,7 @@ impl Turn<'_, '_> {
         }
         instance.evicted_at = "".into();
         beat(instance, evidence);
+        forget_process_if_gone(instance, evidence);
         instance.pid_namespace = evidence.machine.pid_namespace.clone().into();
         if let Some(process) = registration.process {
             (instance.pid, instance.process_start) = (process.pid, process.start);
@@ -91,12 +103,17 @@ impl Turn<'_, '_> {
 
     /// Tells, once, what was taken while the caller was thought gone.
     pub(super) fn welcome_back(&mut self, id: &str) -> Outcome {
+        let evidence = self.evidence;
         let Some(instance) = self.state.instance_mut(id) else { return Outcome::Done };
+        let goes_on = forget_process_if_gone(instance, evidence);
         let untold: Vec<LostClaim> =
             instance.lost.iter().filter(|lost| !lost.told).map(|lost| told_of(id, lost)).collect();
         instance.lost.iter_mut().for_each(|lost| lost.told = true);
         for lost in &untold {
             self.note(Change { other: Some(lost.to.clone()), ..place_change(Event::Warned, id, lost) });
+        }
+        if goes_on {
+            self.note(Change { event: Event::Revived, instance: Some(id.to_owned()), ..Change::default() });
         }
         Outcome::Heartbeat { lost: untold }
     }
@@ -225,6 +242,16 @@ impl Turn<'_, '_> {
             ..Lost::default()
         }
     }
+}
+
+/// A session that speaks though its recorded process is gone was resumed in another; from here on its heartbeats speak
+/// for it.
+fn forget_process_if_gone(instance: &mut Instance<'_>, evidence: &Evidence) -> bool {
+    let gone = evidence.fate(instance) == Fate::Gone;
+    if gone {
+        (instance.pid, instance.process_start) = (0, 0);
+    }
+    gone
 }
 
 pub(super) fn told_of(from: &str, lost: &Lost<'_>) -> LostClaim {

@@ -64,6 +64,8 @@ pub fn in_question<'s>(state: &'s State<'_>, request: &Request) -> Vec<&'s Insta
         Op::Release(_) | Op::Unregister | Op::CancelWait { .. } if !state.waiters.is_empty() => {
             state.instances.iter().collect()
         }
+        Op::Heartbeat => request.actor.iter().filter_map(|id| state.instance(id)).collect(),
+        Op::Register(registration) => state.instances.iter().filter(|known| registration.may_be(known)).collect(),
         _ => Vec::new(),
     }
 }
