@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{targets, wait};
 use crate::app::{App, Greeting};
 use crate::cli::ClaimArgs;
-use crate::error::{Failure, describe};
+use crate::error::{Failure, describe, no_such_project};
 use crate::output::Report;
 use crate::protocol::apply::{self, Applied};
 use crate::protocol::document;
@@ -96,7 +96,7 @@ fn folder(app: &App, project: Option<&OsStr>) -> Result<PathBuf, Failure> {
     let Some(project) = project else { return Ok(app.cwd.clone()) };
     let folder = app.physical(None, Path::new(project))?.path;
     if !folder.is_dir() {
-        return Err(Failure::environment(format!("no such project: {}", folder.display())));
+        return Err(no_such_project(&folder));
     }
     Ok(folder)
 }
