@@ -2,5 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
+mod bad_input;
 mod claims;
+mod guarding;
 mod harness;
+mod json;
+mod memory;
+mod running;
+mod sessions;
+mod setup;
+mod watching;
