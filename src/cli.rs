@@ -378,7 +378,7 @@ fn root() -> Command {
 }
 
 /// Where the verb stands: the first word that is not an option of every command.
-fn verb_position(args: &[OsString]) -> Option<usize> {
+pub fn verb_position(args: &[OsString]) -> Option<usize> {
     let mut position = 1;
     while let Some(arg) = args.get(position) {
         match arg.as_encoded_bytes() {
