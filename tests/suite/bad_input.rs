@@ -161,7 +161,7 @@ fn nobody_and_anybody() {
     let before = at.world.state_text();
     for args in [&["claim", "a"][..], &["heartbeat"], &["task", "x"], &["release", "all"]] {
         let unknown = at.world.aio([&["--as", "claude-1-0000"], args].concat());
-        assert_plain(&unknown, 3, &["claude-1-0000", "aio status --all"]);
+        assert_plain(&unknown, 3, &["claude-1-0000", "aio register"]);
     }
     assert_plain(&at.world.detached("aio claim a"), 3, &["not registered", "aio register"]);
     let both =

@@ -251,14 +251,16 @@ impl World {
         let written = |name: &str| self.home.join(format!("detached.{name}"));
         let orphaned = "until [ \"$(cut -d' ' -f4 /proc/$$/stat)\" != \"$LAUNCHER\" ]; do sleep 0.01; done";
         let body = format!(
-            "{orphaned}\n( {script}\n) >'{0}' 2>'{1}' </dev/null\necho $? >'{2}.new'; mv '{2}.new' '{2}'\n",
+            "{orphaned}\nbash '{0}' >'{1}' 2>'{2}' </dev/null\necho $? >'{3}.new'; mv '{3}.new' '{3}'\n",
+            written("sh").display(),
             written("out").display(),
             written("err").display(),
             written("code").display()
         );
         std::fs::remove_file(written("code")).unwrap_or_default();
-        std::fs::write(written("sh"), body).unwrap();
-        let launch = format!("LAUNCHER=$$ setsid bash '{}' & exit 0", written("sh").display());
+        std::fs::write(written("sh"), script).unwrap();
+        std::fs::write(written("launch"), body).unwrap();
+        let launch = format!("LAUNCHER=$$ setsid bash '{}' & exit 0", written("launch").display());
         let launched = run(self.shell("/bin/bash").args(["-c", &launch]).stdout(Stdio::null()));
         assert_eq!(launched.code, 0, "{launched:?}");
         let code = eventually("the detached script", || std::fs::read_to_string(written("code")).ok());
@@ -287,9 +289,17 @@ impl World {
         program
     }
 
-    /// What a script prints that an agent of that name runs.
+    /// What a script prints that an agent of that name runs, in a fresh shell as agents do.
     pub fn in_agent(&self, name: &str, script: &str) -> Ran {
-        run(self.shell(self.agent_program(name).to_str().unwrap()).args(["-c", &format!("{script}\n:")]))
+        let words = self.agent(name, script);
+        run(self.shell("/bin/bash").args(["-c", &format!("exec {words}")]))
+    }
+
+    /// The words of a shell command that runs an agent of that name, which runs a script.
+    pub fn agent(&self, name: &str, script: &str) -> String {
+        let path = self.home.join(format!("{}.sh", ulid::Ulid::generate()));
+        std::fs::write(&path, format!("{script}\n:\n")).unwrap();
+        format!("'{}' -c '/bin/bash \"$0\"; :' '{}'", self.agent_program(name).display(), path.display())
     }
 }
 

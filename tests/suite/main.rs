@@ -4,11 +4,18 @@
 
 mod bad_input;
 mod claims;
+mod foreign;
 mod guarding;
 mod harness;
+mod identity;
+mod interference;
 mod json;
+mod liveness;
 mod memory;
+mod paths;
+mod queue;
 mod running;
 mod sessions;
 mod setup;
 mod watching;
+mod worktrees;
