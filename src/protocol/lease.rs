@@ -143,3 +143,6 @@ fn has_passed(stamp: &str, monotonic_ms: u64, (host, boot_id): (&str, &str), evi
     }
     time::unix_ms(stamp).is_none_or(|then| evidence.now.wall_ms >= then)
 }
+
+#[cfg(test)]
+mod tests;

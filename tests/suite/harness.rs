@@ -97,7 +97,7 @@ impl World {
     }
 
     pub fn state(&self) -> Value {
-        serde_json::from_str(&self.state_text()).unwrap()
+        serde_json::from_str(self.state_text().trim_start_matches('\u{feff}')).unwrap()
     }
 
     /// Puts a state in place as an editor would.
