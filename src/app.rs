@@ -266,7 +266,8 @@ impl App {
     /// # Errors
     /// When it names nothing that could exist.
     pub fn physical(&self, base: Option<&Path>, typed: &Path) -> Result<path::Resolved, Failure> {
-        path::physical(base.unwrap_or(&self.cwd), typed).map_err(|error| Failure::usage(error.to_string()))
+        path::physical(base.unwrap_or(&self.cwd), typed)
+            .map_err(|error| Failure::usage(error.to_string()).hint("name a path that can exist, . for this directory"))
     }
 
     /// The project the caller registered, where it is known.

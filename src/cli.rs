@@ -376,14 +376,20 @@ fn root() -> Command {
         )
 }
 
-/// The verb, if it is one of ours: the first word that is not an option of every command.
+/// The verb, if it is one of ours.
 pub fn verb(args: &[OsString]) -> Option<&'static str> {
-    let mut words = args.iter().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_encoded_bytes() {
-            b"--as" => drop(words.next()),
-            option if option.starts_with(b"-") => {}
-            _ => return VERBS.iter().copied().find(|verb| word == *verb),
+    let word = &args[verb_position(args)?];
+    VERBS.iter().copied().find(|verb| word == *verb)
+}
+
+/// Where the verb stands: the first word that is not an option of every command.
+pub fn verb_position(args: &[OsString]) -> Option<usize> {
+    let mut position = 1;
+    while let Some(arg) = args.get(position) {
+        match arg.as_encoded_bytes() {
+            b"--as" => position += 2,
+            option if option.starts_with(b"-") => position += 1,
+            _ => return Some(position),
         }
     }
     None

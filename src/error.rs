@@ -190,6 +190,11 @@ pub fn not_registered(id: &str) -> Failure {
     Failure::new(Exit::NotRegistered, "not-registered", message).hint("aio register <tool>")
 }
 
+/// A project must be there before anything can be done in it.
+pub fn no_such_project(folder: &std::path::Path) -> Failure {
+    Failure::environment(format!("no such project: {}", folder.display())).hint("create the folder, or name another")
+}
+
 fn held(conflicts: &[Conflict]) -> Failure {
     let first = conflicts.first();
     let holder = first.map_or("", |conflict| &conflict.holder);

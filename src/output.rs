@@ -117,6 +117,18 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped.collect())
 }
 
+/// A message that quotes something huge, without its middle: it names the thing at its beginning and the reason at its end.
+fn shortened(message: &str) -> Cow<'_, str> {
+    const KEPT_CHARS: usize = 500;
+    let length = message.chars().count();
+    if length <= 2 * KEPT_CHARS {
+        return Cow::Borrowed(message);
+    }
+    let start: String = message.chars().take(KEPT_CHARS).collect();
+    let end: String = message.chars().skip(length - KEPT_CHARS).collect();
+    Cow::Owned(format!("{start} … {end}"))
+}
+
 /// Where and how to print.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
@@ -152,15 +164,16 @@ impl Output {
     }
 
     fn failure(self, failure: &Failure) -> io::Result<()> {
+        let message = shortened(&failure.message);
         if self.json {
             return self.emit(&json!({
                 "ok": false, "code": failure.code, "exit": failure.exit.code(), "retryable": failure.retryable,
-                "message": failure.message, "notes": [], "hints": failure.hints, "data": failure.data,
+                "message": message, "notes": [], "hints": failure.hints, "data": failure.data,
             }));
         }
         self.lines(&failure.answer.iter().map(|line| line.clone().into()).collect::<Vec<_>>())?;
         let hint = failure.hints.first().map_or_else(String::new, |hint| format!("; next: {hint}"));
-        writeln!(io::stderr(), "aio: {}{}", printable(&failure.message), printable(&hint))
+        writeln!(io::stderr(), "aio: {}{}", printable(&message), printable(&hint))
     }
 
     /// Prints lines of an answer at once, for commands that go on.

@@ -3,15 +3,15 @@
 
 use std::ffi::OsString;
 
+use aio::cli::verb_position;
 use aio::protocol::context::CATEGORIES;
 
 fn main() -> std::process::ExitCode {
-    let mut args = std::env::args_os();
-    let program = args.next().unwrap_or_else(|| "aio-context".into());
-    let rest: Vec<OsString> = args.collect();
-    let is_category = |word: &OsString| word.to_str().is_some_and(|word| CATEGORIES.contains(&word));
-    let add = rest.iter().find(|arg| !arg.as_encoded_bytes().starts_with(b"-")).is_some_and(is_category);
-    let verb: &[&str] = if add { &["context", "add"] } else { &["context"] };
-    let verb = verb.iter().map(OsString::from);
-    aio::main(std::iter::once(program).chain(verb).chain(rest).collect())
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let verb = verb_position(&args).and_then(|position| args[position].to_str());
+    let add = verb.is_some_and(|verb| CATEGORIES.contains(&verb));
+    let words: &[&str] = if add { &["context", "add"] } else { &["context"] };
+    let (program, rest) = args.split_at(1.min(args.len()));
+    let words = words.iter().map(OsString::from);
+    aio::main(program.iter().cloned().chain(words).chain(rest.iter().cloned()).collect())
 }

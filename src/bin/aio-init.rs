@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 
+use aio::cli::verb_position;
+
 fn main() -> std::process::ExitCode {
-    let mut args = std::env::args_os();
-    let program = args.next().unwrap_or_else(|| "aio-init".into());
-    let rest: Vec<OsString> = args.collect();
-    let named = rest.iter().any(|arg| !arg.as_encoded_bytes().starts_with(b"-"));
-    let here = (!named).then(|| OsString::from("."));
-    aio::main([program, "init".into()].into_iter().chain(rest).chain(here).collect())
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let here = verb_position(&args).is_none().then(|| OsString::from("."));
+    let (program, rest) = args.split_at(1.min(args.len()));
+    aio::main(program.iter().cloned().chain(["init".into()]).chain(rest.iter().cloned()).chain(here).collect())
 }

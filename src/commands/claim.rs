@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{targets, wait};
+use super::{check_words, targets, wait};
 use crate::app::{App, Greeting};
 use crate::cli::ClaimArgs;
-use crate::error::{Failure, describe};
+use crate::error::{Failure, describe, no_such_project};
 use crate::output::Report;
 use crate::protocol::apply::{self, Applied};
 use crate::protocol::document;
@@ -17,6 +17,7 @@ use crate::protocol::place::{Kind, Place, Prepared};
 use crate::protocol::state::Wanted;
 
 pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
+    check_words("reason", args.reason.as_deref().unwrap_or_default())?;
     let base = folder(app, args.project.as_deref())?;
     let (kind, words, base) = parse_words(app, &args.words, base)?;
     let mut wanted = Vec::new();
@@ -57,10 +58,12 @@ fn hold(app: &App, request: ClaimRequest) -> Result<Outcome, Failure> {
 /// # Errors
 /// A refusal, or whatever kept it from being written.
 pub fn commit(app: &App, caller: &str, request: ClaimRequest) -> Result<Outcome, Failure> {
+    // Before there is a place in the queue that a signal would have to give up.
+    let signal = request.wait.is_some().then(wait::caught_signals).transpose()?;
     let request = Request { actor: Some(caller.to_owned()), op: Op::Claim(request) };
-    match app.transact(&request)? {
-        Outcome::Waiting { conflicts } => wait::until_granted(app, &request, &conflicts),
-        outcome => Ok(outcome),
+    match (app.transact(&request)?, signal) {
+        (Outcome::Waiting { conflicts }, Some(signal)) => wait::until_granted(app, &request, &conflicts, &signal),
+        (outcome, _) => Ok(outcome),
     }
 }
 
@@ -96,7 +99,7 @@ fn folder(app: &App, project: Option<&OsStr>) -> Result<PathBuf, Failure> {
     let Some(project) = project else { return Ok(app.cwd.clone()) };
     let folder = app.physical(None, Path::new(project))?.path;
     if !folder.is_dir() {
-        return Err(Failure::environment(format!("no such project: {}", folder.display())));
+        return Err(no_such_project(&folder));
     }
     Ok(folder)
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::cli::{ContextFilter, ContextVerb, HandoffArgs};
-use crate::error::Failure;
+use crate::error::{Failure, no_such_project};
 use crate::output::{Line, Report, Style};
 use crate::protocol::context::{CATEGORIES, MAX_CONTENT_BYTES, concerns, is_open};
 use crate::protocol::evidence::Evidence;
@@ -70,7 +70,7 @@ fn add(app: &App, words: &[String], project: Option<&OsStr>, global: bool) -> Re
 fn project_of(app: &App, folder: &OsStr) -> Result<String, Failure> {
     let folder = app.physical(None, Path::new(folder))?.path;
     if !folder.is_dir() {
-        return Err(Failure::environment(format!("no such project: {}", folder.display())));
+        return Err(no_such_project(&folder));
     }
     Ok(app.project_of(&folder))
 }

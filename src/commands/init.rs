@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::cli::InitArgs;
-use crate::error::Failure;
+use crate::error::{Failure, no_such_project};
 use crate::output::Report;
 
 /// What stands in the state directory's `bin/`.
@@ -24,7 +24,7 @@ pub(super) fn run(app: &App, args: &InitArgs) -> Result<Report, Failure> {
     if let Some(path) = &args.path {
         let project = app.physical(None, Path::new(path))?.path;
         if !project.is_dir() {
-            return Err(Failure::environment(format!("no such project: {}", project.display())));
+            return Err(no_such_project(&project));
         }
         let planned = project_changes(&project);
         if planned.is_empty() {

@@ -55,6 +55,19 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
     }
 }
 
+/// Longest task, issue or reason in bytes: it stands in every message about this session's claims.
+const MAX_WORDS_BYTES: usize = 500;
+
+/// Refuses words that would drown every message they are repeated in.
+fn check_words(what: &str, words: &str) -> Result<(), Failure> {
+    if words.len() <= MAX_WORDS_BYTES {
+        return Ok(());
+    }
+    let length = words.len();
+    Err(Failure::usage(format!("{length} bytes are too long for a {what}; {MAX_WORDS_BYTES} are allowed"))
+        .hint("put the rest into aio handoff"))
+}
+
 /// What a holder is told of a claim that was taken from it.
 pub fn lost_line(lost: &LostClaim) -> String {
     let next = match &*lost.to {

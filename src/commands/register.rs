@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::app::{App, Greeting, process_key, spell};
 use crate::cli::RegisterArgs;
-use crate::error::Failure;
+use crate::error::{Failure, no_such_project};
 use crate::host::shell::is_interactive_shell;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
@@ -49,7 +49,8 @@ fn tool(app: &App, args: &RegisterArgs) -> Result<String, Failure> {
         return Err(Failure::usage("which agent is this?").hint("aio register claude"));
     };
     if !is_tool_name(&tool) {
-        return Err(Failure::usage(format!("{tool:?} is no tool name: a-z, then a-z, 0-9 or -, at most 32")));
+        return Err(Failure::usage(format!("{tool:?} is no tool name: a-z, then a-z, 0-9 or -, at most 32"))
+            .hint("aio register claude"));
     }
     Ok(tool)
 }
@@ -58,7 +59,7 @@ fn project(app: &App, args: &RegisterArgs) -> Result<String, Failure> {
     let Some(typed) = &args.project else { return Ok(app.current_project()) };
     let folder = app.physical(None, Path::new(typed))?.path;
     if !folder.is_dir() {
-        return Err(Failure::environment(format!("no such project: {}", folder.display())));
+        return Err(no_such_project(&folder));
     }
     Ok(spell(&folder))
 }
@@ -67,7 +68,7 @@ fn project(app: &App, args: &RegisterArgs) -> Result<String, Failure> {
 fn session(app: &App, args: &RegisterArgs, tool: &str) -> Result<Option<String>, Failure> {
     if let Some(session) = &args.session {
         let fine = !session.is_empty() && session.len() <= 256 && !session.contains(char::is_control);
-        return if fine { Ok(Some(session.clone())) } else { Err(Failure::usage("that is no session id")) };
+        return if fine { Ok(Some(session.clone())) } else { Err(bad_session(session)) };
     }
     let witness = app.witness();
     let other_agent = witness.agent.as_ref().is_some_and(|agent| agent.tool != tool);
@@ -75,6 +76,12 @@ fn session(app: &App, args: &RegisterArgs, tool: &str) -> Result<Option<String>,
     let trusted = witness.agent.is_some() || witness.cut_off;
     let mut sessions = witness.sessions.into_iter().filter(|(of, _)| *of == tool && !other_agent);
     Ok(sessions.next().map(|(_, session)| session).filter(|_| trusted))
+}
+
+fn bad_session(session: &str) -> Failure {
+    let length = session.len();
+    Failure::usage(format!("a session id is 1 to 256 bytes without control characters; this one has {length} bytes"))
+        .hint("leave --session out where the agent has none")
 }
 
 /// A process is recorded only when it is certainly the agent's: one that was named, an agent above this command, or the

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::targets;
+use super::{check_words, targets};
 use crate::app::App;
 use crate::cli::ReleaseArgs;
 use crate::error::Failure;
@@ -11,6 +11,7 @@ use crate::protocol::op::{Op, Outcome, ReleaseRequest, ReleaseTarget, Request};
 use crate::protocol::place::Kind;
 
 pub(super) fn run(app: &App, args: &ReleaseArgs) -> Result<Report, Failure> {
+    check_words("reason", args.reason.as_deref().unwrap_or_default())?;
     let all = args.words.len() == 1 && args.words[0] == "all";
     let targets = if all { Vec::new() } else { args.words.iter().map(|word| target(app, word)).collect() };
     if let Some(empty) = targets.iter().find(|target: &&ReleaseTarget| target.word.is_empty()) {

@@ -93,7 +93,8 @@ fn beat(app: &App, id: &str) {
 fn register(app: &App, args: &RunArgs, id: Option<&str>, process: Option<ProcessKey>) -> Result<String, Failure> {
     let tool = tool(args);
     if !is_tool_name(&tool) {
-        return Err(Failure::usage(format!("{tool:?} is no tool name")).hint("name one with --tool"));
+        return Err(Failure::usage(format!("{tool:?} is no tool name: a-z, then a-z, 0-9 or -, at most 32"))
+            .hint("name one with --tool"));
     }
     let registration = Registration {
         tool,
@@ -145,6 +146,7 @@ fn spawn(args: &RunArgs, id: &str) -> Result<Child, Failure> {
         // As timeout(1) and env(1) have it.
         let exit = Exit::Child(if missing { 127 } else { 126 });
         Failure::new(exit, "not-run", format!("{} cannot be run: {error}", program.display()))
+            .hint("name a program that is there and may be executed")
     })
 }
 

@@ -46,15 +46,20 @@ fn check_length(kind: Kind, typed: &OsStr) -> Result<(), Failure> {
         0 => Err(Failure::usage(format!("an empty target names no {kind}")).hint("name a path, . for this directory")),
         1..=MAX_TARGET_BYTES => Ok(()),
         length => {
-            Err(Failure::usage(format!("a target of {length} bytes is too long; {MAX_TARGET_BYTES} are allowed")))
+            Err(Failure::usage(format!("a target of {length} bytes is too long; {MAX_TARGET_BYTES} are allowed"))
+                .hint("claim a directory around it, or a shorter pattern"))
         }
     }
 }
 
 fn text(kind: Kind, typed: &OsStr) -> Result<&str, Failure> {
-    let text = typed.to_str().ok_or_else(|| Failure::usage(format!("a {kind} must be UTF-8, and {typed:?} is not")))?;
+    let text = typed.to_str().ok_or_else(|| {
+        Failure::usage(format!("a {kind} must be UTF-8, and {typed:?} is not")).hint("claim the directory around it")
+    })?;
     if text.contains(char::is_control) {
-        return Err(Failure::usage(format!("the {kind} {text:?} has control characters in it")));
+        return Err(
+            Failure::usage(format!("the {kind} {text:?} has control characters in it")).hint("name it in plain text")
+        );
     }
     Ok(text)
 }
@@ -93,11 +98,14 @@ fn pattern(app: &App, typed: &str, base: &Path) -> Result<Wanted<'static>, Failu
     let below = escape_glob(&spell(site.relative(&folder)));
     let separator = if below.is_empty() { "" } else { "/" };
     let glob = format!("{below}{separator}{anywhere}{rest}");
-    let parsed =
-        Glob::parse(&glob).map_err(|error| Failure::usage(format!("the pattern {typed:?} cannot be used: {error}")))?;
+    let parsed = Glob::parse(&glob).map_err(|error| {
+        Failure::usage(format!("the pattern {typed:?} cannot be used: {error}"))
+            .hint("mend it, or claim the directory around what it should match")
+    })?;
     let area = Area::Pattern { base: b"/", glob: &parsed };
     if !overlaps(&area, &Area::Directory(b"/"), false) {
-        return Err(Failure::usage(format!("no path can match the pattern {typed:?}, so it would guard nothing")));
+        return Err(Failure::usage(format!("no path can match the pattern {typed:?}, so it would guard nothing"))
+            .hint("mend it, or claim the directory around what it should match"));
     }
     Ok(site.spelled(Kind::Pattern, glob))
 }

@@ -19,12 +19,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When the time is up, or the wait ended otherwise.
-pub(super) fn until_granted(app: &App, request: &Request, conflicts: &[Conflict]) -> Result<Outcome, Failure> {
+pub(super) fn until_granted(
+    app: &App,
+    request: &Request,
+    conflicts: &[Conflict],
+    signal: &AtomicUsize,
+) -> Result<Outcome, Failure> {
     let Op::Claim(ClaimRequest { wait: Some(wait), .. }) = &request.op else { return Ok(Outcome::Done) };
     if let Some(first) = conflicts.first() {
         app.warn(&format!("waiting: {}", describe(first)));
     }
-    let signal = caught_signals()?;
     let deadline = Instant::now() + Duration::from_millis(wait.timeout_ms);
     let changes = Changes::of(app.store.dir());
     loop {
@@ -43,7 +47,10 @@ pub(super) fn until_granted(app: &App, request: &Request, conflicts: &[Conflict]
 }
 
 /// The number of the signal that asked us to end, once one did.
-fn caught_signals() -> Result<Arc<AtomicUsize>, Failure> {
+///
+/// # Errors
+/// When signals cannot be caught.
+pub(super) fn caught_signals() -> Result<Arc<AtomicUsize>, Failure> {
     let caught = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         let number = usize::try_from(signal).unwrap_or_default();

@@ -155,3 +155,6 @@ fn one_of<'s>(instances: impl Iterator<Item = &'s Instance<'s>>, project: &str) 
         _ => Some(Err(Unidentified::Ambiguous(all.iter().map(|instance| instance.key.to_string()).collect()))),
     }
 }
+
+#[cfg(test)]
+mod tests;

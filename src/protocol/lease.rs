@@ -106,17 +106,22 @@ impl Standing {
 /// The verdict on a claim. One whose holder is not in the state (a hand edit, an old crash) lives as long as a heartbeat
 /// at its own grant would have.
 pub fn standing(claim: &Claim<'_>, state: &State<'_>, evidence: &Evidence) -> Standing {
-    let holder = state.instance(&claim.instance_id);
-    let boot = holder.map_or(("", ""), |holder| (&*holder.host, &*holder.boot_id));
-    if has_passed(&claim.expires_at, claim.expires_monotonic_ms, boot, evidence) {
+    if has_lapsed(claim, state, evidence) {
         return Standing::Lapsed;
     }
-    let liveness = match holder {
+    let liveness = match state.instance(&claim.instance_id) {
         Some(holder) => liveness(holder, evidence),
         None if wall_age_ms(&claim.claimed_at, evidence) < evidence.settings.active_ms => Liveness::Active,
         None => Liveness::Stale,
     };
     if liveness.holds() { Standing::InForce } else { Standing::HolderGone(liveness) }
+}
+
+/// Whether a claim's own lease ended, whoever lives.
+pub fn has_lapsed(claim: &Claim<'_>, state: &State<'_>, evidence: &Evidence) -> bool {
+    let holder = state.instance(&claim.instance_id);
+    let boot = holder.map_or(("", ""), |holder| (&*holder.host, &*holder.boot_id));
+    has_passed(&claim.expires_at, claim.expires_monotonic_ms, boot, evidence)
 }
 
 /// Whether a waiter still waits: its command runs and its time is not up.
@@ -138,3 +143,6 @@ fn has_passed(stamp: &str, monotonic_ms: u64, (host, boot_id): (&str, &str), evi
     }
     time::unix_ms(stamp).is_none_or(|then| evidence.now.wall_ms >= then)
 }
+
+#[cfg(test)]
+mod tests;

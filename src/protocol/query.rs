@@ -1,7 +1,7 @@
 //! Questions that change nothing: may I touch this, and what changed between two states.
 
 use super::apply::{conflict_with, grant_of, in_line_for};
-use super::evidence::Evidence;
+use super::evidence::{CrossWorktree, Evidence};
 use super::lease::{self, Standing};
 use super::op::{Conflict, Grant};
 use super::place::{Place, Prepared};
@@ -12,17 +12,18 @@ use super::state::State;
 pub struct Verdict {
     /// The caller's own claims there.
     pub own: Vec<Grant>,
-    /// Claims of others in force there.
+    /// Claims of others in force there, and those in other worktrees where the person wants them to block.
     pub held: Vec<Conflict>,
     /// Waiters of others that are in line for it.
     pub in_line: Vec<Conflict>,
-    /// Claims in force on the same path of another worktree.
+    /// Claims in force on the same path of another worktree, where the person wants to be warned of them.
     pub shadows: Vec<Conflict>,
 }
 
 /// Who stands at a place.
 pub fn verdict(place: &Prepared<'_>, caller: Option<&str>, state: &State<'_>, evidence: &Evidence) -> Verdict {
     let mut verdict = Verdict { own: Vec::new(), held: Vec::new(), in_line: Vec::new(), shadows: Vec::new() };
+    let across = evidence.settings.cross_worktree;
     for claim in &state.claims {
         let at: Place<'_> = claim.into();
         let is_own = caller.is_some_and(|caller| claim.instance_id == *caller);
@@ -37,8 +38,9 @@ pub fn verdict(place: &Prepared<'_>, caller: Option<&str>, state: &State<'_>, ev
             if in_force() {
                 verdict.held.push(conflict_with(claim, 0, state, evidence));
             }
-        } else if place.shadows(&at) && in_force() {
-            verdict.shadows.push(conflict_with(claim, 0, state, evidence));
+        } else if across != CrossWorktree::Ignore && place.shadows(&at) && in_force() {
+            let conflicts = if across == CrossWorktree::Block { &mut verdict.held } else { &mut verdict.shadows };
+            conflicts.push(conflict_with(claim, 0, state, evidence));
         }
     }
     verdict.in_line = in_line_for(place, caller, state, evidence);

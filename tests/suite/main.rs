@@ -2,5 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
+mod bad_input;
 mod claims;
+mod foreign;
+mod guarding;
 mod harness;
+mod identity;
+mod interference;
+mod json;
+mod liveness;
+mod memory;
+mod paths;
+mod queue;
+mod running;
+mod sessions;
+mod setup;
+mod watching;
+mod worktrees;

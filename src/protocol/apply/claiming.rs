@@ -3,6 +3,7 @@
 use super::super::lease;
 use super::super::op::{Change, ClaimRequest, Conflict, Event, Grant, LostClaim, Outcome, Refusal};
 use super::super::place::{Place, Prepared};
+use super::super::record::Unknown;
 use super::super::state::{Claim, State, Waiter, Wanted};
 use super::super::{evidence::CrossWorktree, evidence::Evidence, time};
 use super::Turn;
@@ -66,7 +67,8 @@ impl<'a> Turn<'a, '_> {
         let enough = |claim: &&Claim<'_>| terms.shared || !claim.is_shared();
         let same = |claim: &&Claim<'_>| Place::from(*claim).is_same(place.place());
         let lasting = |claim: &&Claim<'_>| claim.expires_at.is_empty() && terms.ttl_ms.is_none();
-        let in_force = |claim: &&Claim<'_>| lease::standing(claim, &self.state, self.evidence).in_force();
+        // Whoever asks lives, however long it was silent; only a lease can have ended.
+        let in_force = |claim: &&Claim<'_>| !lease::has_lapsed(claim, &self.state, self.evidence);
         let own = || self.state.claims_of(terms.instance).filter(enough);
         let broader = |claim: &&Claim<'_>| Prepared::new(*claim).covers(place);
         own().find(|claim| same(claim) && in_force(claim)).or_else(|| own().filter(lasting).find(broader))
@@ -157,13 +159,16 @@ impl<'a> Turn<'a, '_> {
         }
     }
 
-    /// Writes the claim down; a shared claim on the very same place is made exclusive instead.
+    /// Writes the claim down; one's own on the very same place, shared or lapsed, becomes it instead.
     fn hold(&mut self, terms: &Terms<'_>, wanted: &Wanted<'_>, place: &Prepared<'_>) -> Grant {
         let (expires_at, expires_monotonic_ms) = terms.ttl_ms.map(|ttl| expiry(ttl, self.evidence)).unwrap_or_default();
         let upgraded = (self.state.claims.iter())
             .position(|claim| claim.instance_id == *terms.instance && Place::from(claim).is_same(place.place()));
         let previous = upgraded.map(|position| self.state.claims.remove(position));
-        let id = previous.map_or_else(|| wanted.id.to_string(), |claim| claim.key.into_string());
+        let (id, unknown) = previous.map_or_else(
+            || (wanted.id.to_string(), Unknown::default()),
+            |claim| (claim.key.into_string(), claim.unknown),
+        );
         let claim = Claim {
             key: id.clone().into(),
             id: id.into(),
@@ -179,6 +184,7 @@ impl<'a> Turn<'a, '_> {
             reason: terms.reason.unwrap_or_default().to_owned().into(),
             expires_at: expires_at.into(),
             expires_monotonic_ms,
+            unknown,
             ..Claim::default()
         };
         let grant = grant_of(&claim, false);

@@ -1,6 +1,6 @@
 //! Coming, going, and being found gone.
 
-use super::super::evidence::Evidence;
+use super::super::evidence::{Evidence, Fate};
 use super::super::id;
 use super::super::lease::{self, Liveness};
 use super::super::op::{Change, Event, LostClaim, Outcome, Registration};
@@ -32,8 +32,8 @@ impl Turn<'_, '_> {
             return Some(id.to_owned());
         }
         let session = registration.session.as_deref().unwrap_or_default();
-        let machine = &self.evidence.machine;
         let same_session = |instance: &Instance<'_>| !session.is_empty() && instance.session == *session;
+        let machine = &self.evidence.machine;
         let same_process = |instance: &Instance<'_>| {
             registration.process.is_some_and(|process| {
                 (instance.pid, instance.process_start) == (process.pid, process.start)
@@ -76,6 +76,7 @@ impl Turn<'_, '_> {
         }
         instance.evicted_at = "".into();
         beat(instance, evidence);
+        forget_process_if_gone(instance, evidence);
         instance.pid_namespace = evidence.machine.pid_namespace.clone().into();
         if let Some(process) = registration.process {
             (instance.pid, instance.process_start) = (process.pid, process.start);
@@ -234,6 +235,14 @@ impl Turn<'_, '_> {
 pub(super) fn is_long_gone(instance: &Instance<'_>, evidence: &Evidence) -> bool {
     let since = if instance.evicted_at.is_empty() { &instance.last_heartbeat } else { &instance.evicted_at };
     lease::wall_age_ms(since, evidence) >= REMEMBERED_MS
+}
+
+/// A session that speaks though its recorded process is gone was resumed in another; from here on its heartbeats speak
+/// for it.
+pub(super) fn forget_process_if_gone(instance: &mut Instance<'_>, evidence: &Evidence) {
+    if evidence.fate(instance) == Fate::Gone {
+        (instance.pid, instance.process_start) = (0, 0);
+    }
 }
 
 pub(super) fn told_of(from: &str, lost: &Lost<'_>) -> LostClaim {

@@ -10,7 +10,7 @@ mod memory;
 mod releasing;
 mod waiting;
 
-use super::evidence::{Evidence, Fate};
+use super::evidence::Evidence;
 use super::lease::{self, HEARTBEAT_INTERVAL_MS};
 use super::op::{Change, Event, Op, Outcome, Refusal, Request};
 use super::place::Prepared;
@@ -118,9 +118,7 @@ impl Turn<'_, '_> {
         if lease::liveness(instance, evidence).holds() {
             return Ok(());
         }
-        if evidence.fate(instance) == Fate::Gone {
-            (instance.pid, instance.process_start) = (0, 0);
-        }
+        instances::forget_process_if_gone(instance, evidence);
         beat(instance, evidence);
         self.note(Change { event: Event::Heartbeat, instance: Some(id.to_owned()), ..Change::default() });
         Ok(())
