@@ -134,7 +134,7 @@ impl<'a> Turn<'a, '_> {
 
     fn take_over(&mut self, terms: &Terms<'_>, place: &Prepared<'_>) -> Vec<LostClaim> {
         let gone: Vec<String> = (self.state.claims.iter())
-            .filter(|claim| !(terms.shared && claim.is_shared()) || claim.instance_id == *terms.instance)
+            .filter(|claim| claim.instance_id != *terms.instance && !(terms.shared && claim.is_shared()))
             .filter(|claim| place.overlaps(&(*claim).into()))
             .filter(|claim| !lease::standing(claim, &self.state, self.evidence).in_force())
             .map(|claim| claim.key.to_string())
