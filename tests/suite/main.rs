@@ -4,4 +4,6 @@
 
 mod claims;
 mod harness;
+mod spec;
+mod tidy;
 mod vectors;
