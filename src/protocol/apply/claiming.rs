@@ -3,6 +3,7 @@
 use super::super::lease;
 use super::super::op::{Change, ClaimRequest, Conflict, Event, Grant, LostClaim, Outcome, Refusal};
 use super::super::place::{Place, Prepared};
+use super::super::record::Unknown;
 use super::super::state::{Claim, Instance, State, Waiter, Wanted};
 use super::super::{evidence::CrossWorktree, evidence::Evidence, time};
 use super::Turn;
@@ -172,7 +173,10 @@ impl<'a> Turn<'a, '_> {
         let upgraded = (self.state.claims.iter())
             .position(|claim| claim.instance_id == *terms.instance && Place::from(claim).is_same(place.place()));
         let previous = upgraded.map(|position| self.state.claims.remove(position));
-        let id = previous.map_or_else(|| wanted.id.to_string(), |claim| claim.key.into_string());
+        let (id, unknown) = match previous {
+            Some(claim) => (claim.key.into_string(), claim.unknown),
+            None => (wanted.id.to_string(), Unknown::default()),
+        };
         let claim = Claim {
             key: id.clone().into(),
             id: id.into(),
@@ -188,7 +192,7 @@ impl<'a> Turn<'a, '_> {
             reason: terms.reason.unwrap_or_default().to_owned().into(),
             expires_at: expires_at.into(),
             expires_monotonic_ms,
-            ..Claim::default()
+            unknown,
         };
         let grant = grant_of(&claim, false);
         self.state.claims.push(claim);
