@@ -77,7 +77,7 @@ fn every_code_is_in_the_table_and_every_code_of_the_table_is_used() {
     for (code, exit) in codes() {
         let Some(number) = exit.as_deref().and_then(number) else { continue };
         let row = rows.iter().find(|row| row[0] == code).unwrap();
-        assert!(row[1].split(", ").any(|exit| exit == number.to_string()), "{code} ends with {number}, not {}", row[1]);
+        assert!(row[1].split(", ").any(|exit| exit.parse() == Ok(number)), "{code} ends with {number}, not {}", row[1]);
     }
 }
 
@@ -142,7 +142,7 @@ fn codes_end_as_the_table_says() {
     ] {
         let answer = world.json(who, args.iter());
         let row = rows.iter().find(|row| answer["code"] == row[0]).unwrap_or_else(|| panic!("{args:?}: {answer}"));
-        assert!(row[1].split(", ").any(|exit| exit == answer["exit"].to_string()), "{args:?}: {answer}");
+        assert!(row[1].split(", ").any(|exit| exit.parse().ok() == answer["exit"].as_u64()), "{args:?}: {answer}");
         assert!(row[2].split(", ").any(|retryable| retryable == yes(&answer["retryable"])), "{args:?}: {answer}");
     }
 }
