@@ -165,7 +165,7 @@ impl App {
                 process: seen.process,
                 launcher: seen.launcher,
             }),
-            ancestors: ancestry.ancestors.iter().map(|process| process.key).collect(),
+            ancestors: ancestry.below_agent().iter().map(|process| process.key).collect(),
             cut_off: self.is_cut_off(),
             sessions: sessions.collect(),
             project: self.current_project(),

@@ -12,7 +12,7 @@
 //! | [`store`] | files, lock, journal, archive | knows a claim from an instance |
 //! | [`protocol`] | every rule, pure | touches a file, clock, process, environment or randomness |
 //!
-//! `spec/ARCHITECTURE.md` is the map; `tests/tidy.rs` keeps it.
+//! `spec/ARCHITECTURE.md` is the map; `tests/suite/tidy.rs` keeps it.
 
 pub mod app;
 pub mod cli;

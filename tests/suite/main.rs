@@ -17,5 +17,8 @@ mod queue;
 mod running;
 mod sessions;
 mod setup;
+mod spec;
+mod tidy;
+mod vectors;
 mod watching;
 mod worktrees;

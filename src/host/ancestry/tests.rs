@@ -1,3 +1,5 @@
+//! The walk, over made-up process tables and real ones.
+
 use super::super::process::testing::{Folder, Group, alive, eventually};
 use super::*;
 use std::process::Command;

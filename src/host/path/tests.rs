@@ -1,3 +1,5 @@
+//! Trees made for each question: links, missing parts, and everything that stops a walk.
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

@@ -4,7 +4,7 @@ use super::super::lease;
 use super::super::op::{Change, ClaimRequest, Conflict, Event, Grant, LostClaim, Outcome, Refusal};
 use super::super::place::{Place, Prepared};
 use super::super::record::Unknown;
-use super::super::state::{Claim, State, Waiter, Wanted};
+use super::super::state::{Claim, Instance, State, Waiter, Wanted};
 use super::super::{evidence::CrossWorktree, evidence::Evidence, time};
 use super::Turn;
 use super::instances::told_of;
@@ -113,7 +113,7 @@ impl<'a> Turn<'a, '_> {
 
     /// A held claim stays as it is, unless new terms were named.
     fn renew(&mut self, claim: &str, terms: &Terms<'_>) -> Grant {
-        let expiry = terms.ttl_ms.map(|ttl| expiry(ttl, self.evidence));
+        let expiry = terms.ttl_ms.map(|ttl| self.lease_end(terms.instance, ttl));
         let reason = terms.reason.map(str::to_owned);
         let position = self.state.claims.iter().position(|c| c.key == *claim);
         let held = &mut self.state.claims[position.expect("the covering claim was found in this state")];
@@ -132,6 +132,14 @@ impl<'a> Turn<'a, '_> {
             self.note(claim_change(Event::Renewed, terms.instance, &grant));
         }
         grant
+    }
+
+    /// When a lease of a holder ends. Awake time is read by the holder's boot, so none is given where that is another, as when
+    /// a waiter elsewhere is served.
+    fn lease_end(&self, holder: &str, ttl_ms: u64) -> (String, u64) {
+        let (stamp, awake_ms) = expiry(ttl_ms, self.evidence);
+        let is_here = |holder: &Instance<'_>| self.evidence.machine.is_boot(&holder.host, &holder.boot_id);
+        (stamp, if self.state.instance(holder).is_some_and(is_here) { awake_ms } else { 0 })
     }
 
     fn take_over(&mut self, terms: &Terms<'_>, place: &Prepared<'_>) -> Vec<LostClaim> {
@@ -161,14 +169,15 @@ impl<'a> Turn<'a, '_> {
 
     /// Writes the claim down; one's own on the very same place, shared or lapsed, becomes it instead.
     fn hold(&mut self, terms: &Terms<'_>, wanted: &Wanted<'_>, place: &Prepared<'_>) -> Grant {
-        let (expires_at, expires_monotonic_ms) = terms.ttl_ms.map(|ttl| expiry(ttl, self.evidence)).unwrap_or_default();
+        let (expires_at, expires_monotonic_ms) =
+            terms.ttl_ms.map(|ttl| self.lease_end(terms.instance, ttl)).unwrap_or_default();
         let upgraded = (self.state.claims.iter())
             .position(|claim| claim.instance_id == *terms.instance && Place::from(claim).is_same(place.place()));
         let previous = upgraded.map(|position| self.state.claims.remove(position));
-        let (id, unknown) = previous.map_or_else(
-            || (wanted.id.to_string(), Unknown::default()),
-            |claim| (claim.key.into_string(), claim.unknown),
-        );
+        let (id, unknown) = match previous {
+            Some(claim) => (claim.key.into_string(), claim.unknown),
+            None => (wanted.id.to_string(), Unknown::default()),
+        };
         let claim = Claim {
             key: id.clone().into(),
             id: id.into(),
@@ -185,7 +194,6 @@ impl<'a> Turn<'a, '_> {
             expires_at: expires_at.into(),
             expires_monotonic_ms,
             unknown,
-            ..Claim::default()
         };
         let grant = grant_of(&claim, false);
         self.state.claims.push(claim);

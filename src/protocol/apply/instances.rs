@@ -75,7 +75,7 @@ impl Turn<'_, '_> {
             instance.session = session.clone().into();
         }
         instance.evicted_at = "".into();
-        beat(instance, evidence);
+        let moved = beat(instance, evidence);
         forget_process_if_gone(instance, evidence);
         instance.pid_namespace = evidence.machine.pid_namespace.clone().into();
         if let Some(process) = registration.process {
@@ -91,6 +91,9 @@ impl Turn<'_, '_> {
             project: Some(registration.project.clone()),
             ..Change::default()
         });
+        if moved {
+            self.date_leases_by_wall_clock(id);
+        }
     }
 
     /// Tells, once, what was taken while the caller was thought gone.

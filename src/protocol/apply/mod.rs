@@ -137,9 +137,17 @@ impl Turn<'_, '_> {
             return;
         }
         instance.evicted_at = "".into();
-        beat(instance, evidence);
+        if beat(instance, evidence) {
+            self.date_leases_by_wall_clock(id);
+        }
         let event = if revived { Event::Revived } else { Event::Heartbeat };
         self.note(Change { event, instance: Some(id.to_owned()), ..Change::default() });
+    }
+
+    /// For a holder that goes on after a reboot or on another machine: awake time of the boot before means nothing here.
+    fn date_leases_by_wall_clock(&mut self, holder: &str) {
+        let claims = self.state.claims.iter_mut().filter(|claim| claim.instance_id == *holder);
+        claims.for_each(|claim| claim.expires_monotonic_ms = 0);
     }
 
     fn note(&mut self, change: Change) {
@@ -151,15 +159,17 @@ impl Turn<'_, '_> {
     }
 }
 
-/// Stamps a heartbeat with both clocks, and with the boot the second one belongs to.
-fn beat(instance: &mut Instance<'_>, evidence: &Evidence) {
+/// Stamps a heartbeat with both clocks, and with the boot the second one belongs to. Says whether that is another boot.
+fn beat(instance: &mut Instance<'_>, evidence: &Evidence) -> bool {
     let stamp = time::stamp(evidence.now.wall_ms);
     instance.last_heartbeat = stamp.clone().into();
     instance.heartbeat_stamp = stamp.into();
     instance.heartbeat_monotonic_ms = evidence.now.awake_ms;
-    if !evidence.machine.is_boot(&instance.host, &instance.boot_id) {
+    let moved = !evidence.machine.is_boot(&instance.host, &instance.boot_id);
+    if moved {
         move_to_this_machine(instance, evidence);
     }
+    moved
 }
 
 /// A session that goes on after a reboot or on another machine: what was known of its process means nothing here.
