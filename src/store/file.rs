@@ -5,6 +5,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
 use super::lock::{Guard, Patience};
@@ -140,6 +141,7 @@ impl FileStore {
     /// As [`Guard::acquire`], and when the directory cannot be used.
     pub fn lock(&self, patience: Patience, at: &str) -> Result<Guard, StoreError> {
         prepare_directory(&self.dir)?;
+        fail_beyond_size_limit();
         let patience = match patience {
             Patience::None => Patience::None,
             Patience::Until(limit) => Patience::Until(limit.min(self.lock_timeout)),
@@ -309,6 +311,17 @@ fn sweep_temporaries(path: &Path) {
 /// Whether a name is that of one of our temporary files.
 pub fn is_temporary(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1))
+}
+
+/// A write beyond the limit of file sizes (`ulimit -f`) sends a signal that kills by default, which would leave the
+/// temporary file; once the signal is caught, the write fails like any other.
+fn fail_beyond_size_limit() {
+    static CAUGHT: Once = Once::new();
+    CAUGHT.call_once(|| {
+        let caught = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+        // Where it cannot be caught, such a write ends this process, as it would any other.
+        caught.map(drop).unwrap_or_default();
+    });
 }
 
 /// Makes the directory, private, or sees that it is ours to use.
