@@ -118,12 +118,9 @@ impl FileStore {
             }
             let temporary = Temporary::write(&path, &document::write(&mut state), stamp.as_ref())?;
             guard.use_revision(revision)?;
-            if Stamp::at(&path) != stamp
-                || !stamp.as_ref().is_none_or(|stamp| stamp.still_holds(&path, effective(&text)))
-            {
+            if !temporary.replace_what_was_read(&path, stamp.as_ref(), effective(&text))? {
                 continue;
             }
-            temporary.replace(&path)?;
             if changes.iter().any(|change| change.event.is_durable()) {
                 sync_directory(&path)?;
             }
@@ -246,12 +243,16 @@ impl Stamp {
         }
     }
 
-    /// Two writes within one tick of a coarse clock leave one stamp, so a fresh file is compared by content.
+    /// Whether the file at `path`, which may have been renamed since, is the one that was read as `text`. Two writes within
+    /// one tick of a coarse clock leave one stamp, so a fresh file is compared by content.
     fn still_holds(&self, path: &Path, text: &str) -> bool {
+        let Some(now) = Stamp::at(path) else { return false };
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let modified = Duration::new(self.modified.0.try_into().unwrap_or(0), self.modified.1.try_into().unwrap_or(0));
         let fresh = since_epoch.saturating_sub(modified) < COARSE_TIMESTAMP;
-        !fresh || fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
+        // A rename changes the time of the last change.
+        let same = Stamp { changed: self.changed, ..now } == *self;
+        same && (!fresh || fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()))
     }
 }
 
@@ -276,6 +277,37 @@ impl Temporary {
         Ok(Temporary(file))
     }
 
+    /// Takes the place of what was read, unless another program wrote something else there by now: then that stays, and
+    /// the answer is `false`.
+    ///
+    /// To look and then rename would leave a moment between the two. So the files change places, and what came out is
+    /// looked at; if it is something else it goes back. For that moment readers saw ours, which is about to come again.
+    fn replace_what_was_read(self, path: &Path, stamp: Option<&Stamp>, text: &str) -> Result<bool, StoreError> {
+        if Stamp::at(path).as_ref() != stamp {
+            return Ok(false);
+        }
+        let Some(stamp) = stamp else { return self.create(path) };
+        match exchange(self.0.path(), path) {
+            Ok(()) if stamp.still_holds(self.0.path(), text) => Ok(true),
+            Ok(()) => exchange(self.0.path(), path).map(|()| false).map_err(StoreError::io("restore", path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            // Network file systems cannot exchange; there the moment remains.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+                if stamp.still_holds(path, text) { self.replace(path).map(|()| true) } else { Ok(false) }
+            }
+            Err(error) => Err(StoreError::io("replace", path)(error)),
+        }
+    }
+
+    /// Takes a place where nothing is.
+    fn create(self, path: &Path) -> Result<bool, StoreError> {
+        match self.0.persist_noclobber(path) {
+            Ok(_) => Ok(true),
+            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(failed) => Err(StoreError::io("create", path)(failed.error)),
+        }
+    }
+
     fn replace(self, path: &Path) -> Result<(), StoreError> {
         let renamed = self.0.persist(path);
         renamed.map(drop).map_err(|failed| StoreError::Io {
@@ -284,6 +316,12 @@ impl Temporary {
             error: failed.error,
         })
     }
+}
+
+/// Lets two files change places, at once.
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
 /// Where the state really is: a link to it (dotfiles) is written through and stays a link.
