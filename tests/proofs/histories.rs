@@ -57,9 +57,8 @@ fn record(world: &World, dir: &Path, ids: &[String], window: usize) -> HashMap<S
     let origin = Instant::now();
     let mut histories: HashMap<String, Vec<Operation>> = HashMap::new();
     std::thread::scope(|scope| {
-        let processes: Vec<_> = (0..PROCESSES)
-            .map(|by| scope.spawn(move || work(world, dir, ids, by, window, origin)))
-            .collect();
+        let processes: Vec<_> =
+            (0..PROCESSES).map(|by| scope.spawn(move || work(world, dir, ids, by, window, origin))).collect();
         for process in processes {
             for (resource, operation) in process.join().unwrap() {
                 histories.entry(resource).or_default().push(operation);
@@ -111,7 +110,8 @@ fn work(
 
 /// What the command said.
 fn answer(verb: &str, ran: &Ran, ids: &[String]) -> Answer {
-    let named = |text: &str| ids.iter().position(|id| text.contains(&**id)).unwrap_or_else(|| panic!("{verb}: {ran:?}"));
+    let named =
+        |text: &str| ids.iter().position(|id| text.contains(&**id)).unwrap_or_else(|| panic!("{verb}: {ran:?}"));
     match (verb, ran.code) {
         ("claim", 0) => Answer::Granted,
         ("release", 0) => Answer::Released,

@@ -36,11 +36,11 @@ fn writers_killed_at_random_lose_nothing_they_acknowledged() {
     let dir = memory.path.join("state");
     let args = ["register", "claude", "--pid", &std::process::id().to_string()];
     let id = run(aio_in(&world, &dir).args(args)).out.trim().strip_prefix("Registered: ").unwrap().to_owned();
-    let mut dice = Dice::new(3);
+    let (mut dice, mut reach) = (Dice::new(3), Duration::from_millis(5));
     let (mut killed, mut acknowledged, mut slowest) = (0, 0, Duration::ZERO);
     for round in 0..rounds {
         let writers = (0..6).map(|n| writer(&world, &dir, &id, round, n)).collect();
-        for (n, ran) in kill_some(writers, &mut dice).into_iter().enumerate() {
+        for (n, ran) in kill_some(writers, &mut dice, &mut reach).into_iter().enumerate() {
             killed += usize::from(ran.code == 137);
             assert!([0, 137].contains(&ran.code), "round {round}: {ran:?}");
             if ran.code == 0 {
@@ -77,22 +77,22 @@ fn writer(world: &World, dir: &Path, id: &str, round: usize, n: usize) -> Child 
     command.args(["--as", id]).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Kills two in three, each at its own moment, and waits for all.
-fn kill_some(mut writers: Vec<Child>, dice: &mut Dice) -> Vec<Ran> {
+/// Kills four in six, each at its own moment within `reach`, and waits for all. Moves `reach` to where about half of them
+/// have ended already, however fast the machine is.
+fn kill_some(mut writers: Vec<Child>, dice: &mut Dice, reach: &mut Duration) -> Vec<Ran> {
     let start = Instant::now();
-    let mut moments: Vec<(Duration, usize)> = (0..writers.len())
-        .filter(|_| dice.below(3) > 0)
-        .map(|n| n)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|n| (Duration::from_micros(dice.below(25_000)), n))
-        .collect();
+    let mut moments: Vec<(Duration, usize)> =
+        (0..4).map(|n| (reach.mul_f64(dice.below(1000) as f64 / 1000.0), n)).collect();
     moments.sort_unstable();
-    for (moment, n) in moments {
+    for (moment, n) in &moments {
         std::thread::sleep(moment.saturating_sub(start.elapsed()));
-        writers[n].kill().unwrap();
+        writers[*n].kill().unwrap();
     }
-    writers.into_iter().map(|writer| ended(writer.wait_with_output().unwrap())).collect()
+    let ends: Vec<Ran> = writers.into_iter().map(|writer| ended(writer.wait_with_output().unwrap())).collect();
+    let killed = ends.iter().filter(|ran| ran.code == 137).count();
+    *reach =
+        reach.mul_f64(if killed < 2 { 0.8 } else { 1.2 }).clamp(Duration::from_micros(200), Duration::from_millis(50));
+    ends
 }
 
 fn is_there(dir: &Path, round: usize, n: usize) -> bool {
@@ -164,7 +164,11 @@ fn a_lock_file_taken_away_never_makes_two_holders() {
         assert_eq!(first.code, 0, "{how}: {first:?}");
         assert!(has(&dir, "before") && has(&dir, "the first") && has(&dir, "the second"), "{how}");
     }
-    figure("lock file taken away", start, "deleted and replaced while one waits: one holder at a time, both changes there");
+    figure(
+        "lock file taken away",
+        start,
+        "deleted and replaced while one waits: one holder at a time, both changes there",
+    );
 }
 
 /// Whether a process stands in the kernel's queue for the lock on a file.

@@ -62,7 +62,7 @@ fn one_loss(disk: &Mount, kind: &str, flags: u32, round: usize) -> usize {
     }
     if round % 3 == 1 {
         fill(&dir);
-        (0..3).for_each(|n| drop(acknowledged.insert(aio(&["context", "add", "pattern", &format!("over {n}")]))));
+        acknowledged.extend((0..3).map(|n| aio(&["context", "add", "pattern", &format!("over {n}")])));
     }
     let durable = revision(&dir);
     aio(&["--as", &id, "claim", "src/last.rs"]);
@@ -103,10 +103,9 @@ fn revision(dir: &Path) -> u64 {
 /// The ids of the memory, in the state and in the archive.
 fn entries(dir: &Path, state: &Value) -> BTreeSet<String> {
     let files = std::fs::read_dir(dir.join("archive")).into_iter().flatten().flatten();
-    let archived: Vec<Value> = files
-        .flat_map(|file| String::from_utf8_lossy(&std::fs::read(file.path()).unwrap()).into_owned().lines().map(str::to_owned).collect::<Vec<_>>())
-        .filter_map(|line| serde_json::from_str(&line).ok())
-        .collect();
+    let texts: Vec<String> = files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let archived: Vec<Value> = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
     let all = state["context"].as_array().unwrap().iter().chain(&archived);
     all.filter_map(|entry| entry["id"].as_str().map(str::to_owned)).collect()
 }

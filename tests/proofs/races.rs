@@ -42,7 +42,9 @@ impl Arena {
         for n in 0..instances {
             let args = ["register", "claude", "--pid", &pid, "--session", &format!("session-{n}")];
             let ran = run(aio_in(&arena.world, &arena.dir()).args(args));
-            arena.instances.push(ran.out.trim().strip_prefix("Registered: ").unwrap_or_else(|| panic!("{ran:?}")).into());
+            arena
+                .instances
+                .push(ran.out.trim().strip_prefix("Registered: ").unwrap_or_else(|| panic!("{ran:?}")).into());
         }
         arena
     }
@@ -143,12 +145,10 @@ fn two_hundred_that_do_not_overlap_are_all_stored() {
     let start = Instant::now();
     require(&[("mount", "mount")]);
     let arena = Arena::new(20);
-    let commands: Vec<_> =
-        (0..200).map(|n| (n % 20, vec!["claim".to_owned(), format!("src/file-{n}.rs")])).collect();
+    let commands: Vec<_> = (0..200).map(|n| (n % 20, vec!["claim".to_owned(), format!("src/file-{n}.rs")])).collect();
     let ends = arena.race(&commands);
-    let granted: BTreeSet<&str> = (ends.iter())
-        .map(|end| end.first().strip_prefix("Claimed: ").unwrap_or_else(|| panic!("{end:?}")))
-        .collect();
+    let granted: BTreeSet<&str> =
+        (ends.iter()).map(|end| end.first().strip_prefix("Claimed: ").unwrap_or_else(|| panic!("{end:?}"))).collect();
     let state = arena.state();
     let claims = state["claims"].as_object().unwrap();
     let stored: BTreeSet<&str> = claims.keys().map(String::as_str).collect();

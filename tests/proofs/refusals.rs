@@ -37,6 +37,8 @@ impl Place {
         assert_eq!(ran.code, 0, "{ran:?}");
         place.id = ran.out.trim().strip_prefix("Registered: ").unwrap().to_owned();
         assert_eq!(place.run(&["claim", "src/mine.rs"]).code, 0);
+        // So that no state that follows fits into the smallest limit of file sizes.
+        assert_eq!(place.run(&["context", "add", "learning", &"x".repeat(600)]).code, 0);
         place
     }
 
@@ -95,7 +97,12 @@ fn own(path: &Path, user: u32, mode: u32) {
 #[test]
 fn what_cannot_be_written_is_refused_and_changes_nothing() {
     let start = Instant::now();
-    require(&[("setpriv", "util-linux"), ("prlimit", "util-linux"), ("mkfs.ext4", "e2fsprogs"), ("chattr", "e2fsprogs")]);
+    require(&[
+        ("setpriv", "util-linux"),
+        ("prlimit", "util-linux"),
+        ("mkfs.ext4", "e2fsprogs"),
+        ("chattr", "e2fsprogs"),
+    ]);
     let refused = full_disk() + no_inodes() + read_only() + immutable() + of_another() + no_permission() + file_size();
     let text = format!(
         "{refused} commands refused with exit 6 and the state untouched, on a full disk, without inodes, read-only, \

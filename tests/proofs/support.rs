@@ -24,7 +24,7 @@ pub fn size(variable: &str, default: usize) -> usize {
 
 /// Prints what a proof found, with the time since `start`.
 pub fn figure(name: &str, start: Instant, text: &str) {
-    println!("PROOF {name}: {text}, {:.1} s", start.elapsed().as_secs_f64());
+    println!("\nPROOF {name}: {text}, {:.1} s", start.elapsed().as_secs_f64());
 }
 
 /// A small generator of numbers, so that a failure can be repeated with the seed it names.
