@@ -5,6 +5,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
 use super::lock::{Guard, Patience};
@@ -121,12 +122,9 @@ impl FileStore {
             }
             let temporary = Temporary::write(&path, &document::write(&mut state), stamp.as_ref())?;
             guard.use_revision(revision)?;
-            if Stamp::at(&path) != stamp
-                || !stamp.as_ref().is_none_or(|stamp| stamp.still_holds(&path, effective(&text)))
-            {
+            if !temporary.replace_what_was_read(&path, stamp.as_ref(), effective(&text))? {
                 continue;
             }
-            temporary.replace(&path)?;
             if changes.iter().any(|change| change.event.is_durable()) {
                 sync_directory(&path)?;
             }
@@ -144,6 +142,7 @@ impl FileStore {
     /// As [`Guard::acquire`], and when the directory cannot be used.
     pub fn lock(&self, patience: Patience, at: &str) -> Result<Guard, StoreError> {
         prepare_directory(&self.dir)?;
+        fail_beyond_size_limit();
         let patience = match patience {
             Patience::None => Patience::None,
             Patience::Until(limit) => Patience::Until(limit.min(self.lock_timeout)),
@@ -248,12 +247,16 @@ impl Stamp {
         }
     }
 
-    /// Two writes within one tick of a coarse clock leave one stamp, so a fresh file is compared by content.
+    /// Whether the file at `path`, which may have been renamed since, is the one that was read as `text`. Two writes within
+    /// one tick of a coarse clock leave one stamp, so a fresh file is compared by content.
     fn still_holds(&self, path: &Path, text: &str) -> bool {
+        let Some(now) = Stamp::at(path) else { return false };
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let modified = Duration::new(self.modified.0.try_into().unwrap_or(0), self.modified.1.try_into().unwrap_or(0));
         let fresh = since_epoch.saturating_sub(modified) < COARSE_TIMESTAMP;
-        !fresh || fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
+        // A rename changes the time of the last change.
+        let same = Stamp { changed: self.changed, ..now } == *self;
+        same && (!fresh || fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()))
     }
 }
 
@@ -278,6 +281,37 @@ impl Temporary {
         Ok(Temporary(file))
     }
 
+    /// Takes the place of what was read, unless another program wrote something else there by now: then that stays, and
+    /// the answer is `false`.
+    ///
+    /// To look and then rename would leave a moment between the two. So the files change places, and what came out is
+    /// looked at; if it is something else it goes back. For that moment readers saw ours, which is about to come again.
+    fn replace_what_was_read(self, path: &Path, stamp: Option<&Stamp>, text: &str) -> Result<bool, StoreError> {
+        if Stamp::at(path).as_ref() != stamp {
+            return Ok(false);
+        }
+        let Some(stamp) = stamp else { return self.create(path) };
+        match exchange(self.0.path(), path) {
+            Ok(()) if stamp.still_holds(self.0.path(), text) => Ok(true),
+            Ok(()) => exchange(self.0.path(), path).map(|()| false).map_err(StoreError::io("restore", path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            // Network file systems cannot exchange; there the moment remains.
+            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+                if stamp.still_holds(path, text) { self.replace(path).map(|()| true) } else { Ok(false) }
+            }
+            Err(error) => Err(StoreError::io("replace", path)(error)),
+        }
+    }
+
+    /// Takes a place where nothing is.
+    fn create(self, path: &Path) -> Result<bool, StoreError> {
+        match self.0.persist_noclobber(path) {
+            Ok(_) => Ok(true),
+            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(failed) => Err(StoreError::io("create", path)(failed.error)),
+        }
+    }
+
     fn replace(self, path: &Path) -> Result<(), StoreError> {
         let renamed = self.0.persist(path);
         renamed.map(drop).map_err(|failed| StoreError::Io {
@@ -286,6 +320,12 @@ impl Temporary {
             error: failed.error,
         })
     }
+}
+
+/// Lets two files change places, at once.
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
 /// Where the state really is: a link to it (dotfiles) is written through and stays a link.
@@ -313,6 +353,17 @@ fn sweep_temporaries(path: &Path) {
 /// Whether a name is that of one of our temporary files.
 pub fn is_temporary(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1))
+}
+
+/// A write beyond the limit of file sizes (`ulimit -f`) sends a signal that kills by default, which would leave the
+/// temporary file; once the signal is caught, the write fails like any other.
+fn fail_beyond_size_limit() {
+    static CAUGHT: Once = Once::new();
+    CAUGHT.call_once(|| {
+        let caught = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+        // Where it cannot be caught, such a write ends this process, as it would any other.
+        caught.map(drop).unwrap_or_default();
+    });
 }
 
 /// Makes the directory, private, or sees that it is ours to use.

@@ -75,7 +75,8 @@ impl Guard {
     }
 
     fn enter(mut file: File, path: &Path, since: String) -> Result<Guard, StoreError> {
-        let revision = read_record(&mut file).map_or(0, |record| record.revision);
+        let text = read_text(&mut file).map_err(StoreError::io("read", path))?;
+        let revision = parse_record(&text).map_or(0, |record| record.revision);
         let mut guard =
             Guard { file, path: path.to_owned(), record: LockRecord { pid: std::process::id(), since, revision } };
         guard.write().map_err(StoreError::io("write", path))?;
@@ -143,7 +144,8 @@ fn retry_interrupted(mut action: impl FnMut() -> io::Result<()>) -> io::Result<(
 }
 
 fn busy(path: &Path, start: Instant) -> StoreError {
-    let holder = File::open(path).ok().and_then(|mut file| read_record(&mut file));
+    let text = File::open(path).and_then(|mut file| read_text(&mut file));
+    let holder = text.ok().and_then(|text| parse_record(&text));
     StoreError::Busy(Busy { path: path.to_owned(), waited: start.elapsed(), holder })
 }
 
@@ -153,9 +155,14 @@ fn is_still_at(file: &File, path: &Path) -> bool {
     matches!((file.metadata(), std::fs::metadata(path)), (Ok(ref held), Ok(ref there)) if identity(held) == identity(there))
 }
 
-fn read_record(file: &mut File) -> Option<LockRecord> {
-    let mut text = String::new();
-    file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(4096).read_to_string(&mut text).ok()?;
+/// Bytes that are no text are no record either; only a file that cannot be read is an error.
+fn read_text(file: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(4096).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn parse_record(text: &str) -> Option<LockRecord> {
     serde_json::from_str(text.trim()).ok()
 }

@@ -130,10 +130,11 @@ impl Ran {
 }
 
 pub fn run(command: &mut Command) -> Ran {
-    ran(command.output().unwrap())
+    ended(command.output().unwrap())
 }
 
-fn ran(output: Output) -> Ran {
+/// How a command ended that was started otherwise.
+pub fn ended(output: std::process::Output) -> Ran {
     let code = output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ran { code, out: text(output.stdout), err: text(output.stderr) }
@@ -331,7 +332,7 @@ impl Started {
     /// Its end.
     pub fn wait(mut self) -> Ran {
         let child = self.0.take().unwrap();
-        ran(child.wait_with_output().unwrap())
+        ended(child.wait_with_output().unwrap())
     }
 
     /// Its standard output, line by line.
