@@ -1,0 +1,27 @@
+//! Any command line: it is understood or refused, and a parser built for one verb understands as the whole one does.
+
+#![no_main]
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use aio::cli;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let words = data.split(|&byte| byte == b'\n').map(|word| OsStr::from_bytes(word).to_owned());
+    let args: Vec<OsString> = std::iter::once("aio".into()).chain(words).collect();
+    let waits = args.iter().any(|arg| arg == "--wait");
+    let whole = cli::tree().try_get_matches_from(&args);
+    match cli::parse(args) {
+        Ok(understood) => {
+            drop(format!("{understood:?}"));
+            assert!(waits || whole.is_ok(), "only the verb's own parser takes it");
+        }
+        Err(refused) => {
+            drop(refused.render().to_string());
+            let values_differ = || whole.as_ref().is_err_and(|error| error.use_stderr() == refused.use_stderr());
+            assert!(waits || values_differ(), "only the whole parser takes it");
+        }
+    }
+});
