@@ -185,7 +185,6 @@ impl<'a> Turn<'a, '_> {
             expires_at: expires_at.into(),
             expires_monotonic_ms,
             unknown,
-            ..Claim::default()
         };
         let grant = grant_of(&claim, false);
         self.state.claims.push(claim);
