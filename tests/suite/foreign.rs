@@ -260,7 +260,7 @@ fn what_is_no_state_is_never_reset() {
         b"",
         b"  \n",
         b"garbage",
-        whole[..whole.len() / 2].as_bytes(),
+        &whole.as_bytes()[..whole.len() / 2],
         b"[]",
         b"null",
         b"\"state\"",

@@ -182,3 +182,6 @@ fn move_to_this_machine(instance: &mut Instance<'_>, evidence: &Evidence) {
     instance.parent_pid = 0;
     instance.parent_start = 0;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The order in which what was seen counts.
 
+use std::slice::from_ref;
+
 use super::*;
 
 const SHELL: ProcessKey = ProcessKey { pid: 30, start: 300 };
@@ -104,7 +106,7 @@ fn a_session_variable_alone_counts_only_where_ancestors_are_cut_off() {
     let visible = instance("codex-1-aaaa", "codex", "S", Some(AGENT));
     let free = Witness { sessions: vec![("codex", "S".to_owned())], ..witness() };
     let cut_off = Witness { cut_off: true, ..free.clone() };
-    assert_eq!(resolved(&free, &[sandboxed.clone()]), Err(Unidentified::Unknown));
+    assert_eq!(resolved(&free, from_ref(&sandboxed)), Err(Unidentified::Unknown));
     assert_eq!(resolved(&cut_off, &[sandboxed]), Ok("codex-1-aaaa".to_owned()));
     assert_eq!(resolved(&cut_off, &[visible]), Err(Unidentified::Unknown), "it would have been seen");
     let outside = Instance { pid_namespace: "2".into(), ..instance("codex-1-aaaa", "codex", "S", Some(AGENT)) };
@@ -114,10 +116,10 @@ fn a_session_variable_alone_counts_only_where_ancestors_are_cut_off() {
 #[test]
 fn without_an_agent_the_shell_or_the_parent_that_registered_counts() {
     let shell = instance("droid-1-aaaa", "droid", "", Some(SHELL));
-    assert_eq!(resolved(&witness(), &[shell.clone()]), Ok("droid-1-aaaa".to_owned()));
+    assert_eq!(resolved(&witness(), from_ref(&shell)), Ok("droid-1-aaaa".to_owned()));
     let child =
         Instance { parent_pid: SHELL.pid, parent_start: SHELL.start, ..instance("droid-2-bbbb", "droid", "", None) };
-    assert_eq!(resolved(&witness(), &[child.clone()]), Ok("droid-2-bbbb".to_owned()));
+    assert_eq!(resolved(&witness(), from_ref(&child)), Ok("droid-2-bbbb".to_owned()));
     assert_eq!(resolved(&witness(), &[child.clone(), shell]), Ok("droid-1-aaaa".to_owned()), "a record comes first");
     let elsewhere = Instance { host: "there".into(), ..child.clone() };
     assert_eq!(resolved(&witness(), &[elsewhere]), Err(Unidentified::Unknown));

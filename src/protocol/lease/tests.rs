@@ -1,4 +1,5 @@
 //! The table of states, boundary by boundary.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::collections::HashMap;
 
@@ -64,7 +65,8 @@ fn each_state_has_its_evidence() {
 #[test]
 fn only_who_can_see_it_calls_a_process_gone() {
     let gone = evidence(Some(Fate::Gone));
-    let cases: [(&str, fn(&mut Instance<'_>)); 5] = [
+    type Change = fn(&mut Instance<'_>);
+    let cases: [(&str, Change); 5] = [
         ("another host", |i| i.host = "there".into()),
         ("another host, rebooted", |i| (i.host, i.boot_id) = ("there".into(), "other".into())),
         ("another namespace", |i| i.pid_namespace = "2".into()),
