@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::cli::Globals;
 use crate::config::Config;
-use crate::error::{Exit, Failure, not_registered};
+use crate::error::{Exit, Failure, lost_line, not_registered};
 use crate::host::agents::AGENTS;
 use crate::host::ancestry::{Ancestry, ancestry};
 use crate::host::process::{self, Lookup};
@@ -251,7 +251,7 @@ impl App {
         };
         let request = Request { actor: Some(id.to_owned()), op: Op::Heartbeat };
         if let Ok(Committed { outcome: Outcome::Heartbeat { lost }, .. }) = self.commit(&request, patience) {
-            lost.iter().for_each(|lost| self.warn(&crate::commands::lost_line(lost)));
+            lost.iter().for_each(|lost| self.warn(&lost_line(lost)));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::op::{Conflict, Refusal};
+use crate::protocol::op::{Conflict, LostClaim, Refusal};
 use crate::protocol::time;
 use crate::store::StoreError;
 
@@ -222,4 +222,13 @@ pub fn describe(conflict: &Conflict) -> String {
         conflict.since,
         time::span(conflict.last_seen_ms),
     )
+}
+
+/// What a holder is told of a claim that was taken from it.
+pub fn lost_line(lost: &LostClaim) -> String {
+    let next = match &*lost.to {
+        "" => "nobody held it since".to_owned(),
+        to => format!("{to} held it since: read it again before you edit"),
+    };
+    format!("you lost the {} {} in {} at {} ({}); {next}", lost.kind, lost.target, lost.project, lost.at, lost.reason)
 }

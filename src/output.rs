@@ -155,7 +155,8 @@ impl Output {
         if self.json {
             let message = report.lines.first().map(Line::plain);
             return self.emit(&json!({
-                "ok": report.exit == Exit::Done, "code": report.code, "exit": report.exit.code(), "retryable": false,
+                "ok": report.exit == Exit::Done, "code": report.code, "exit": report.exit.code(),
+                "retryable": report.exit == Exit::Refused,
                 "message": message, "notes": report.notes, "hints": [], "data": report.data,
             }));
         }

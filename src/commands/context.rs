@@ -50,7 +50,10 @@ pub(super) fn handoff(app: &App, args: &HandoffArgs) -> Result<Report, Failure> 
 /// original scripts took it.
 fn add(app: &App, words: &[String], project: Option<&OsStr>, global: bool) -> Result<Report, Failure> {
     let (category, words) = match words.split_first() {
-        Some((first, rest)) if CATEGORIES.contains(&&**first) && *first != "message" => (&**first, rest),
+        Some((first, _)) if *first == "message" => {
+            return Err(Failure::usage("a message needs an addressee").hint("aio handoff for whoever goes on"));
+        }
+        Some((first, rest)) if CATEGORIES.contains(&&**first) => (&**first, rest),
         _ => ("learning", words),
     };
     let (words, trailing) = match words.split_last() {
@@ -300,7 +303,7 @@ fn bullet(entry: &ContextEntry<'_>) -> Vec<String> {
 
 fn prune(app: &App, days: u32) -> Result<Report, Failure> {
     let older_than_ms = u64::from(days) * 24 * 3_600_000;
-    let outcome = app.transact(&Request { actor: None, op: Op::PruneContext { older_than_ms } })?;
+    let outcome = app.transact(&Request { actor: app.identify_if_any()?, op: Op::PruneContext { older_than_ms } })?;
     let count = if let Outcome::Pruned { count } = outcome { count } else { 0 };
     let line = format!("Pruned {count} entries older than {days} days; they are in the archive");
     Ok(Report::done("pruned", line).with(json!({ "count": count })))

@@ -7,10 +7,10 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{lost_line, targets};
+use super::targets;
 use crate::app::App;
 use crate::cli::GuardArgs;
-use crate::error::{Exit, Failure, describe};
+use crate::error::{Exit, Failure, describe, lost_line};
 use crate::output::Report;
 use crate::protocol::apply;
 use crate::protocol::op::{Conflict, LostClaim, Op, Outcome, Request};

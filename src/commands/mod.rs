@@ -25,7 +25,6 @@ use crate::app::App;
 use crate::cli::Verb;
 use crate::error::Failure;
 use crate::output::Report;
-use crate::protocol::op::LostClaim;
 
 /// Runs a command.
 ///
@@ -66,13 +65,4 @@ fn check_words(what: &str, words: &str) -> Result<(), Failure> {
     let length = words.len();
     Err(Failure::usage(format!("{length} bytes are too long for a {what}; {MAX_WORDS_BYTES} are allowed"))
         .hint("put the rest into aio handoff"))
-}
-
-/// What a holder is told of a claim that was taken from it.
-pub fn lost_line(lost: &LostClaim) -> String {
-    let next = match &*lost.to {
-        "" => "nobody held it since".to_owned(),
-        to => format!("{to} held it since: read it again before you edit"),
-    };
-    format!("you lost the {} {} in {} at {} ({}); {next}", lost.kind, lost.target, lost.project, lost.at, lost.reason)
 }

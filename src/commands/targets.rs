@@ -95,7 +95,10 @@ fn pattern(app: &App, typed: &str, base: &Path) -> Result<Wanted<'static>, Failu
     let folder = app.physical(Some(base), Path::new(if start.is_empty() { "." } else { start }))?.path;
     let site = Site::of(app, &folder);
     let anywhere = if typed.contains('/') { "" } else { "**/" };
-    let below = escape_glob(&spell(site.relative(&folder)));
+    let below = site.relative(&folder).to_str().map(escape_glob).ok_or_else(|| {
+        Failure::usage(format!("a pattern cannot start in {}, which is not UTF-8", folder.display()))
+            .hint("claim the directory")
+    })?;
     let separator = if below.is_empty() { "" } else { "/" };
     let glob = format!("{below}{separator}{anywhere}{rest}");
     let parsed = Glob::parse(&glob).map_err(|error| {

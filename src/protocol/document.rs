@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::value::RawValue;
 
 use super::record::Derived;
-use super::state::{Claim, ContextEntry, Instance, Section, State};
+use super::state::{Claim, ContextEntry, Instance, SCHEMA_VERSION, Section, State};
 use super::text::Text;
 
 /// Reads a whole state.
@@ -49,7 +49,7 @@ impl<'de, F: FnMut(&Claim<'de>) -> bool> Visitor<'de> for StateVisitor<'_, F> {
         let mut state = State::empty();
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key {
-                "schemaVersion" => state.schema_version = map.next_value()?,
+                "schemaVersion" => state.schema_version = map.next_value::<Option<_>>()?.unwrap_or(SCHEMA_VERSION),
                 "revision" => state.revision = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "updatedAt" => state.updated_at = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 "journaled" => state.journaled = map.next_value::<Option<_>>()?.unwrap_or_default(),

@@ -1,12 +1,12 @@
 //! Coming, going, and being found gone.
 
-use super::super::evidence::{Evidence, Fate};
+use super::super::evidence::Evidence;
 use super::super::id;
 use super::super::lease::{self, Liveness};
 use super::super::op::{Change, Event, LostClaim, Outcome, Registration};
 use super::super::state::{Claim, Instance, Lost};
 use super::super::time;
-use super::{Turn, beat};
+use super::Turn;
 
 /// How long an evicted instance may come back under its id.
 const REMEMBERED_MS: u64 = 7 * 24 * 3_600_000;
@@ -67,33 +67,29 @@ impl Turn<'_, '_> {
 
     /// Takes over what the caller knows of itself now, and hears that it lives.
     fn adopt(&mut self, id: &str, registration: &Registration) {
-        let evidence = self.evidence;
+        let before =
+            self.state.instance(id).map(|known| (known.last_heartbeat.is_empty(), known.evicted_at.is_empty()));
+        let is_news = before.is_some_and(|(is_new, takes_part)| is_new || !takes_part);
+        self.beat(id);
+        let pid_namespace = self.evidence.machine.pid_namespace.clone();
         let Some(instance) = self.state.instance_mut(id) else { return };
-        let before = instance.clone();
         instance.project = registration.project.clone().into();
         if let Some(session) = &registration.session {
             instance.session = session.clone().into();
         }
-        instance.evicted_at = "".into();
-        let moved = beat(instance, evidence);
-        forget_process_if_gone(instance, evidence);
-        instance.pid_namespace = evidence.machine.pid_namespace.clone().into();
+        instance.pid_namespace = pid_namespace.into();
         if let Some(process) = registration.process {
             (instance.pid, instance.process_start) = (process.pid, process.start);
             (instance.parent_pid, instance.parent_start) = (0, 0);
         } else if let Some(parent) = registration.parent {
             (instance.parent_pid, instance.parent_start) = (parent.pid, parent.start);
         }
-        let is_news = before.last_heartbeat.is_empty() || !before.evicted_at.is_empty() || before.pid != instance.pid;
         self.note(Change {
             event: if is_news { Event::Registered } else { Event::Heartbeat },
             instance: Some(id.to_owned()),
             project: Some(registration.project.clone()),
             ..Change::default()
         });
-        if moved {
-            self.date_leases_by_wall_clock(id);
-        }
     }
 
     /// Tells, once, what was taken while the caller was thought gone.
@@ -238,14 +234,6 @@ impl Turn<'_, '_> {
 pub(super) fn is_long_gone(instance: &Instance<'_>, evidence: &Evidence) -> bool {
     let since = if instance.evicted_at.is_empty() { &instance.last_heartbeat } else { &instance.evicted_at };
     lease::wall_age_ms(since, evidence) >= REMEMBERED_MS
-}
-
-/// A session that speaks though its recorded process is gone was resumed in another; from here on its heartbeats speak
-/// for it.
-pub(super) fn forget_process_if_gone(instance: &mut Instance<'_>, evidence: &Evidence) {
-    if evidence.fate(instance) == Fate::Gone {
-        (instance.pid, instance.process_start) = (0, 0);
-    }
 }
 
 pub(super) fn told_of(from: &str, lost: &Lost<'_>) -> LostClaim {

@@ -63,7 +63,9 @@ impl<'a> Turn<'a, '_> {
     pub(super) fn prune_context(&mut self, older_than_ms: u64) -> Result<Outcome, Refusal> {
         let evidence = self.evidence;
         let mut old = self.with_entries(|entries| {
-            let is_old = |entry: &ContextEntry<'_>| lease::wall_age_ms(&entry.created_at, evidence) >= older_than_ms;
+            // A stamp that says nothing is no proof of age.
+            let age_ms = |entry: &ContextEntry<'_>| lease::wall_age_ms(&entry.created_at, evidence);
+            let is_old = |entry: &ContextEntry<'_>| (older_than_ms..u64::MAX).contains(&age_ms(entry));
             let (old, kept) = std::mem::take(entries).into_iter().partition(is_old);
             *entries = kept;
             old

@@ -10,7 +10,7 @@ mod memory;
 mod releasing;
 mod waiting;
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Fate};
 use super::lease::{self, HEARTBEAT_INTERVAL_MS};
 use super::op::{Change, Event, Op, Outcome, Refusal, Request};
 use super::place::Prepared;
@@ -41,12 +41,10 @@ pub struct Applied<'a> {
 pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Result<Applied<'a>, Refusal> {
     let mut turn = Turn { state, evidence, changes: Vec::new(), archived: Vec::new() };
     let actor = request.actor.as_deref();
-    if let Some(id) = actor {
-        turn.vouch_for(id)?;
-    }
+    let correction = actor.map(|id| turn.vouch_for(id)).transpose()?.flatten();
     let outcome = turn.perform(actor, &request.op)?;
     if let Some(id) = actor {
-        turn.sign_of_life(id, matches!(request.op, Op::Heartbeat));
+        turn.sign_of_life(id, correction, matches!(request.op, Op::Heartbeat));
     }
     let Turn { mut state, changes, archived, .. } = turn;
     state.updated_at = time::stamp(evidence.now.wall_ms).into();
@@ -109,45 +107,50 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Whoever calls is alive. Where its record says otherwise (a silent hour, a process that is gone because the session
-    /// was resumed in another) the record is corrected before anything is judged by it.
-    fn vouch_for(&mut self, id: &str) -> Result<(), Refusal> {
-        let evidence = self.evidence;
-        let unknown = || Refusal::NotRegistered(id.to_owned());
-        let instance = self.state.instance_mut(id).ok_or_else(unknown)?;
-        if lease::liveness(instance, evidence).holds() {
-            return Ok(());
-        }
-        instances::forget_process_if_gone(instance, evidence);
-        beat(instance, evidence);
-        self.note(Change { event: Event::Heartbeat, instance: Some(id.to_owned()), ..Change::default() });
-        Ok(())
+    /// Whoever calls is alive and takes part. Where its record says otherwise (a silent hour, a process that is gone
+    /// because the session was resumed in another, an eviction) the record is corrected before anything is judged by it.
+    /// Says what that heartbeat is to be called.
+    fn vouch_for(&mut self, id: &str) -> Result<Option<Event>, Refusal> {
+        let known = self.state.instance(id).ok_or_else(|| Refusal::NotRegistered(id.to_owned()))?;
+        let correction = match known.evicted_at.is_empty() {
+            false => Event::Revived,
+            true if !lease::liveness(known, self.evidence).holds() => Event::Heartbeat,
+            true => return Ok(None),
+        };
+        self.beat(id);
+        Ok(Some(correction))
     }
 
-    /// Every change is a heartbeat of whoever made it. Without a change, one is stored only when it is asked for and
-    /// the last is not fresh.
-    fn sign_of_life(&mut self, id: &str, asked: bool) {
+    /// Every change is a heartbeat of whoever made it. Without a change, one is stored only where the record had to be
+    /// corrected, or where one was asked for and the last is not fresh.
+    fn sign_of_life(&mut self, id: &str, correction: Option<Event>, asked: bool) {
+        let Some(instance) = self.state.instance(id) else { return };
+        let age_ms = lease::heartbeat_age_ms(instance, self.evidence);
+        if correction.is_some() || !self.changes.is_empty() || asked && age_ms >= HEARTBEAT_INTERVAL_MS {
+            self.beat(id);
+            let event = correction.unwrap_or(Event::Heartbeat);
+            self.note(Change { event, instance: Some(id.to_owned()), ..Change::default() });
+        }
+    }
+
+    /// Stamps a heartbeat with both clocks, on this machine, and takes back what was said of a process that is gone.
+    fn beat(&mut self, id: &str) {
         let evidence = self.evidence;
-        let stale_enough =
-            |instance: &Instance<'_>| lease::heartbeat_age_ms(instance, evidence) >= HEARTBEAT_INTERVAL_MS;
-        let changed = !self.changes.is_empty();
         let Some(instance) = self.state.instance_mut(id) else { return };
-        let revived = !instance.evicted_at.is_empty();
-        if !(changed || revived || asked && stale_enough(instance)) {
-            return;
-        }
+        let stamp = time::stamp(evidence.now.wall_ms);
+        instance.last_heartbeat = stamp.clone().into();
+        instance.heartbeat_stamp = stamp.into();
+        instance.heartbeat_monotonic_ms = evidence.now.awake_ms;
         instance.evicted_at = "".into();
-        if beat(instance, evidence) {
-            self.date_leases_by_wall_clock(id);
+        if evidence.fate(instance) == Fate::Gone {
+            (instance.pid, instance.process_start) = (0, 0);
         }
-        let event = if revived { Event::Revived } else { Event::Heartbeat };
-        self.note(Change { event, instance: Some(id.to_owned()), ..Change::default() });
-    }
-
-    /// For a holder that goes on after a reboot or on another machine: awake time of the boot before means nothing here.
-    fn date_leases_by_wall_clock(&mut self, holder: &str) {
-        let claims = self.state.claims.iter_mut().filter(|claim| claim.instance_id == *holder);
-        claims.for_each(|claim| claim.expires_monotonic_ms = 0);
+        if !evidence.machine.is_boot(&instance.host, &instance.boot_id) {
+            move_to_this_machine(instance, evidence);
+            // The clock they were dated by is over.
+            let leases = self.state.claims.iter_mut().filter(|claim| claim.instance_id == *id);
+            leases.for_each(|claim| claim.expires_monotonic_ms = 0);
+        }
     }
 
     fn note(&mut self, change: Change) {
@@ -157,19 +160,6 @@ impl Turn<'_, '_> {
     fn now_stamp(&self) -> String {
         time::stamp(self.evidence.now.wall_ms)
     }
-}
-
-/// Stamps a heartbeat with both clocks, and with the boot the second one belongs to. Says whether that is another boot.
-fn beat(instance: &mut Instance<'_>, evidence: &Evidence) -> bool {
-    let stamp = time::stamp(evidence.now.wall_ms);
-    instance.last_heartbeat = stamp.clone().into();
-    instance.heartbeat_stamp = stamp.into();
-    instance.heartbeat_monotonic_ms = evidence.now.awake_ms;
-    let moved = !evidence.machine.is_boot(&instance.host, &instance.boot_id);
-    if moved {
-        move_to_this_machine(instance, evidence);
-    }
-    moved
 }
 
 /// A session that goes on after a reboot or on another machine: what was known of its process means nothing here.
