@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 use serde_json::Value;
 
-use crate::harness::{Ran, World, ended, run};
+use crate::harness::{Ran, World, run};
 use crate::journal::assert_revisions_rise;
 use crate::stopped::{Stopped, until};
-use crate::support::{Dice, Mount, aio_in, figure, require, size, temporaries};
+use crate::support::{Dice, Mount, aio_in, ended, figure, require, size, temporaries};
 
 fn state_of(dir: &Path) -> Value {
     let bytes = fs::read(dir.join("state.json")).unwrap();
@@ -88,7 +88,7 @@ fn kill_some(mut writers: Vec<Child>, dice: &mut Dice, reach: &mut Duration) -> 
         std::thread::sleep(moment.saturating_sub(start.elapsed()));
         writers[*n].kill().unwrap();
     }
-    let ends: Vec<Ran> = writers.into_iter().map(|writer| ended(writer.wait_with_output().unwrap())).collect();
+    let ends: Vec<Ran> = writers.into_iter().map(ended).collect();
     let killed = ends.iter().filter(|ran| ran.code == 137).count();
     *reach =
         reach.mul_f64(if killed < 2 { 0.8 } else { 1.2 }).clamp(Duration::from_micros(200), Duration::from_millis(50));
@@ -160,7 +160,7 @@ fn a_lock_file_taken_away_never_makes_two_holders() {
         until("the first waits for the new file", || waits_for(&first, &new));
         assert!(!has(&dir, "the first") && !has(&dir, "the second"), "{how}");
         assert_eq!(second.resume().code, 0, "{how}");
-        let first = ended(first.wait_with_output().unwrap());
+        let first = ended(first);
         assert_eq!(first.code, 0, "{how}: {first:?}");
         assert!(has(&dir, "before") && has(&dir, "the first") && has(&dir, "the second"), "{how}");
     }

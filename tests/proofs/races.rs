@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::harness::{Ran, World, ended, run};
-use crate::support::{Dice, Mount, aio_in, figure, require, size};
+use crate::harness::{Ran, World, run};
+use crate::support::{Dice, Mount, aio_in, ended, figure, require, size};
 
 /// Ways to claim something that contains `src/a/b/c.rs`, so that any two of them overlap.
 const SAME_FILE: [&[&str]; 3] =
@@ -72,7 +72,7 @@ impl Arena {
             })
             .collect();
         barrier.lift(&children);
-        children.into_iter().map(|child| ended(child.wait_with_output().unwrap())).collect()
+        children.into_iter().map(ended).collect()
     }
 }
 
