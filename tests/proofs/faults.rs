@@ -245,6 +245,8 @@ impl Oracle {
         let next = run(aio_in(&stage.world, dir).args(["context", "add", "warning", "the next command"]));
         if is_old && self.old.as_ref().is_some_and(|text| text.starts_with("no state: ")) {
             assert_eq!(next.code, 4, "{what}: {next:?}");
+            let repaired = run(aio_in(&stage.world, dir).args(["doctor", "--repair"]));
+            assert_eq!(repaired.code, 0, "{what}: then {repaired:?}");
         } else {
             assert_eq!(next.code, 0, "{what}: then {next:?}");
             let state: Value = serde_json::from_slice(&std::fs::read(dir.join("state.json")).unwrap()).unwrap();

@@ -14,6 +14,9 @@ use crate::journal::assert_revisions_rise;
 use crate::stopped::{Stopped, until};
 use crate::support::{Dice, Mount, aio_in, ended, figure, require, size, temporaries};
 
+/// Makes the lock file another, or none.
+type TakeAway = fn(&Path);
+
 fn state_of(dir: &Path) -> Value {
     let bytes = fs::read(dir.join("state.json")).unwrap();
     serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&bytes)))
@@ -72,7 +75,7 @@ fn name(round: usize, n: usize) -> String {
 
 fn writer(world: &World, dir: &Path, id: &str, round: usize, n: usize) -> Child {
     let name = name(round, n);
-    let args = if n % 2 == 0 { vec!["claim", &name] } else { vec!["context", "add", "decision", &name] };
+    let args = if n.is_multiple_of(2) { vec!["claim", &name] } else { vec!["context", "add", "decision", &name] };
     let mut command = aio_in(world, dir);
     command.args(["--as", id]).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -97,7 +100,7 @@ fn kill_some(mut writers: Vec<Child>, dice: &mut Dice, reach: &mut Duration) -> 
 
 fn is_there(dir: &Path, round: usize, n: usize) -> bool {
     let (state, name) = (state_of(dir), name(round, n));
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         return state["claims"].as_object().unwrap().values().any(|claim| claim["target"] == *name);
     }
     has(dir, &name) || {
@@ -134,7 +137,7 @@ fn a_stopped_holder_is_named_and_its_lock_not_broken() {
 fn a_lock_file_taken_away_never_makes_two_holders() {
     let start = Instant::now();
     require(&[("strace", "strace"), ("mount", "mount")]);
-    let take_away: [(&str, fn(&Path)); 2] = [
+    let take_away: [(&str, TakeAway); 2] = [
         ("deleted", |lock| fs::remove_file(lock).unwrap()),
         ("replaced", |lock| {
             fs::write(lock.with_extension("other"), "").unwrap();
