@@ -58,7 +58,8 @@ fn writers_killed_at_random_lose_nothing_they_acknowledged() {
         slowest = slowest.max(next.elapsed());
         assert_eq!(temporaries(&dir), [""; 0], "round {round}");
     }
-    assert!(killed > rounds && acknowledged > rounds, "{killed} killed, {acknowledged} acknowledged");
+    // Most end before their moment comes; enough must not.
+    assert!(killed > rounds / 4 && acknowledged > rounds, "{killed} killed, {acknowledged} acknowledged");
     assert!(slowest < Duration::from_secs(5), "the next commands took {slowest:?}");
     let commits = assert_revisions_rise(&dir);
     let text = format!(
