@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::harness::{Ran, World, ended, run};
-use crate::support::{Dice, Mount, aio_in, figure, require, size};
+use crate::harness::{Ran, World, run};
+use crate::stopped::until;
+use crate::support::{Dice, Mount, aio_in, ended, figure, require, size};
 
 /// Ways to claim something that contains `src/a/b/c.rs`, so that any two of them overlap.
 const SAME_FILE: [&[&str]; 3] =
@@ -72,7 +73,7 @@ impl Arena {
             })
             .collect();
         barrier.lift(&children);
-        children.into_iter().map(|child| ended(child.wait_with_output().unwrap())).collect()
+        children.into_iter().map(ended).collect()
     }
 }
 
@@ -89,9 +90,7 @@ impl Barrier {
     fn lift(self, waiting: &[Child]) {
         for child in waiting {
             let wchan = format!("/proc/{}/wchan", child.id());
-            while std::fs::read_to_string(&wchan).unwrap() != "wait_for_partner" {
-                std::thread::yield_now();
-            }
+            until("all wait at the barrier", || std::fs::read_to_string(&wchan).unwrap() == "wait_for_partner");
         }
         let pipe = std::fs::OpenOptions::new().write(true).open(&self.0).unwrap();
         std::fs::remove_file(&self.0).unwrap();

@@ -126,3 +126,12 @@ pub fn temporaries(dir: &Path) -> Vec<String> {
 pub fn says_one_line(ran: &Ran) -> bool {
     ran.err.lines().count() == 1 && ran.err.starts_with("aio: ")
 }
+
+/// How a command ended that was started otherwise than by [`run`].
+pub fn ended(child: std::process::Child) -> Ran {
+    use std::os::unix::process::ExitStatusExt;
+    let output = child.wait_with_output().unwrap();
+    let code = output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { code, out: text(output.stdout), err: text(output.stderr) }
+}

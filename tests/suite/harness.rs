@@ -130,11 +130,7 @@ impl Ran {
 }
 
 pub fn run(command: &mut Command) -> Ran {
-    ended(command.output().unwrap())
-}
-
-/// How a command ended that was started otherwise.
-pub fn ended(output: std::process::Output) -> Ran {
+    let output = command.output().unwrap();
     let code = output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ran { code, out: text(output.stdout), err: text(output.stderr) }
