@@ -3,7 +3,7 @@
 use super::super::lease;
 use super::super::op::{Change, ClaimRequest, Conflict, Event, Grant, LostClaim, Outcome, Refusal};
 use super::super::place::{Place, Prepared};
-use super::super::state::{Claim, State, Waiter, Wanted};
+use super::super::state::{Claim, Instance, Lost, State, Waiter, Wanted};
 use super::super::{evidence::CrossWorktree, evidence::Evidence, time};
 use super::Turn;
 use super::instances::told_of;
@@ -33,7 +33,7 @@ impl<'a> Turn<'a, '_> {
         let conflicts = self.conflicts(&terms, &request.wanted);
         if conflicts.is_empty() {
             if let Some(position) = in_line {
-                self.state.waiters.remove(position);
+                self.end_wait(position);
             }
             return Ok(self.grant(&terms, &request.wanted));
         }
@@ -53,9 +53,10 @@ impl<'a> Turn<'a, '_> {
                 continue;
             }
             conflicts.extend(self.holders_of(terms, index, |at| place.overlaps(at)));
-            conflicts.extend(self.waiters_for(terms, &place, index));
+            conflicts.extend(self.waiters_for(terms, index, |at| place.overlaps(at)));
             if blocks_worktrees {
                 conflicts.extend(self.holders_of(terms, index, |at| place.shadows(at)));
+                conflicts.extend(self.waiters_for(terms, index, |at| place.shadows(at)));
             }
         }
         conflicts
@@ -81,10 +82,10 @@ impl<'a> Turn<'a, '_> {
             .collect()
     }
 
-    fn waiters_for(&self, terms: &Terms<'_>, place: &Prepared<'_>, wanted: usize) -> Vec<Conflict> {
+    fn waiters_for(&self, terms: &Terms<'_>, wanted: usize, meets: impl Fn(&Place<'_>) -> bool) -> Vec<Conflict> {
         (self.state.waiters[..terms.ahead].iter())
             .filter(|waiter| waiter.instance_id != *terms.instance && !(terms.shared && waiter.is_shared()))
-            .filter_map(|waiter| in_line(waiter, place, wanted, &self.state, self.evidence))
+            .filter_map(|waiter| in_line(waiter, &meets, wanted, &self.state, self.evidence))
             .collect()
     }
 
@@ -111,7 +112,7 @@ impl<'a> Turn<'a, '_> {
 
     /// A held claim stays as it is, unless new terms were named.
     fn renew(&mut self, claim: &str, terms: &Terms<'_>) -> Grant {
-        let expiry = terms.ttl_ms.map(|ttl| expiry(ttl, self.evidence));
+        let expiry = terms.ttl_ms.map(|ttl| self.lease_end(terms.instance, ttl));
         let reason = terms.reason.map(str::to_owned);
         let position = self.state.claims.iter().position(|c| c.key == *claim);
         let held = &mut self.state.claims[position.expect("the covering claim was found in this state")];
@@ -132,6 +133,14 @@ impl<'a> Turn<'a, '_> {
         grant
     }
 
+    /// When a lease ends by both clocks. Granted from the queue by somebody on another machine, whose awake time says
+    /// nothing to its holder, it ends by the wall clock alone.
+    fn lease_end(&self, holder: &str, ttl_ms: u64) -> (String, u64) {
+        let (stamp, awake_ms) = expiry(ttl_ms, self.evidence);
+        let at_home = |holder: &Instance<'_>| self.evidence.machine.is_boot(&holder.host, &holder.boot_id);
+        (stamp, if self.state.instance(holder).is_some_and(at_home) { awake_ms } else { 0 })
+    }
+
     fn take_over(&mut self, terms: &Terms<'_>, place: &Prepared<'_>) -> Vec<LostClaim> {
         let gone: Vec<String> = (self.state.claims.iter())
             .filter(|claim| claim.instance_id != *terms.instance && !(terms.shared && claim.is_shared()))
@@ -142,12 +151,13 @@ impl<'a> Turn<'a, '_> {
         gone.iter().filter_map(|claim| self.take_away(claim, terms.instance)).collect()
     }
 
-    /// Whoever lost this place learns who holds it now. What the new holder itself had lost is made good when nobody
-    /// held it in between.
+    /// Whoever lost this place learns who holds it now. What the new holder itself had lost is made good when it holds
+    /// all of it again and nobody held it in between.
     fn settle_losses(&mut self, holder: &str, place: &Prepared<'_>) {
         for instance in self.state.instances.iter_mut().filter(|instance| !instance.lost.is_empty()) {
             let own = instance.key == *holder;
-            instance.lost.retain(|lost| !(own && lost.to.is_empty() && place.overlaps(&lost.into())));
+            let regained = |lost: &Lost<'_>| own && lost.to.is_empty() && place.covers(&Prepared::new(lost));
+            instance.lost.retain(|lost| !regained(lost));
             let open = instance.lost.iter_mut().filter(|lost| !own && lost.to.is_empty());
             for lost in open {
                 if place.overlaps(&(&*lost).into()) {
@@ -159,11 +169,13 @@ impl<'a> Turn<'a, '_> {
 
     /// Writes the claim down; a shared claim on the very same place is made exclusive instead.
     fn hold(&mut self, terms: &Terms<'_>, wanted: &Wanted<'_>, place: &Prepared<'_>) -> Grant {
-        let (expires_at, expires_monotonic_ms) = terms.ttl_ms.map(|ttl| expiry(ttl, self.evidence)).unwrap_or_default();
+        let (expires_at, expires_monotonic_ms) =
+            terms.ttl_ms.map(|ttl| self.lease_end(terms.instance, ttl)).unwrap_or_default();
         let upgraded = (self.state.claims.iter())
             .position(|claim| claim.instance_id == *terms.instance && Place::from(claim).is_same(place.place()));
         let previous = upgraded.map(|position| self.state.claims.remove(position));
-        let id = previous.map_or_else(|| wanted.id.to_string(), |claim| claim.key.into_string());
+        let previous = previous.unwrap_or_default();
+        let id = if previous.key.is_empty() { wanted.id.to_string() } else { previous.key.into_string() };
         let claim = Claim {
             key: id.clone().into(),
             id: id.into(),
@@ -179,7 +191,7 @@ impl<'a> Turn<'a, '_> {
             reason: terms.reason.unwrap_or_default().to_owned().into(),
             expires_at: expires_at.into(),
             expires_monotonic_ms,
-            ..Claim::default()
+            unknown: previous.unknown,
         };
         let grant = grant_of(&claim, false);
         self.state.claims.push(claim);
@@ -289,17 +301,17 @@ pub fn in_line_for(
     evidence: &Evidence,
 ) -> Vec<Conflict> {
     let others = state.waiters.iter().filter(|waiter| caller.is_none_or(|caller| waiter.instance_id != *caller));
-    others.filter_map(|waiter| in_line(waiter, place, 0, state, evidence)).collect()
+    others.filter_map(|waiter| in_line(waiter, &|at: &Place<'_>| place.overlaps(at), 0, state, evidence)).collect()
 }
 
 fn in_line(
     waiter: &Waiter<'_>,
-    place: &Prepared<'_>,
+    meets: &dyn Fn(&Place<'_>) -> bool,
     wanted: usize,
     state: &State<'_>,
     evidence: &Evidence,
 ) -> Option<Conflict> {
-    let claim = waiter.claims.iter().find(|claim| place.overlaps(&(*claim).into()))?;
+    let claim = waiter.claims.iter().find(|claim| meets(&(*claim).into()))?;
     let holder = state.instance(&waiter.instance_id);
     super::waiting::still_waits(waiter, state, evidence).then(|| Conflict {
         wanted,

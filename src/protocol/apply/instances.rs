@@ -6,7 +6,7 @@ use super::super::lease::{self, Liveness};
 use super::super::op::{Change, Event, LostClaim, Outcome, Registration};
 use super::super::state::{Claim, Instance, Lost};
 use super::super::time;
-use super::{Turn, beat};
+use super::Turn;
 
 /// How long an evicted instance may come back under its id.
 const REMEMBERED_MS: u64 = 7 * 24 * 3_600_000;
@@ -18,7 +18,7 @@ impl Turn<'_, '_> {
         // Where nobody ever runs cleanup, those who come sweep after those who left long ago.
         self.forget_long_gone();
         let known = self.find_registered(registration);
-        let again = known.is_some();
+        let again = known.as_ref().is_some_and(|id| self.vouch_for(id).is_ok());
         let id = known.unwrap_or_else(|| self.new_instance(registration));
         self.adopt(&id, registration);
         Outcome::Registered { id, again }
@@ -75,7 +75,8 @@ impl Turn<'_, '_> {
             instance.session = session.clone().into();
         }
         instance.evicted_at = "".into();
-        beat(instance, evidence);
+        self.sign(id);
+        let Some(instance) = self.state.instance_mut(id) else { return };
         instance.pid_namespace = evidence.machine.pid_namespace.clone().into();
         if let Some(process) = registration.process {
             (instance.pid, instance.process_start) = (process.pid, process.start);

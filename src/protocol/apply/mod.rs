@@ -46,7 +46,8 @@ pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Re
     }
     let outcome = turn.perform(actor, &request.op)?;
     if let Some(id) = actor {
-        turn.sign_of_life(id, matches!(request.op, Op::Heartbeat));
+        let waits = matches!(outcome, Outcome::Waiting { .. });
+        turn.sign_of_life(id, waits || matches!(request.op, Op::Heartbeat));
     }
     let Turn { mut state, changes, archived, .. } = turn;
     state.updated_at = time::stamp(evidence.now.wall_ms).into();
@@ -110,7 +111,8 @@ impl Turn<'_, '_> {
     }
 
     /// Whoever calls is alive. Where its record says otherwise (a silent hour, a process that is gone because the session
-    /// was resumed in another) the record is corrected before anything is judged by it.
+    /// was resumed in another) the record is corrected before anything is judged by it. Its places in the queue are lost:
+    /// others passed them, and may wait for it now.
     fn vouch_for(&mut self, id: &str) -> Result<(), Refusal> {
         let evidence = self.evidence;
         let unknown = || Refusal::NotRegistered(id.to_owned());
@@ -121,13 +123,14 @@ impl Turn<'_, '_> {
         if evidence.fate(instance) == Fate::Gone {
             (instance.pid, instance.process_start) = (0, 0);
         }
-        beat(instance, evidence);
+        self.sign(id);
         self.note(Change { event: Event::Heartbeat, instance: Some(id.to_owned()), ..Change::default() });
+        self.leave_queue(id);
         Ok(())
     }
 
-    /// Every change is a heartbeat of whoever made it. Without a change, one is stored only when it is asked for and
-    /// the last is not fresh.
+    /// Every change is a heartbeat of whoever made it. Without a change, one is stored only when it is asked for, or
+    /// somebody waits, and the last is not fresh.
     fn sign_of_life(&mut self, id: &str, asked: bool) {
         let evidence = self.evidence;
         let stale_enough =
@@ -139,9 +142,21 @@ impl Turn<'_, '_> {
             return;
         }
         instance.evicted_at = "".into();
-        beat(instance, evidence);
+        self.sign(id);
         let event = if revived { Event::Revived } else { Event::Heartbeat };
         self.note(Change { event, instance: Some(id.to_owned()), ..Change::default() });
+    }
+
+    /// Writes the caller's heartbeat. Where it goes on under another boot, the awake time of the old one says nothing
+    /// any more about when its leases end.
+    fn sign(&mut self, id: &str) {
+        let evidence = self.evidence;
+        let Some(instance) = self.state.instance_mut(id) else { return };
+        let moves = !evidence.machine.is_boot(&instance.host, &instance.boot_id);
+        beat(instance, evidence);
+        for claim in self.state.claims.iter_mut().filter(|claim| moves && claim.instance_id == *id) {
+            claim.expires_monotonic_ms = 0;
+        }
     }
 
     fn note(&mut self, change: Change) {
