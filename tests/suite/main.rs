@@ -4,3 +4,5 @@
 
 mod claims;
 mod harness;
+#[path = "../model/mod.rs"]
+mod model;
