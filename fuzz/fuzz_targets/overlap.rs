@@ -35,7 +35,7 @@ fn pattern(text: &[u8]) -> Option<Glob> {
 
 /// A path of the universe: without what no physical path has in it.
 fn physical(bytes: &[u8], fold: bool) -> Vec<u8> {
-    let names = bytes.split(|&byte| byte == b'/').filter(|name| !matches!(name, b"" | b"." | b".."));
+    let names = bytes.split(|&byte| byte == b'/').filter(|name| !matches!(*name, b"" | b"." | b".."));
     let path: Vec<u8> = names.flat_map(|name| b"/".iter().chain(name)).copied().collect();
     let path = if path.is_empty() { b"/".to_vec() } else { path };
     if fold { fold_path(&path).into_owned() } else { path }

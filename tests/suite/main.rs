@@ -12,6 +12,8 @@ mod interference;
 mod json;
 mod liveness;
 mod memory;
+#[path = "../model/mod.rs"]
+mod model;
 mod paths;
 mod queue;
 mod running;

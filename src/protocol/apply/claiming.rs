@@ -3,8 +3,7 @@
 use super::super::lease;
 use super::super::op::{Change, ClaimRequest, Conflict, Event, Grant, LostClaim, Outcome, Refusal};
 use super::super::place::{Place, Prepared};
-use super::super::record::Unknown;
-use super::super::state::{Claim, Instance, State, Waiter, Wanted};
+use super::super::state::{Claim, Instance, Lost, State, Waiter, Wanted};
 use super::super::{evidence::CrossWorktree, evidence::Evidence, time};
 use super::Turn;
 use super::instances::told_of;
@@ -34,7 +33,7 @@ impl<'a> Turn<'a, '_> {
         let conflicts = self.conflicts(&terms, &request.wanted);
         if conflicts.is_empty() {
             if let Some(position) = in_line {
-                self.state.waiters.remove(position);
+                self.end_wait(position);
             }
             return Ok(self.grant(&terms, &request.wanted));
         }
@@ -54,9 +53,10 @@ impl<'a> Turn<'a, '_> {
                 continue;
             }
             conflicts.extend(self.holders_of(terms, index, |at| place.overlaps(at)));
-            conflicts.extend(self.waiters_for(terms, &place, index));
+            conflicts.extend(self.waiters_for(terms, index, |at| place.overlaps(at)));
             if blocks_worktrees {
                 conflicts.extend(self.holders_of(terms, index, |at| place.shadows(at)));
+                conflicts.extend(self.waiters_for(terms, index, |at| place.shadows(at)));
             }
         }
         conflicts
@@ -83,10 +83,10 @@ impl<'a> Turn<'a, '_> {
             .collect()
     }
 
-    fn waiters_for(&self, terms: &Terms<'_>, place: &Prepared<'_>, wanted: usize) -> Vec<Conflict> {
+    fn waiters_for(&self, terms: &Terms<'_>, wanted: usize, meets: impl Fn(&Place<'_>) -> bool) -> Vec<Conflict> {
         (self.state.waiters[..terms.ahead].iter())
             .filter(|waiter| waiter.instance_id != *terms.instance && !(terms.shared && waiter.is_shared()))
-            .filter_map(|waiter| in_line(waiter, place, wanted, &self.state, self.evidence))
+            .filter_map(|waiter| in_line(waiter, &meets, wanted, &self.state, self.evidence))
             .collect()
     }
 
@@ -152,12 +152,13 @@ impl<'a> Turn<'a, '_> {
         gone.iter().filter_map(|claim| self.take_away(claim, terms.instance)).collect()
     }
 
-    /// Whoever lost this place learns who holds it now. What the new holder itself had lost is made good when nobody
-    /// held it in between.
+    /// Whoever lost this place learns who holds it now. What the new holder itself had lost is made good when it holds
+    /// all of it again and nobody held it in between.
     fn settle_losses(&mut self, holder: &str, place: &Prepared<'_>) {
         for instance in self.state.instances.iter_mut().filter(|instance| !instance.lost.is_empty()) {
             let own = instance.key == *holder;
-            instance.lost.retain(|lost| !(own && lost.to.is_empty() && place.overlaps(&lost.into())));
+            let regained = |lost: &Lost<'_>| own && lost.to.is_empty() && place.covers(&Prepared::new(lost));
+            instance.lost.retain(|lost| !regained(lost));
             let open = instance.lost.iter_mut().filter(|lost| !own && lost.to.is_empty());
             for lost in open {
                 if place.overlaps(&(&*lost).into()) {
@@ -174,10 +175,8 @@ impl<'a> Turn<'a, '_> {
         let upgraded = (self.state.claims.iter())
             .position(|claim| claim.instance_id == *terms.instance && Place::from(claim).is_same(place.place()));
         let previous = upgraded.map(|position| self.state.claims.remove(position));
-        let (id, unknown) = match previous {
-            Some(claim) => (claim.key.into_string(), claim.unknown),
-            None => (wanted.id.to_string(), Unknown::default()),
-        };
+        let previous = previous.unwrap_or_default();
+        let id = if previous.key.is_empty() { wanted.id.to_string() } else { previous.key.into_string() };
         let claim = Claim {
             key: id.clone().into(),
             id: id.into(),
@@ -193,7 +192,7 @@ impl<'a> Turn<'a, '_> {
             reason: terms.reason.unwrap_or_default().to_owned().into(),
             expires_at: expires_at.into(),
             expires_monotonic_ms,
-            unknown,
+            unknown: previous.unknown,
         };
         let grant = grant_of(&claim, false);
         self.state.claims.push(claim);
@@ -303,17 +302,17 @@ pub fn in_line_for(
     evidence: &Evidence,
 ) -> Vec<Conflict> {
     let others = state.waiters.iter().filter(|waiter| caller.is_none_or(|caller| waiter.instance_id != *caller));
-    others.filter_map(|waiter| in_line(waiter, place, 0, state, evidence)).collect()
+    others.filter_map(|waiter| in_line(waiter, &|at: &Place<'_>| place.overlaps(at), 0, state, evidence)).collect()
 }
 
 fn in_line(
     waiter: &Waiter<'_>,
-    place: &Prepared<'_>,
+    meets: &dyn Fn(&Place<'_>) -> bool,
     wanted: usize,
     state: &State<'_>,
     evidence: &Evidence,
 ) -> Option<Conflict> {
-    let claim = waiter.claims.iter().find(|claim| place.overlaps(&(*claim).into()))?;
+    let claim = waiter.claims.iter().find(|claim| meets(&(*claim).into()))?;
     let holder = state.instance(&waiter.instance_id);
     super::waiting::still_waits(waiter, state, evidence).then(|| Conflict {
         wanted,

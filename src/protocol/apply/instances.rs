@@ -18,7 +18,7 @@ impl Turn<'_, '_> {
         // Where nobody ever runs cleanup, those who come sweep after those who left long ago.
         self.forget_long_gone();
         let known = self.find_registered(registration);
-        let again = known.is_some();
+        let again = known.as_ref().is_some_and(|id| self.vouch_for(id).is_ok());
         let id = known.unwrap_or_else(|| self.new_instance(registration));
         self.adopt(&id, registration);
         Outcome::Registered { id, again }

@@ -44,7 +44,8 @@ pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Re
     let correction = actor.map(|id| turn.vouch_for(id)).transpose()?.flatten();
     let outcome = turn.perform(actor, &request.op)?;
     if let Some(id) = actor {
-        turn.sign_of_life(id, correction, matches!(request.op, Op::Heartbeat));
+        let asked = matches!(request.op, Op::Heartbeat) || matches!(outcome, Outcome::Waiting { .. });
+        turn.sign_of_life(id, correction, asked);
     }
     let Turn { mut state, changes, archived, .. } = turn;
     state.updated_at = time::stamp(evidence.now.wall_ms).into();
@@ -109,7 +110,8 @@ impl Turn<'_, '_> {
 
     /// Whoever calls is alive and takes part. Where its record says otherwise (a silent hour, a process that is gone
     /// because the session was resumed in another, an eviction) the record is corrected before anything is judged by it.
-    /// Says what that heartbeat is to be called.
+    /// Its places in the queue are lost: others passed them, and may wait for it now. Says what that heartbeat is to be
+    /// called.
     fn vouch_for(&mut self, id: &str) -> Result<Option<Event>, Refusal> {
         let known = self.state.instance(id).ok_or_else(|| Refusal::NotRegistered(id.to_owned()))?;
         let correction = match known.evicted_at.is_empty() {
@@ -118,6 +120,7 @@ impl Turn<'_, '_> {
             true => return Ok(None),
         };
         self.beat(id);
+        self.leave_queue(id);
         Ok(Some(correction))
     }
 

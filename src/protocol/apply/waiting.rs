@@ -60,6 +60,13 @@ impl Turn<'_, '_> {
         Outcome::Done
     }
 
+    /// Ends all waits of an instance.
+    pub(super) fn leave_queue(&mut self, instance: &str) {
+        while let Some(position) = self.state.waiters.iter().position(|queued| queued.instance_id == *instance) {
+            self.end_wait(position);
+        }
+    }
+
     /// Gives the head of the queue what has become free, and drops who waits no more. Runs in the same transaction as
     /// whatever freed it, so nobody can step in between.
     pub(super) fn serve_waiters(&mut self) {
@@ -73,7 +80,7 @@ impl Turn<'_, '_> {
             let reason = waiter.reason.to_string();
             let terms = terms_of(&waiter, &instance, &reason, position);
             if self.conflicts(&terms, &waiter.claims).is_empty() {
-                self.state.waiters.remove(position);
+                self.end_wait(position);
                 self.grant(&terms, &waiter.claims);
             } else {
                 position += 1;
@@ -85,7 +92,7 @@ impl Turn<'_, '_> {
         still_waits(waiter, &self.state, self.evidence)
     }
 
-    fn end_wait(&mut self, position: usize) {
+    pub(super) fn end_wait(&mut self, position: usize) {
         let waiter = self.state.waiters.remove(position);
         self.note(Change {
             event: Event::WaitEnded,
