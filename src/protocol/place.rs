@@ -2,6 +2,7 @@
 //!
 //! Paths, globs and names as the state spells them come in; the exact decision is [`super::overlap`]'s.
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use super::overlap::{self, Area, Glob};
@@ -117,13 +118,57 @@ impl<'s> Place<'s> {
         }
     }
 
+    /// What all paths of this place begin with, where reading tells: nothing is escaped, folded or to be normalised.
+    fn beginning(&self) -> Option<Beginning<'s>> {
+        let literal = match self.kind()? {
+            Kind::File | Kind::Directory => self.target,
+            Kind::Pattern => literal_directory(self.target),
+            Kind::Task | Kind::Resource => return None,
+        };
+        let project = self.project.trim_end_matches('/');
+        let is_absolute = project.is_empty() || project.strip_prefix('/').is_some_and(is_plain);
+        (!self.folds_case && is_absolute && is_plain(literal)).then_some(Beginning { project, literal })
+    }
+
     fn common_directory(&self) -> (&'s str, &'static str) {
         if self.repository.is_empty() { (self.project.trim_end_matches('/'), "/.git") } else { (self.repository, "") }
     }
 }
 
+/// A project, and what follows it and a slash. Nearly all pairs of places are told apart by this, without a copy.
+#[derive(Clone, Copy, Debug)]
+struct Beginning<'s> {
+    project: &'s str,
+    literal: &'s str,
+}
+
+impl Beginning<'_> {
+    /// Whether no path begins with both.
+    fn parts_from(&self, other: &Beginning<'_>) -> bool {
+        if self.project == other.project {
+            return self.parts_below_project(other);
+        }
+        let (outer, inner) = if self.project.len() < other.project.len() { (self, other) } else { (other, self) };
+        let below = inner.project.strip_prefix(outer.project).and_then(|rest| rest.strip_prefix('/'));
+        below.is_none_or(|below| part(below, outer.literal))
+    }
+
+    /// The same, were the projects one.
+    fn parts_below_project(&self, other: &Beginning<'_>) -> bool {
+        part(self.literal, other.literal)
+    }
+}
+
+/// Whether no text begins with both.
+fn part(a: &str, b: &str) -> bool {
+    !a.starts_with(b) && !b.starts_with(a)
+}
+
 /// Whether two strings given in two halves are the same.
 fn same_joined(a: (&str, &str), b: (&str, &str)) -> bool {
+    if a.1 == b.1 {
+        return a.0 == b.0;
+    }
     a.0.len() + a.1.len() == b.0.len() + b.1.len() && a.0.bytes().chain(a.1.bytes()).eq(b.0.bytes().chain(b.1.bytes()))
 }
 
@@ -131,7 +176,10 @@ fn same_joined(a: (&str, &str), b: (&str, &str)) -> bool {
 #[derive(Debug)]
 pub struct Prepared<'s> {
     place: Place<'s>,
+    beginning: Option<Beginning<'s>>,
     shape: Shape,
+    /// As it would be in a project at the root: what the worktrees of a repository have in common.
+    in_repository: OnceCell<Shape>,
 }
 
 #[derive(Debug)]
@@ -181,7 +229,8 @@ impl<'s> Prepared<'s> {
     /// Resolves the spelling once.
     pub fn new(place: impl Into<Place<'s>>) -> Self {
         let place = place.into();
-        Prepared { shape: Shape::of(&place, place.project), place }
+        let (beginning, shape) = (place.beginning(), Shape::of(&place, place.project));
+        Prepared { place, beginning, shape, in_repository: OnceCell::new() }
     }
 
     /// The place as it was spelled.
@@ -191,10 +240,8 @@ impl<'s> Prepared<'s> {
 
     /// Whether the two cannot be held exclusively by two holders at once.
     pub fn overlaps(&self, other: &Place<'_>) -> bool {
-        if let Some(decided) = self.same_project_files(other) {
-            return decided;
-        }
-        self.overlaps_prepared(&Prepared::new(*other))
+        !self.begins_apart(other, |mine, theirs| mine.parts_from(theirs))
+            && self.overlaps_prepared(&Prepared::new(*other))
     }
 
     /// As [`Prepared::overlaps`], with both sides ready.
@@ -214,16 +261,16 @@ impl<'s> Prepared<'s> {
         if self.place.project == other.project || !same_repository() {
             return false;
         }
-        let (mine, theirs) = (Shape::of(&self.place, "/"), Shape::of(other, "/"));
+        if self.begins_apart(other, |mine, theirs| mine.parts_below_project(theirs)) {
+            return false;
+        }
+        let mine = self.in_repository.get_or_init(|| Shape::of(&self.place, "/"));
+        let theirs = Shape::of(other, "/");
         matches!((mine.area(), theirs.area()), (Some(a), Some(b)) if overlap::overlaps(&a, &b, false))
     }
 
-    /// The commonest question, two files of one project, costs one comparison and no copy.
-    fn same_project_files(&self, other: &Place<'_>) -> Option<bool> {
-        let plain = other.kind == "file" && self.place.kind == "file" && other.project == self.place.project;
-        let exact =
-            !other.folds_case && !self.place.folds_case && is_plain(other.target) && is_plain(self.place.target);
-        (plain && exact).then(|| other.target == self.place.target)
+    fn begins_apart(&self, other: &Place<'_>, apart: impl Fn(&Beginning<'_>, &Beginning<'_>) -> bool) -> bool {
+        matches!((&self.beginning, &other.beginning()), (Some(mine), Some(theirs)) if apart(mine, theirs))
     }
 
     fn compare(&self, other: &Prepared<'_>, paths: fn(&Area<'_>, &Area<'_>, bool) -> bool) -> bool {
@@ -247,13 +294,17 @@ impl<'s> Prepared<'s> {
     }
 }
 
-/// Whether a stored target needs no normalising: what our own writers store.
-fn is_plain(target: &str) -> bool {
-    !target.starts_with(['/', '.'])
-        && !target.ends_with('/')
-        && !target.contains("//")
-        && !target.contains("/.")
-        && !target.contains('\\')
+/// Whether a relative path needs no normalising and no decoding, as those that our own writers store.
+fn is_plain(path: &str) -> bool {
+    let mut at_start = true;
+    for byte in path.bytes() {
+        // Names that only begin with a dot are compared in full, which is right as well.
+        if byte == b'\\' || at_start && matches!(byte, b'/' | b'.') {
+            return false;
+        }
+        at_start = byte == b'/';
+    }
+    path.is_empty() || !at_start
 }
 
 /// The absolute path of a stored target. The original scripts and hand edits spell freely: `./x`, `a//b`, `/abs`.
@@ -281,4 +332,46 @@ fn absolute(project: &str, target: &str) -> Vec<u8> {
 pub fn literal_directory(pattern: &str) -> &str {
     let special = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
     pattern[..special].rfind('/').map_or("", |slash| &pattern[..slash])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [&str; 3] = ["file", "directory", "pattern"];
+    const PROJECTS: [&str; 7] = ["/", "/w", "/w/", "/w/a", "/w/ab", "/w/a/b", "/w/../w/a"];
+    const TARGETS: [&str; 13] =
+        ["a", "ab", "a/b", "a/b/c", "b/c", ".a/b", "./a", "a//b", "../a", "/w/a", "a\\b", "*/b", "a/{b,c}/**"];
+
+    fn places() -> impl Iterator<Item = Place<'static>> {
+        let of_project = |project| {
+            let of_kind = move |kind| {
+                TARGETS.map(|target| Place { kind, target, project, repository: "/w/.git", folds_case: false })
+            };
+            KINDS.into_iter().flat_map(of_kind)
+        };
+        PROJECTS.into_iter().flat_map(of_project)
+    }
+
+    #[test]
+    fn beginnings_never_decide_otherwise_than_a_full_comparison() {
+        for mine in places() {
+            let prepared = Prepared::new(mine);
+            for theirs in places() {
+                let exact = prepared.overlaps_prepared(&Prepared::new(theirs));
+                assert_eq!(prepared.overlaps(&theirs), exact, "{mine:?} {theirs:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn worktrees_share_what_is_the_same_below_them() {
+        for mine in places() {
+            let (prepared, at_root) = (Prepared::new(mine), Prepared::new(Place { project: "/", ..mine }));
+            for theirs in places().filter(|theirs| theirs.project != mine.project) {
+                let exact = at_root.overlaps_prepared(&Prepared::new(Place { project: "/", ..theirs }));
+                assert_eq!(prepared.shadows(&theirs), exact, "{mine:?} {theirs:?}");
+            }
+        }
+    }
 }

@@ -1,0 +1,45 @@
+//! The programs that are compared, built as they are released.
+//!
+//! `cargo bench` builds the binaries of a package as well, but so that they unwind; ours abort.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Where they are.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// aio, by its release profile.
+    pub(crate) aio: PathBuf,
+    /// An empty program of the same profile.
+    pub(crate) empty: PathBuf,
+    /// The least a durable write can be.
+    pub(crate) writer: PathBuf,
+}
+
+impl Programs {
+    /// Builds them, in the target directory that `scratch` is in.
+    pub(crate) fn build(scratch: &Path) -> Programs {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = scratch.parent().expect("it is in a target directory");
+        let own = build(&package.join("Cargo.toml"), target, &["--bin", "aio"]);
+        let floors = build(&package.join("benches/floors/Cargo.toml"), &scratch.join("floors"), &["--bins"]);
+        let named = |programs: &[PathBuf], name: &str| {
+            let found = programs.iter().find(|program| program.file_stem().is_some_and(|stem| stem == name));
+            found.unwrap_or_else(|| panic!("{name} was not built")).clone()
+        };
+        Programs { aio: named(&own, "aio"), empty: named(&floors, "empty"), writer: named(&floors, "writer") }
+    }
+}
+
+fn build(manifest: &Path, target: &Path, which: &[&str]) -> Vec<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--release", "--locked", "--message-format=json", "--manifest-path"]);
+    let output = cargo.arg(manifest).args(which).arg("--target-dir").arg(target).stderr(Stdio::inherit()).output();
+    let output = output.expect("cargo runs");
+    assert!(output.status.success(), "{} cannot be built", manifest.display());
+    let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
+    let executables = messages.filter_map(|message| Some(message.ok()?.get("executable")?.as_str()?.into()));
+    executables.collect()
+}
