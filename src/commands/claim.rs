@@ -34,6 +34,7 @@ pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
             id: app.new_id(),
             process: app.own_process(),
             timeout_ms: milliseconds(timeout),
+            again: false,
         }),
     };
     let outcome = hold(app, request)?;

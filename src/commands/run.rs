@@ -132,6 +132,7 @@ fn claim_first(app: &App, args: &RunArgs, id: &str) -> Result<(), Failure> {
         id: app.new_id(),
         process: app.own_process(),
         timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+        again: false,
     });
     let outcome = claim::commit(app, id, ClaimRequest { wanted, wait, ..ClaimRequest::default() })?;
     claim::report(outcome).notes.iter().for_each(|note| app.warn(note));

@@ -25,7 +25,10 @@ pub(super) fn until_granted(
     conflicts: &[Conflict],
     signal: &AtomicUsize,
 ) -> Result<Outcome, Failure> {
-    let Op::Claim(ClaimRequest { wait: Some(wait), .. }) = &request.op else { return Ok(Outcome::Done) };
+    let mut request = request.clone();
+    let Op::Claim(ClaimRequest { wait: Some(wait), .. }) = &mut request.op else { return Ok(Outcome::Done) };
+    wait.again = true;
+    let wait = wait.clone();
     if let Some(first) = conflicts.first() {
         app.warn(&format!("waiting: {}", describe(first)));
     }
@@ -33,14 +36,14 @@ pub(super) fn until_granted(
     let changes = Changes::of(app.store.dir());
     loop {
         // Asking again is answered from the queue: granted there, still waiting, or free by now.
-        let outcome = match app.transact(request) {
+        let outcome = match app.transact(&request) {
             Err(failure) if failure.exit == Exit::Busy => Outcome::Waiting { conflicts: Vec::new() },
             answered => answered?,
         };
         let Outcome::Waiting { conflicts } = outcome else { return Ok(outcome) };
         let caught = signal.load(Ordering::Relaxed);
         if caught != 0 || Instant::now() >= deadline {
-            return Err(give_up(app, request, wait, &conflicts, caught));
+            return Err(give_up(app, &request, &wait, &conflicts, caught));
         }
         changes.wait(LOOK_AGAIN.min(deadline.saturating_duration_since(Instant::now())));
     }

@@ -61,6 +61,13 @@ pub enum Op {
     Cleanup,
 }
 
+impl Op {
+    /// Whether a waiting command asks again.
+    pub fn is_poll(&self) -> bool {
+        matches!(self, Op::Claim(ClaimRequest { wait: Some(Wait { again: true, .. }), .. }))
+    }
+}
+
 /// See [`Op::Register`].
 #[derive(Clone, Debug, Default)]
 pub struct Registration {
@@ -102,6 +109,8 @@ pub struct Wait {
     pub process: Option<ProcessKey>,
     /// For how long, in milliseconds.
     pub timeout_ms: u64,
+    /// The waiting command asks again. That proves that it runs, not that its agent does.
+    pub again: bool,
 }
 
 /// See [`Op::Release`].

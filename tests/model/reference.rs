@@ -370,7 +370,7 @@ impl Reference {
     pub fn prune(&mut self, older_than_ms: u64, view: View<'_>) -> usize {
         let (old, kept): (Vec<Note>, Vec<Note>) = std::mem::take(&mut self.notes)
             .into_iter()
-            .partition(|note| view.wall_age_ms(note.wall_ms) >= older_than_ms);
+            .partition(|note| (older_than_ms..u64::MAX).contains(&view.wall_age_ms(note.wall_ms)));
         self.notes = kept;
         self.archived.extend(old.iter().map(|note| note.id.clone()));
         old.len()

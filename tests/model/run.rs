@@ -262,6 +262,7 @@ impl History {
             id: self.fresh('W'),
             process: process.then(|| self.world.start_process(*agent)),
             timeout_ms: wait_s * 1000,
+            again: false,
         });
         let request = ClaimRequest {
             wanted: places.iter().map(|(id, number)| place(*number).wanted(id.clone())).collect(),

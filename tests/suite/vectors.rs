@@ -292,6 +292,7 @@ fn request(step: &Value) -> Request {
                 id: text(&wait["id"]).to_owned(),
                 process: process(&wait["process"]),
                 timeout_ms: wait["timeoutMs"].as_u64().unwrap(),
+                again: wait["again"].as_bool().unwrap_or(false),
             }),
         }),
         "cancel-wait" => Op::CancelWait { waiter: text(&op["waiter"]).to_owned() },

@@ -18,7 +18,7 @@ impl Turn<'_, '_> {
         // Where nobody ever runs cleanup, those who come sweep after those who left long ago.
         self.forget_long_gone();
         let known = self.find_registered(registration);
-        let again = known.as_ref().is_some_and(|id| self.vouch_for(id).is_ok());
+        let again = known.as_ref().is_some_and(|id| self.vouch_for(id, false).is_ok());
         let id = known.unwrap_or_else(|| self.new_instance(registration));
         self.adopt(&id, registration);
         Outcome::Registered { id, again }
@@ -172,8 +172,10 @@ impl Turn<'_, '_> {
 
     fn forget_long_gone(&mut self) -> Vec<String> {
         let evidence = self.evidence;
-        let is_forgotten =
-            |instance: &Instance<'_>| is_long_gone(instance, evidence) && !lease::liveness(instance, evidence).holds();
+        let is_forgotten = |instance: &Instance<'_>| {
+            let evicted = !instance.evicted_at.is_empty();
+            is_long_gone(instance, evidence) && (evicted || !lease::liveness(instance, evidence).holds())
+        };
         let forgotten: Vec<String> =
             self.state.instances.iter().filter(|i| is_forgotten(i)).map(|i| i.key.to_string()).collect();
         self.state.instances.retain(|instance| !forgotten.iter().any(|id| instance.key == *id));

@@ -11,7 +11,7 @@ mod releasing;
 mod waiting;
 
 use super::evidence::{Evidence, Fate};
-use super::lease::{self, HEARTBEAT_INTERVAL_MS};
+use super::lease::{self, HEARTBEAT_INTERVAL_MS, Liveness};
 use super::op::{Change, Event, Op, Outcome, Refusal, Request};
 use super::place::Prepared;
 use super::state::{ContextEntry, Instance, State, Wanted};
@@ -41,7 +41,7 @@ pub struct Applied<'a> {
 pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Result<Applied<'a>, Refusal> {
     let mut turn = Turn { state, evidence, changes: Vec::new(), archived: Vec::new() };
     let actor = request.actor.as_deref();
-    let correction = actor.map(|id| turn.vouch_for(id)).transpose()?.flatten();
+    let correction = actor.map(|id| turn.vouch_for(id, request.op.is_poll())).transpose()?.flatten();
     let outcome = turn.perform(actor, &request.op)?;
     if let Some(id) = actor {
         let asked = matches!(request.op, Op::Heartbeat) || matches!(outcome, Outcome::Waiting { .. });
@@ -112,11 +112,15 @@ impl Turn<'_, '_> {
     /// because the session was resumed in another, an eviction) the record is corrected before anything is judged by it.
     /// Its places in the queue are lost: others passed them, and may wait for it now. Says what that heartbeat is to be
     /// called.
-    fn vouch_for(&mut self, id: &str) -> Result<Option<Event>, Refusal> {
+    ///
+    /// A command that still waits for a dead agent speaks for nobody.
+    fn vouch_for(&mut self, id: &str, is_poll: bool) -> Result<Option<Event>, Refusal> {
         let known = self.state.instance(id).ok_or_else(|| Refusal::NotRegistered(id.to_owned()))?;
+        let liveness = lease::liveness(known, self.evidence);
         let correction = match known.evicted_at.is_empty() {
+            _ if is_poll && liveness == Liveness::Dead => return Err(Refusal::NotRegistered(id.to_owned())),
             false => Event::Revived,
-            true if !lease::liveness(known, self.evidence).holds() => Event::Heartbeat,
+            true if !liveness.holds() => Event::Heartbeat,
             true => return Ok(None),
         };
         self.beat(id);

@@ -98,7 +98,7 @@ impl Desk {
     }
 
     fn wait(&mut self, actor: &str, target: &str, shared: bool) -> Result<Outcome, Refusal> {
-        let wait = Wait { id: self.id(), process: None, timeout_ms: 60_000 };
+        let wait = Wait { id: self.id(), process: None, timeout_ms: 60_000, again: false };
         let request = ClaimRequest { wait: Some(wait), shared, ..self.request(&[target]) };
         self.outcome(actor, Op::Claim(request))
     }
