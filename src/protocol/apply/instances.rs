@@ -235,7 +235,8 @@ impl Turn<'_, '_> {
 /// Whether an instance was evicted, or last heard of, so long ago that it need not be remembered.
 pub(super) fn is_long_gone(instance: &Instance<'_>, evidence: &Evidence) -> bool {
     let since = if instance.evicted_at.is_empty() { &instance.last_heartbeat } else { &instance.evicted_at };
-    lease::wall_age_ms(since, evidence) >= REMEMBERED_MS
+    // A stamp that says nothing is no proof of age.
+    (REMEMBERED_MS..u64::MAX).contains(&lease::wall_age_ms(since, evidence))
 }
 
 pub(super) fn told_of(from: &str, lost: &Lost<'_>) -> LostClaim {
