@@ -159,7 +159,7 @@ impl App {
         });
         Witness {
             named: self.as_id.clone(),
-            inherited: self.variable("AIO_INSTANCE").map(|id| id.to_string_lossy().into_owned()),
+            inherited: self.inherited(),
             agent: ancestry.agent.as_ref().map(|seen| AgentSeen {
                 tool: seen.agent.tool,
                 process: seen.process,
@@ -183,7 +183,18 @@ impl App {
     /// # Errors
     /// Exit 3, with the candidates and the next command.
     pub fn caller(&self, state: &State<'_>) -> Result<String, Failure> {
-        identity::resolve(&self.witness(), state, self.machine()).map_err(unidentified)
+        self.resolve(state).map_err(unidentified)
+    }
+
+    /// Looks at the caller only where the environment leaves it open: that takes longer than everything else in a check.
+    fn resolve(&self, state: &State<'_>) -> Result<String, Unidentified> {
+        let inherited = self.inherited();
+        identity::settled(self.as_id.as_deref(), inherited.as_deref(), state)
+            .unwrap_or_else(|| identity::resolve(&self.witness(), state, self.machine()))
+    }
+
+    fn inherited(&self) -> Option<String> {
+        self.variable("AIO_INSTANCE").map(|id| id.to_string_lossy().into_owned())
     }
 
     /// The instance that calls, if one does; a caller that cannot be told apart is nobody, one that is named must exist.
@@ -191,7 +202,7 @@ impl App {
     /// # Errors
     /// When `--as` names nobody.
     pub fn caller_if_any(&self, state: &State<'_>) -> Result<Option<String>, Failure> {
-        match identity::resolve(&self.witness(), state, self.machine()) {
+        match self.resolve(state) {
             Ok(id) => Ok(Some(id)),
             Err(Unidentified::Unknown | Unidentified::Ambiguous(_)) => Ok(None),
             Err(error) => Err(unidentified(error)),
@@ -228,13 +239,23 @@ impl App {
         Ok(id)
     }
 
+    /// Whether any instance of the state is owed a greeting, should it be the caller. By the wall clock, on which no
+    /// heartbeat looks younger than it is.
+    pub fn may_owe_greeting(&self, state: &State<'_>) -> bool {
+        let evidence = Evidence { now: self.now(), ..Evidence::default() };
+        state.instances.iter().any(|instance| {
+            has_news(instance) || lease::wall_age_ms(&instance.last_heartbeat, &evidence) > HEARTBEAT_REFRESH_MS
+        })
+    }
+
     /// What a caller that only reads is owed: its losses told, its heartbeat refreshed.
     pub fn greeting(&self, state: &State<'_>, id: &str) -> Greeting {
         let Some(instance) = state.instance(id) else { return Greeting::None };
+        if has_news(instance) {
+            return Greeting::News;
+        }
         let evidence = Evidence { now: self.now(), machine: self.machine().clone(), ..Evidence::default() };
-        if !instance.evicted_at.is_empty() || instance.lost.iter().any(|lost| !lost.told) {
-            Greeting::News
-        } else if lease::heartbeat_age_ms(instance, &evidence) > HEARTBEAT_REFRESH_MS {
+        if lease::heartbeat_age_ms(instance, &evidence) > HEARTBEAT_REFRESH_MS {
             Greeting::Heartbeat
         } else {
             Greeting::None
@@ -290,6 +311,11 @@ impl App {
         let root = repository::worktree_of(folder).map_or_else(|| folder.to_owned(), |worktree| worktree.root);
         spell(&root)
     }
+}
+
+/// Whether it lost something, or was evicted, and does not know yet.
+fn has_news(instance: &Instance<'_>) -> bool {
+    !instance.evicted_at.is_empty() || instance.lost.iter().any(|lost| !lost.told)
 }
 
 /// See [`App::greeting`].

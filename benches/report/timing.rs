@@ -1,7 +1,7 @@
 //! Whole processes, timed from before they are started until they are reaped.
 
 use std::io;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How one process went.
@@ -28,15 +28,15 @@ pub(crate) fn run(command: &mut Command) -> Run {
     let start = Instant::now();
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
     let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let (status, peak_bytes) = reap(child.id());
+    let (status, peak_bytes) = reap(&child);
     let wall = start.elapsed();
     assert!(libc::WIFEXITED(status), "{command:?} was ended by a signal");
     Run { wall, code: libc::WEXITSTATUS(status), peak_bytes }
 }
 
 /// Waits for a child and asks for the most memory it had resident.
-fn reap(pid: u32) -> (libc::c_int, u64) {
-    let pid = pid.try_into().expect("process ids fit");
+fn reap(child: &Child) -> (libc::c_int, u64) {
+    let pid = child.id().try_into().expect("process ids fit");
     let mut status = 0;
     // SAFETY: all-zero is a value of this plain structure of numbers.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -130,7 +130,7 @@ impl World {
             _ => ("file", format!("src/{area}/handlers/{area}_request_{number}.rs")),
         };
         let claim = self.file_claim(number, session, target);
-        let reason = if dice / 16_000 % 3 == 0 { "moving the rounding into one place" } else { "" };
+        let reason = if (dice / 16_000).is_multiple_of(3) { "moving the rounding into one place" } else { "" };
         Claim { kind: kind.into(), reason: reason.into(), ..claim }
     }
 

@@ -10,10 +10,10 @@ use crate::cli::CheckArgs;
 use crate::error::{Exit, Failure};
 use crate::output::{Line, Report, Style};
 use crate::protocol::op::Conflict;
-use crate::protocol::place::{Place, Prepared};
+use crate::protocol::place::Prepared;
 use crate::protocol::query::{self, Verdict};
 use crate::protocol::state::{State, Wanted};
-use crate::protocol::{apply, document, time};
+use crate::protocol::{apply, excerpt, time};
 
 pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
     let base = match &args.project {
@@ -26,10 +26,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
     }
     let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
     let (verdicts, caller, greeting) = app.store.read_parsed(|text| {
-        let state = document::read_keeping(text, |claim| {
-            let at = Place::from(claim);
-            places.iter().any(|place| place.overlaps(&at) || place.shadows(&at))
-        })?;
+        let state = excerpt::around(text, &places)?;
         Ok(ask(app, &places, &state))
     })??;
     if let Some(caller) = caller {
@@ -42,7 +39,10 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
 type Answers = (Vec<Verdict>, Option<String>, Greeting);
 
 fn ask(app: &App, places: &[Prepared<'_>], state: &State<'_>) -> Result<Answers, Failure> {
-    let caller = if state.instances.is_empty() { None } else { app.caller_if_any(state)? };
+    if state.claims.is_empty() && state.waiters.is_empty() && !app.may_owe_greeting(state) {
+        return Ok((vec![Verdict::default(); places.len()], None, Greeting::None));
+    }
+    let caller = app.caller_if_any(state)?;
     let mut concerned = apply::holders_around(state, places);
     concerned.extend(state.waiters.iter().filter_map(|waiter| state.instance(&waiter.instance_id)));
     let evidence = app.evidence(state, &concerned);

@@ -11,9 +11,9 @@ use crate::cli::ClaimArgs;
 use crate::error::{Failure, describe, no_such_project};
 use crate::output::Report;
 use crate::protocol::apply::{self, Applied};
-use crate::protocol::document;
+use crate::protocol::excerpt;
 use crate::protocol::op::{ClaimRequest, Conflict, LostClaim, Op, Outcome, Request, Wait};
-use crate::protocol::place::{Kind, Place, Prepared};
+use crate::protocol::place::{Kind, Prepared};
 use crate::protocol::state::Wanted;
 
 pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
@@ -73,10 +73,7 @@ pub fn commit(app: &App, caller: &str, request: ClaimRequest) -> Result<Outcome,
 fn preview(app: &App, request: &ClaimRequest) -> Result<(String, Option<Result<Outcome, Failure>>), Failure> {
     let places: Vec<Prepared<'_>> = request.wanted.iter().map(Prepared::new).collect();
     let (caller, greeting, answer) = app.store.read_parsed(|text| {
-        let state = document::read_keeping(text, |claim| {
-            let at = Place::from(claim);
-            places.iter().any(|place| place.overlaps(&at) || place.shadows(&at))
-        })?;
+        let state = excerpt::around(text, &places)?;
         Ok(app.caller(&state).map(|caller| {
             let greeting = app.greeting(&state, &caller);
             let request = Request { actor: Some(caller.clone()), op: Op::Claim(request.clone()) };

@@ -28,7 +28,7 @@ pub fn read_keeping<'a>(
     text: &'a str,
     mut keep: impl FnMut(&Claim<'a>) -> bool,
 ) -> Result<State<'a>, serde_json::Error> {
-    let mut reader = serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
+    let mut reader = serde_json::Deserializer::from_str(without_byte_order_mark(text));
     let state = reader.deserialize_map(StateVisitor { keep: &mut keep })?;
     reader.end()?;
     Ok(state)
@@ -49,19 +49,36 @@ impl<'de, F: FnMut(&Claim<'de>) -> bool> Visitor<'de> for StateVisitor<'_, F> {
         let mut state = State::empty();
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key {
-                "schemaVersion" => state.schema_version = map.next_value::<Option<_>>()?.unwrap_or(SCHEMA_VERSION),
-                "revision" => state.revision = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "updatedAt" => state.updated_at = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "journaled" => state.journaled = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "instances" => map.next_value_seed(Entries::new(&mut state.instances, &mut |_: &Instance| true))?,
                 "claims" => map.next_value_seed(Entries::new(&mut state.claims, self.keep))?,
-                "waiters" => state.waiters.extend(map.next_value::<Option<Vec<_>>>()?.unwrap_or_default()),
-                "context" => add_section(&mut state.context, map.next_value()?).map_err(M::Error::custom)?,
-                _ => state.unknown.keep(key, map.next_value()?),
+                _ => read_section(&mut state, key, &mut map)?,
             }
         }
         Ok(state)
     }
+}
+
+/// Takes in the section that stands under `key`, whichever it is but the claims.
+pub(super) fn read_section<'de, M: MapAccess<'de>>(
+    state: &mut State<'de>,
+    key: Text<'de>,
+    map: &mut M,
+) -> Result<(), M::Error> {
+    match &*key {
+        "schemaVersion" => state.schema_version = map.next_value::<Option<_>>()?.unwrap_or(SCHEMA_VERSION),
+        "revision" => state.revision = map.next_value::<Option<_>>()?.unwrap_or_default(),
+        "updatedAt" => state.updated_at = map.next_value::<Option<_>>()?.unwrap_or_default(),
+        "journaled" => state.journaled = map.next_value::<Option<_>>()?.unwrap_or_default(),
+        "instances" => map.next_value_seed(Entries::new(&mut state.instances, &mut |_: &Instance| true))?,
+        "waiters" => state.waiters.extend(map.next_value::<Option<Vec<_>>>()?.unwrap_or_default()),
+        "context" => add_section(&mut state.context, map.next_value()?).map_err(M::Error::custom)?,
+        _ => state.unknown.keep(key, map.next_value()?),
+    }
+    Ok(())
+}
+
+/// Editors on other systems put a mark at the beginning, which is no JSON.
+pub(super) fn without_byte_order_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}')
 }
 
 /// Takes in a `context`; one that stands twice in the text is the sum of both.

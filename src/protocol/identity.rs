@@ -59,8 +59,8 @@ pub enum Unidentified {
 /// # Errors
 /// Why it cannot be told.
 pub fn resolve(witness: &Witness, state: &State<'_>, machine: &Machine) -> Result<String, Unidentified> {
-    if let Some(named) = &witness.named {
-        return named_instance(named, state);
+    if let Some(settled) = settled(witness.named.as_deref(), witness.inherited.as_deref(), state) {
+        return settled;
     }
     let seen = Seen { witness, state, machine };
     if let Some(instance) = seen.by_environment() {
@@ -71,6 +71,20 @@ pub fn resolve(witness: &Witness, state: &State<'_>, machine: &Machine) -> Resul
     }
     let found = seen.by_loose_session().or_else(|| seen.by_ancestors()).or_else(|| seen.by_parent());
     found.unwrap_or(Err(Unidentified::Unknown))
+}
+
+/// The answer where the words and the environment settle it alone: nothing need be seen of the caller then. `--as` does,
+/// and so does a `$AIO_INSTANCE` whose instance recorded no process, for nothing could show that it was inherited.
+pub fn settled(
+    named: Option<&str>,
+    inherited: Option<&str>,
+    state: &State<'_>,
+) -> Option<Result<String, Unidentified>> {
+    if let Some(named) = named {
+        return Some(named_instance(named, state));
+    }
+    let instance = state.instance(inherited?)?;
+    (instance.pid == 0).then(|| Ok(instance.key.to_string()))
 }
 
 fn named_instance(named: &str, state: &State<'_>) -> Result<String, Unidentified> {

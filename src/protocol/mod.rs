@@ -7,6 +7,7 @@ pub mod apply;
 pub mod context;
 pub mod document;
 pub mod evidence;
+pub mod excerpt;
 pub mod id;
 pub mod identity;
 pub mod lease;

@@ -153,10 +153,26 @@ impl Beginning<'_> {
         below.is_none_or(|below| part(below, outer.literal))
     }
 
+    /// As [`Beginning::parts_from`], also after both were folded.
+    fn parts_ignoring_case(&self, other: &Beginning<'_>) -> bool {
+        let (outer, inner) = if self.project.len() < other.project.len() { (self, other) } else { (other, self) };
+        if part_ignoring_case(outer.project, inner.project) {
+            return true;
+        }
+        let below = inner.project.get(outer.project.len()..).unwrap_or_default();
+        below.strip_prefix('/').is_some_and(|below| part_ignoring_case(below, outer.literal))
+    }
+
     /// The same, were the projects one.
     fn parts_below_project(&self, other: &Beginning<'_>) -> bool {
         part(self.literal, other.literal)
     }
+}
+
+/// As [`part`], also after both were folded. Only the beginnings that are ASCII are looked at.
+fn part_ignoring_case(a: &str, b: &str) -> bool {
+    let differing = a.bytes().zip(b.bytes()).find(|(a, b)| !a.eq_ignore_ascii_case(b) || !a.is_ascii());
+    differing.is_some_and(|(a, b)| a.is_ascii() && b.is_ascii())
 }
 
 /// Whether no text begins with both.
@@ -267,6 +283,16 @@ impl<'s> Prepared<'s> {
         let mine = self.in_repository.get_or_init(|| Shape::of(&self.place, "/"));
         let theirs = Shape::of(other, "/");
         matches!((mine.area(), theirs.area()), (Some(a), Some(b)) if overlap::overlaps(&a, &b, false))
+    }
+
+    /// Whether no claim on a place spelled like this could overlap or shadow this one, whatever else its record says: told
+    /// by where the two spellings begin to differ, letter case aside. Says no where it takes more than that.
+    pub fn is_clearly_apart(&self, kind: &str, target: &str, project: &str) -> bool {
+        let other = Place { kind, target, project, repository: "", folds_case: false };
+        self.begins_apart(&other, |mine, theirs| {
+            let below = part_ignoring_case(mine.literal, theirs.literal);
+            below && (mine.project == theirs.project || mine.parts_ignoring_case(theirs))
+        })
     }
 
     fn begins_apart(&self, other: &Place<'_>, apart: impl Fn(&Beginning<'_>, &Beginning<'_>) -> bool) -> bool {

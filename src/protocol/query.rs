@@ -8,7 +8,7 @@ use super::place::{Place, Prepared};
 use super::state::State;
 
 /// What a check of one place finds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
     /// The caller's own claims there.
     pub own: Vec<Grant>,
@@ -22,7 +22,7 @@ pub struct Verdict {
 
 /// Who stands at a place.
 pub fn verdict(place: &Prepared<'_>, caller: Option<&str>, state: &State<'_>, evidence: &Evidence) -> Verdict {
-    let mut verdict = Verdict { own: Vec::new(), held: Vec::new(), in_line: Vec::new(), shadows: Vec::new() };
+    let mut verdict = Verdict::default();
     let across = evidence.settings.cross_worktree;
     for claim in &state.claims {
         let at: Place<'_> = claim.into();

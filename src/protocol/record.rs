@@ -89,6 +89,23 @@ macro_rules! record {
             pub unknown: $crate::protocol::record::Unknown<$life>,
         }
 
+        impl<$life> $name<$life> {
+            /// Takes in the value that stands under `key`.
+            pub(crate) fn read_field<M: serde::de::MapAccess<$life>>(
+                &mut self,
+                key: $crate::protocol::text::Text<$life>,
+                map: &mut M,
+            ) -> Result<(), M::Error> {
+                match &*key {
+                    $( $json => {
+                        self.$field = map.next_value::<$crate::protocol::record::Lenient<_>>()?.unwrap_or_default();
+                    } )*
+                    _ => self.unknown.keep(key, map.next_value()?),
+                }
+                Ok(())
+            }
+        }
+
         impl<'de: $life, $life> serde::Deserialize<'de> for $name<$life> {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct RecordVisitor;
@@ -99,15 +116,8 @@ macro_rules! record {
                     }
                     fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                         let mut record = $name::default();
-                        while let Some(key) = map.next_key::<$crate::protocol::text::Text<'de>>()? {
-                            match &*key {
-                                $( $json => {
-                                    record.$field = map
-                                        .next_value::<$crate::protocol::record::Lenient<_>>()?
-                                        .unwrap_or_default();
-                                } )*
-                                _ => record.unknown.keep(key, map.next_value()?),
-                            }
+                        while let Some(key) = map.next_key()? {
+                            record.read_field(key, &mut map)?;
                         }
                         Ok(record)
                     }

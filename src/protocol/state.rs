@@ -158,18 +158,19 @@ record! {
 }
 
 record! {
-    /// A lease on a place, bound to its holder's life.
+    /// A lease on a place, bound to its holder's life. The place is written first, so that who asks about another place
+    /// need not read on.
     pub struct Claim<'a> {
-        /// Repeats the key.
-        id: Text<'a> = always "id",
-        /// The holder.
-        instance_id: Text<'a> = always "instanceId",
         /// `file`, `directory`, `pattern`, `task` or `resource`.
         kind: Text<'a> = always "type",
         /// Path relative to `project`, glob relative to it, or name.
         target: Text<'a> = always "target",
         /// Absolute path of the worktree the target lies in.
         project: Text<'a> = always "project",
+        /// The holder.
+        instance_id: Text<'a> = always "instanceId",
+        /// Repeats the key.
+        id: Text<'a> = always "id",
         /// `false` for readers that share. Absent means exclusive.
         exclusive: Option<bool> = always "exclusive",
         /// When it was granted.
