@@ -191,8 +191,8 @@ mod tests {
     fn agree(text: &str, target: &str) -> usize {
         let wanted = file(target);
         let places = [Prepared::new(&wanted)];
-        let short = around(text, &places).unwrap();
-        let long = document::read_keeping(text, |claim| concerns(claim, &places)).unwrap();
+        let short = around(text, &places).expect("the short way reads it");
+        let long = document::read_keeping(text, |claim| concerns(claim, &places)).expect("the long way reads it");
         assert_eq!(short.claims, long.claims, "{target} in {text}");
         assert_eq!((short.instances, short.waiters), (long.instances, long.waiters), "{target} in {text}");
         short.claims.len()

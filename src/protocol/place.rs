@@ -118,16 +118,22 @@ impl<'s> Place<'s> {
         }
     }
 
-    /// What all paths of this place begin with, where reading tells: nothing is escaped, folded or to be normalised.
-    fn beginning(&self) -> Option<Beginning<'s>> {
+    /// What all paths of this place begin with below its project, where reading tells.
+    fn literal_beginning(&self) -> Option<&'s str> {
         let literal = match self.kind()? {
             Kind::File | Kind::Directory => self.target,
             Kind::Pattern => literal_directory(self.target),
             Kind::Task | Kind::Resource => return None,
         };
+        is_plain(literal).then_some(literal)
+    }
+
+    /// What all paths of this place begin with, where reading tells: nothing is escaped, folded or to be normalised.
+    fn beginning(&self) -> Option<Beginning<'s>> {
+        let literal = self.literal_beginning()?;
         let project = self.project.trim_end_matches('/');
         let is_absolute = project.is_empty() || project.strip_prefix('/').is_some_and(is_plain);
-        (!self.folds_case && is_absolute && is_plain(literal)).then_some(Beginning { project, literal })
+        (!self.folds_case && is_absolute).then_some(Beginning { project, literal })
     }
 
     fn common_directory(&self) -> (&'s str, &'static str) {
@@ -289,10 +295,13 @@ impl<'s> Prepared<'s> {
     /// by where the two spellings begin to differ, letter case aside. Says no where it takes more than that.
     pub fn is_clearly_apart(&self, kind: &str, target: &str, project: &str) -> bool {
         let other = Place { kind, target, project, repository: "", folds_case: false };
-        self.begins_apart(&other, |mine, theirs| {
-            let below = part_ignoring_case(mine.literal, theirs.literal);
-            below && (mine.project == theirs.project || mine.parts_ignoring_case(theirs))
-        })
+        match (&self.beginning, other.literal_beginning()) {
+            (Some(mine), Some(literal)) if part_ignoring_case(mine.literal, literal) => {
+                project == self.place.project
+                    || other.beginning().is_some_and(|theirs| mine.parts_ignoring_case(&theirs))
+            }
+            _ => false,
+        }
     }
 
     fn begins_apart(&self, other: &Place<'_>, apart: impl Fn(&Beginning<'_>, &Beginning<'_>) -> bool) -> bool {
@@ -377,6 +386,39 @@ mod tests {
             KINDS.into_iter().flat_map(of_kind)
         };
         PROJECTS.into_iter().flat_map(of_project)
+    }
+
+    #[test]
+    fn names_mean_something_within_their_scope() {
+        let named = |kind, target, project, repository| Place { kind, target, project, repository, folds_case: false };
+        let same = |target, kind| {
+            let (mine, theirs) = (named(kind, target, "/a", ""), named(kind, target, "/b", ""));
+            let worktree = named(kind, target, "/w", "/a/.git");
+            let mine = Prepared::new(mine);
+            (mine.overlaps(&theirs), mine.overlaps(&worktree))
+        };
+        assert_eq!(same("port:5173", "resource"), (true, true), "the machine's");
+        assert_eq!(same("host:build", "resource"), (true, true), "the machine's");
+        assert_eq!(same("git:index", "resource"), (false, false), "a worktree's");
+        assert_eq!(same("db:test", "resource"), (false, true), "a repository's");
+        assert_eq!(same("bd-1", "task"), (false, true), "a repository's");
+    }
+
+    #[test]
+    fn what_is_clearly_apart_neither_overlaps_nor_shadows() {
+        for mine in places() {
+            let prepared = Prepared::new(mine);
+            for theirs in places() {
+                for folds_case in [false, true] {
+                    let theirs = Place { folds_case, ..theirs };
+                    let apart = prepared.is_clearly_apart(theirs.kind, theirs.target, theirs.project);
+                    assert!(
+                        !apart || !(prepared.overlaps(&theirs) || prepared.shadows(&theirs)),
+                        "{mine:?} {theirs:?}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

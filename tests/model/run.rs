@@ -36,12 +36,15 @@ pub struct History {
     count: u64,
 }
 
+/// What the reference makes of it, told what `apply` answered.
+type Prediction<'d> = Box<dyn FnOnce(&mut Reference, View<'_>, &Answer) -> Answer + 'd>;
+
 /// What somebody does, ready for both sides.
 pub struct Deed<'d> {
     pub agent: usize,
     pub actor: Option<String>,
     pub op: Op,
-    pub predict: Box<dyn FnOnce(&mut Reference, View<'_>, &Answer) -> Answer + 'd>,
+    pub predict: Prediction<'d>,
 }
 
 impl History {
@@ -191,9 +194,7 @@ impl History {
                 self.by(agent, op, move |r, v, _| expect::cancel(r, v, &id))
             }
             Step::Release { agent, of, force } => Some(self.release(*agent, of, *force)),
-            &Step::ReleaseAll { agent } => {
-                self.by(agent, Op::Release(ReleaseRequest::default()), |r, v, actor| expect::release_all(r, v, actor))
-            }
+            &Step::ReleaseAll { agent } => self.by(agent, Op::Release(ReleaseRequest::default()), expect::release_all),
             Step::Guard { agent, places } => {
                 let wanted = places.iter().map(|number| place(*number).wanted(String::new())).collect();
                 self.by(*agent, Op::Guard { wanted }, move |r, v, actor| expect::guard(r, v, actor, places))
