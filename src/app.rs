@@ -18,8 +18,9 @@ use crate::protocol::evidence::{Evidence, Fate, Machine, Moment, ProcessKey, Rec
 use crate::protocol::identity::{self, AgentSeen, Unidentified, Witness};
 use crate::protocol::lease::{self, HEARTBEAT_REFRESH_MS};
 use crate::protocol::op::{Op, Outcome, Request};
-use crate::protocol::state::{Instance, State};
+use crate::protocol::state::{Instance, SCHEMA_VERSION, State};
 use crate::protocol::{apply, document, spelling, time};
+use crate::store::StoreError;
 use crate::store::file::{Committed, FileStore};
 use crate::store::lock::Patience;
 
@@ -183,7 +184,11 @@ impl App {
     /// # Errors
     /// Exit 3, with the candidates and the next command.
     pub fn caller(&self, state: &State<'_>) -> Result<String, Failure> {
-        self.resolve(state).map_err(unidentified)
+        self.resolve(state).map_err(|error| match state.schema_version {
+            // Nothing that needs a caller could be written into it, so registering would not help.
+            version if version > SCHEMA_VERSION => StoreError::Newer { path: self.store.state_path(), version }.into(),
+            _ => unidentified(error),
+        })
     }
 
     /// Looks at the caller only where the environment leaves it open: that takes longer than everything else in a check.

@@ -37,8 +37,29 @@ pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
             again: false,
         }),
     };
-    let outcome = hold(app, request)?;
+    let outcome = hold(app, request).map_err(|failure| with_next_command(failure, &args.words))?;
     Ok(report(outcome))
+}
+
+/// Whoever is refused may wait in line, and is told how.
+fn with_next_command(mut failure: Failure, words: &[OsString]) -> Failure {
+    if failure.code == "held" {
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        let dashes = if words.iter().any(|word| word.starts_with('-')) { "-- " } else { "" };
+        failure.hints = vec![format!("work on something else, or aio claim --wait {dashes}{}", words.join(" "))];
+    }
+    failure
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let is_plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '+' | ',' | '@');
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.into_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Holds what is asked for: answered from a look at the state where that suffices, else committed, else waited for.

@@ -136,10 +136,8 @@ impl<'s> View<'_, 's> {
                 Cell::new(Style::Faint, format!("{}{}", claim.kind, if claim.is_shared() { " (shared)" } else { "" })),
                 Cell::new(style, format!("{}{}", claim.target, self.project_of(&claim.project))),
                 Cell::plain(&*claim.instance_id),
-                Cell::new(
-                    Style::Faint,
-                    format!("{} {}", time::span(self.age(&claim.claimed_at)), self.lease_of(claim)),
-                ),
+                Cell::new(Style::Faint, time::span(self.age(&claim.claimed_at))),
+                Cell::new(Style::Faint, self.lease_of(claim)),
                 Cell::plain(&*claim.reason),
             ]);
         }

@@ -37,8 +37,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("table", &["output"]),
     ("config", &["error", "protocol"]),
     ("cli", &[]),
-    // `lost_line`, one sentence, is the only thing it takes from the commands.
-    ("app", &["cli", "commands", "config", "error", "host", "output", "protocol", "store"]),
+    ("app", &["cli", "config", "error", "host", "output", "protocol", "store"]),
     ("commands", &["app", "cli", "commands", "error", "host", "output", "protocol", "store", "table"]),
     ("lib", &["app", "cli", "commands", "error", "output"]),
 ];
