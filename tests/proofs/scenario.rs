@@ -54,7 +54,7 @@ impl Stage {
         world.edit(|state| {
             // As after a reset by another program: the lock file remembers a higher revision.
             state["revision"] = json!(3);
-            let heartbeat = (chrono::Utc::now() - chrono::Duration::seconds(90)).to_rfc3339();
+            let heartbeat = crate::harness::seconds_ago(90);
             for instance in state["instances"].as_object_mut().unwrap().values_mut() {
                 instance["lastHeartbeat"] = json!(heartbeat);
             }

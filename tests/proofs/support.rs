@@ -129,9 +129,5 @@ pub fn says_one_line(ran: &Ran) -> bool {
 
 /// How a command ended that was started otherwise than by [`run`].
 pub fn ended(child: std::process::Child) -> Ran {
-    use std::os::unix::process::ExitStatusExt;
-    let output = child.wait_with_output().unwrap();
-    let code = output.status.code().or(output.status.signal().map(|signal| 128 + signal)).unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ran { code, out: text(output.stdout), err: text(output.stderr) }
+    crate::harness::ended(child.wait_with_output().unwrap())
 }
