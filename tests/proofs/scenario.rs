@@ -48,7 +48,10 @@ impl Stage {
         }
         gone.kill();
         lost.kill();
-        assert_eq!(world.aio_as(&codex, ["claim", "src/lost.rs"]).code, 0);
+        // It changed hands, is free again, and amp was told; what is left for guard is to mention it, in one commit.
+        for (who, words) in [(&codex, "claim src/lost.rs"), (&codex, "release src/lost.rs"), (&amp, "heartbeat")] {
+            assert_eq!(world.aio_as(who, words.split(' ')).code, 0);
+        }
         let note = world.json(&claude, ["handoff", "go on from here"]);
         let handoff = note["data"]["id"].as_str().unwrap().to_owned();
         world.edit(|state| {
