@@ -6,7 +6,7 @@ use aio::protocol::evidence::Evidence;
 use aio::protocol::lease::HEARTBEAT_INTERVAL_MS;
 use aio::protocol::op::{Change, ClaimRequest, Op, Outcome, Refusal, Request};
 use aio::protocol::place::{Place as At, Prepared};
-use aio::protocol::state::State;
+use aio::protocol::state::{State, Waiter};
 use aio::protocol::time;
 
 use super::answer::Answer;
@@ -235,7 +235,9 @@ fn marks_survive(history: &mut History) -> Result<(), String> {
     let state = document::read(&history.text).map_err(|error| error.to_string())?;
     let unknown = |id: &str| {
         let claim = state.claims.iter().find(|claim| claim.key == *id).map(|claim| &claim.unknown);
-        let waiter = || state.waiters.iter().find(|waiter| waiter.id == *id).map(|waiter| &waiter.unknown);
+        // A wait that was given up and begun anew in one step is another record under the same id.
+        let same = |waiter: &&Waiter<'_>| waiter.id == *id && waiter.since != *state.updated_at;
+        let waiter = || state.waiters.iter().find(same).map(|waiter| &waiter.unknown);
         claim.or_else(|| state.instance(id).map(|instance| &instance.unknown)).or_else(waiter)
     };
     history.marks.retain(|(id, _)| unknown(id).is_some());
