@@ -345,7 +345,8 @@ impl Reference {
     pub fn forget_long_gone(&mut self, view: View<'_>) -> Vec<String> {
         let age_ms = |session: &Session| view.wall_age_ms(session.evicted.unwrap_or(session.beat.0));
         let old = |session: &Session| (7 * DAY_MS..u64::MAX).contains(&age_ms(session));
-        let gone = self.sessions.iter().filter(|session| old(session) && !view.is_live(session));
+        let is_gone = |session: &Session| session.evicted.is_some() || !view.is_live(session);
+        let gone = self.sessions.iter().filter(|session| old(session) && is_gone(session));
         let gone: Vec<String> = gone.map(|session| session.id.clone()).collect();
         self.sessions.retain(|session| !gone.contains(&session.id));
         self.holds.retain(|hold| !gone.contains(&hold.holder));
