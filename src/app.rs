@@ -1,7 +1,7 @@
 //! The edge: the only reader of environment, home, clock, randomness and current directory.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use crate::cli::Globals;
 use crate::config::Config;
 use crate::error::{Exit, Failure, lost_line, not_registered};
 use crate::host::agents::AGENTS;
-use crate::host::ancestry::{Ancestry, ancestry};
+use crate::host::ancestry::{self, Ancestry};
 use crate::host::process::{self, Lookup};
 use crate::host::{machine, path, repository};
 use crate::output::Output;
@@ -67,13 +67,12 @@ impl App {
 
     /// Now, by both clocks.
     pub fn now(&self) -> Moment {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Moment { wall_ms: i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX), awake_ms: machine::awake_ms() }
+        Moment { wall_ms: wall_ms(), awake_ms: machine::awake_ms() }
     }
 
     /// Now, as the state spells it.
     pub fn stamp(&self) -> String {
-        time::stamp(self.now().wall_ms)
+        time::stamp(wall_ms())
     }
 
     /// The machine, looked up once.
@@ -83,7 +82,7 @@ impl App {
 
     /// What stands above this process, looked up once.
     pub fn ancestry(&self) -> &Ancestry {
-        self.ancestry.get_or_init(ancestry)
+        self.ancestry.get_or_init(|| ancestry::up_to(None))
     }
 
     /// A new id for a claim, wait or context entry.
@@ -107,7 +106,7 @@ impl App {
         let machine = self.machine().clone();
         let mut evidence = Evidence { now, machine, settings: self.settings().clone(), ..Evidence::default() };
         let waiting = state.waiters.iter().filter_map(|waiter| waiter.process(&evidence.machine));
-        let mut processes: HashMap<ProcessKey, Fate> = waiting.map(|key| (key, fate(key, None))).collect();
+        let mut processes: BTreeMap<ProcessKey, Fate> = waiting.map(|key| (key, fate(key, None))).collect();
         for instance in instances {
             if let Some(key) = instance.process(&evidence.machine) {
                 let quiet = lease::heartbeat_age_ms(instance, &evidence) >= evidence.settings.quiet_limit_ms;
@@ -194,8 +193,29 @@ impl App {
     /// Looks at the caller only where the environment leaves it open: that takes longer than everything else in a check.
     fn resolve(&self, state: &State<'_>) -> Result<String, Unidentified> {
         let inherited = self.inherited();
-        identity::settled(self.as_id.as_deref(), inherited.as_deref(), state)
-            .unwrap_or_else(|| identity::resolve(&self.witness(), state, self.machine()))
+        if let Some(settled) = identity::settled(self.as_id.as_deref(), inherited.as_deref(), state) {
+            return settled;
+        }
+        let instance = inherited.and_then(|id| state.instance(&id));
+        let recorded = instance.and_then(|instance| instance.process(self.machine()));
+        // Nothing stands between the two that it could have been inherited through.
+        if let (Some(instance), Some(process)) = (instance, recorded)
+            && self.ancestry.get().is_none()
+            && self.is_below(process)
+        {
+            return Ok(instance.key.to_string());
+        }
+        identity::resolve(&self.witness(), state, self.machine())
+    }
+
+    /// Whether this process stands above the caller, without an agent in between. Looks no further up when it does.
+    fn is_below(&self, process: ProcessKey) -> bool {
+        let seen = ancestry::up_to(Some(process));
+        let found = seen.below_agent().last().is_some_and(|last| last.key == process);
+        if !found {
+            self.ancestry.get_or_init(|| seen);
+        }
+        found
     }
 
     fn inherited(&self) -> Option<String> {
@@ -247,7 +267,8 @@ impl App {
     /// Whether any instance of the state is owed a greeting, should it be the caller. By the wall clock, on which no
     /// heartbeat looks younger than it is.
     pub fn may_owe_greeting(&self, state: &State<'_>) -> bool {
-        let evidence = Evidence { now: self.now(), ..Evidence::default() };
+        let now = Moment { wall_ms: wall_ms(), ..Moment::default() };
+        let evidence = Evidence { now, ..Evidence::default() };
         state.instances.iter().any(|instance| {
             has_news(instance) || lease::wall_age_ms(&instance.last_heartbeat, &evidence) > HEARTBEAT_REFRESH_MS
         })
@@ -316,6 +337,12 @@ impl App {
         let root = repository::worktree_of(folder).map_or_else(|| folder.to_owned(), |worktree| worktree.root);
         spell(&root)
     }
+}
+
+/// Milliseconds since the Unix epoch.
+fn wall_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Whether it lost something, or was evicted, and does not know yet.

@@ -349,17 +349,26 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// clap's, which carry their own message and exit code.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, clap::Error> {
     let args = complete_wait(args);
-    let root = match verb(&args).and_then(command_of) {
-        Some(command) => root().subcommand(command),
-        None => tree(),
-    };
-    let matches = root.try_get_matches_from(args)?;
+    if let (Some(position), Some(name)) = (verb_position(&args), verb(&args))
+        && !args[..position].iter().any(|arg| ["--version", "-V", "--help", "-h"].iter().any(|option| arg == option))
+    {
+        return parse_verb(name, position, args);
+    }
+    let matches = tree().try_get_matches_from(args)?;
     let globals = Globals::from_arg_matches(&matches)?;
     let verb = match matches.subcommand() {
         Some((name, matches)) => verb_of(name, matches)?,
         None => Verb::Status(StatusArgs::default()),
     };
     Ok(Invocation { globals, verb })
+}
+
+/// As if the verb were a program of its own, which is less to build than a program with one verb.
+fn parse_verb(name: &'static str, position: usize, mut args: Vec<OsString>) -> Result<Invocation, clap::Error> {
+    args.remove(position);
+    let command = command_of(name).map(Globals::augment_args).unwrap_or_else(root).bin_name(format!("aio {name}"));
+    let matches = command.try_get_matches_from(args)?;
+    Ok(Invocation { globals: Globals::from_arg_matches(&matches)?, verb: verb_of(name, &matches)? })
 }
 
 /// The whole tree.

@@ -13,7 +13,7 @@ use crate::protocol::op::Conflict;
 use crate::protocol::place::Prepared;
 use crate::protocol::query::{self, Verdict};
 use crate::protocol::state::{State, Wanted};
-use crate::protocol::{apply, excerpt, time};
+use crate::protocol::{apply, time};
 
 pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
     let base = match &args.project {
@@ -25,10 +25,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
         wanted.push(targets::any_path(app, path, &base)?);
     }
     let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
-    let (verdicts, caller, greeting) = app.store.read_parsed(|text| {
-        let state = excerpt::around(text, &places)?;
-        Ok(ask(app, &places, &state))
-    })??;
+    let (verdicts, caller, greeting) = app.store.read_around(&places, |state| ask(app, &places, &state))??;
     if let Some(caller) = caller {
         app.greet(&caller, greeting);
     }

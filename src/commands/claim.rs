@@ -11,7 +11,6 @@ use crate::cli::ClaimArgs;
 use crate::error::{Failure, describe, no_such_project};
 use crate::output::Report;
 use crate::protocol::apply::{self, Applied};
-use crate::protocol::excerpt;
 use crate::protocol::op::{ClaimRequest, Conflict, LostClaim, Op, Outcome, Request, Wait};
 use crate::protocol::place::{Kind, Prepared};
 use crate::protocol::state::Wanted;
@@ -93,9 +92,8 @@ pub fn commit(app: &App, caller: &str, request: ClaimRequest) -> Result<Outcome,
 /// anything else is decided again under the lock.
 fn preview(app: &App, request: &ClaimRequest) -> Result<(String, Option<Result<Outcome, Failure>>), Failure> {
     let places: Vec<Prepared<'_>> = request.wanted.iter().map(Prepared::new).collect();
-    let (caller, greeting, answer) = app.store.read_parsed(|text| {
-        let state = excerpt::around(text, &places)?;
-        Ok(app.caller(&state).map(|caller| {
+    let (caller, greeting, answer) = app.store.read_around(&places, |state| {
+        app.caller(&state).map(|caller| {
             let greeting = app.greeting(&state, &caller);
             let request = Request { actor: Some(caller.clone()), op: Op::Claim(request.clone()) };
             let evidence = app.evidence(&state, &apply::in_question(&state, &request));
@@ -104,7 +102,7 @@ fn preview(app: &App, request: &ClaimRequest) -> Result<(String, Option<Result<O
                 Err(refusal) => Some(Err(Failure::from(refusal))),
             };
             (caller, greeting, answer)
-        }))
+        })
     })??;
     // A commit that follows is a heartbeat itself, but tells nothing of what was lost.
     if answer.is_some() || greeting == Greeting::News {

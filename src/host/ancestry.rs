@@ -56,19 +56,25 @@ impl Ancestry {
     }
 }
 
-/// Reads one small file for each ancestor, and another for each that is no shell.
-pub fn ancestry() -> Ancestry {
+/// What stands above the caller up to the nearest agent, or only up to the process that is `sought`, should it be met
+/// before. Reads one small file for each ancestor, and another for each that is no shell.
+pub fn up_to(sought: Option<ProcessKey>) -> Ancestry {
     if !process::table_is_ours() {
         return Ancestry::cut_off(Vec::new());
     }
     let parent = parent_id();
-    let ancestry = climb(parent, process::look_up, process::argv);
+    let ancestry = climb(parent, sought, process::look_up, process::argv);
     // The parent may have died before it was looked up and its id been given to another.
     if parent_id() == parent { ancestry } else { Ancestry::cut_off(Vec::new()) }
 }
 
 /// The walk, with `first` as the caller's parent.
-fn climb(first: u32, look_up: impl Fn(u32) -> Lookup, argv: impl Fn(u32) -> Option<Vec<String>>) -> Ancestry {
+fn climb(
+    first: u32,
+    sought: Option<ProcessKey>,
+    look_up: impl Fn(u32) -> Lookup,
+    argv: impl Fn(u32) -> Option<Vec<String>>,
+) -> Ancestry {
     let mut ancestors: Vec<Process> = Vec::new();
     let mut pid = first;
     while pid != 0 {
@@ -78,6 +84,10 @@ fn climb(first: u32, look_up: impl Fn(u32) -> Lookup, argv: impl Fn(u32) -> Opti
         let Some(process) = step(ancestors.last(), pid, &look_up) else {
             return Ancestry::cut_off(ancestors);
         };
+        if sought == Some(process.key) {
+            ancestors.push(process);
+            return Ancestry { ancestors, agent: None, cut_off: false };
+        }
         let recognised = agents::recognise_by(&process, &argv);
         let launcher = recognised.and_then(|agent| launcher(agent, &process, &look_up, &argv));
         let key = process.key;

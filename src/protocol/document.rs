@@ -185,12 +185,12 @@ pub fn write(state: &mut State<'_>) -> Vec<u8> {
     page.object("instances", state.instances.iter().map(|entry| (&*entry.key, entry)));
     page.object("claims", state.claims.iter().map(|entry| (&*entry.key, entry)));
     page.list("waiters", state.waiters.iter());
+    for (key, value) in state.unknown.iter() {
+        page.field(key, value);
+    }
     match &state.context {
         Section::Unread(raw) => page.field("context", raw),
         Section::Read(entries) => page.list("context", entries.iter()),
-    }
-    for (key, value) in state.unknown.iter() {
-        page.field(key, value);
     }
     page.text.extend_from_slice(b"\n}\n");
     page.text

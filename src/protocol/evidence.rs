@@ -2,7 +2,7 @@
 //!
 //! The deciders see the world only through this, so every rule can be tested without one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::state::{Instance, Waiter};
 
@@ -139,7 +139,7 @@ pub struct Evidence {
     /// Here.
     pub machine: Machine,
     /// What became of the processes that were looked up. One that is missing is unknown.
-    pub processes: HashMap<ProcessKey, Fate>,
+    pub processes: BTreeMap<ProcessKey, Fate>,
     /// The person's settings.
     pub settings: Settings,
     /// Randomness for a new instance id.

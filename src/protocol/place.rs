@@ -36,7 +36,14 @@ impl Kind {
 
     /// The kind of that spelling.
     pub fn parse(word: &str) -> Option<Kind> {
-        Self::SPELLINGS.iter().find(|(_, words)| words.contains(&word)).map(|(kind, _)| *kind)
+        Some(match word {
+            "file" => Kind::File,
+            "directory" | "dir" => Kind::Directory,
+            "pattern" | "glob" => Kind::Pattern,
+            "task" => Kind::Task,
+            "resource" => Kind::Resource,
+            _ => return None,
+        })
     }
 
     /// As it is stored and shown.
@@ -162,11 +169,14 @@ impl Beginning<'_> {
     /// As [`Beginning::parts_from`], also after both were folded.
     fn parts_ignoring_case(&self, other: &Beginning<'_>) -> bool {
         let (outer, inner) = if self.project.len() < other.project.len() { (self, other) } else { (other, self) };
-        if part_ignoring_case(outer.project, inner.project) {
-            return true;
+        match inner.project.split_at_checked(outer.project.len()) {
+            // Either none begins with the other, or the inner one's name only begins with the outer one's.
+            _ if part_ignoring_case(outer.project, inner.project) => true,
+            Some((_, below)) if outer.project.is_ascii() && !below.is_empty() => {
+                below.strip_prefix('/').is_none_or(|below| part_ignoring_case(below, outer.literal))
+            }
+            _ => false,
         }
-        let below = inner.project.get(outer.project.len()..).unwrap_or_default();
-        below.strip_prefix('/').is_some_and(|below| part_ignoring_case(below, outer.literal))
     }
 
     /// The same, were the projects one.
@@ -177,7 +187,7 @@ impl Beginning<'_> {
 
 /// As [`part`], also after both were folded. Only the beginnings that are ASCII are looked at.
 fn part_ignoring_case(a: &str, b: &str) -> bool {
-    let differing = a.bytes().zip(b.bytes()).find(|(a, b)| !a.eq_ignore_ascii_case(b) || !a.is_ascii());
+    let differing = a.bytes().zip(b.bytes()).find(|(a, b)| a != b && !a.eq_ignore_ascii_case(b) || !a.is_ascii());
     differing.is_some_and(|(a, b)| a.is_ascii() && b.is_ascii())
 }
 
@@ -329,17 +339,15 @@ impl<'s> Prepared<'s> {
     }
 }
 
-/// Whether a relative path needs no normalising and no decoding, as those that our own writers store.
+/// Whether a relative path needs no normalising and no decoding, as those that our own writers store. Names that only
+/// begin with a dot are compared in full, which is right as well.
 fn is_plain(path: &str) -> bool {
-    let mut at_start = true;
-    for byte in path.bytes() {
-        // Names that only begin with a dot are compared in full, which is right as well.
-        if byte == b'\\' || at_start && matches!(byte, b'/' | b'.') {
-            return false;
-        }
-        at_start = byte == b'/';
-    }
-    path.is_empty() || !at_start
+    let path = path.as_bytes();
+    let is_odd = |before: u8, byte: u8| (byte == b'\\') | ((before == b'/') & ((byte == b'/') | (byte == b'.')));
+    // Without a way out, several bytes are looked at in one step.
+    let pairs = path.iter().zip(path.get(1..).unwrap_or_default());
+    let odd = pairs.fold(false, |odd, (before, byte)| odd | is_odd(*before, *byte));
+    !odd && path.first().is_none_or(|first| !is_odd(b'/', *first)) && path.last() != Some(&b'/')
 }
 
 /// The absolute path of a stored target. The original scripts and hand edits spell freely: `./x`, `a//b`, `/abs`.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
@@ -11,9 +11,10 @@ use std::time::{Duration, SystemTime};
 use super::lock::{Guard, Patience};
 use super::{StoreError, archive, journal};
 use crate::protocol::apply::Applied;
-use crate::protocol::document;
 use crate::protocol::op::{Change, Outcome, Refusal};
-use crate::protocol::state::{SCHEMA_VERSION, State};
+use crate::protocol::place::Prepared;
+use crate::protocol::state::{Claim, SCHEMA_VERSION, State};
+use crate::protocol::{document, excerpt};
 
 /// The state's file.
 pub const STATE: &str = "state.json";
@@ -27,6 +28,9 @@ const TORN_READ_PATIENCE: Duration = Duration::from_millis(250);
 const COARSE_TIMESTAMP: Duration = Duration::from_millis(50);
 /// How often we start over when another program keeps writing between our read and our rename.
 const MOST_ATTEMPTS: usize = 100;
+
+/// How much of a state is in memory at once while an excerpt is made, in bytes.
+const READ_AT_ONCE: usize = 16 * 1024;
 
 /// The files of one state directory.
 #[derive(Clone, Debug)]
@@ -83,6 +87,31 @@ impl FileStore {
                 Err(error) => return Err(unreadable(&path, &text, &error)),
             }
         }
+    }
+
+    /// As [`FileStore::read_parsed`], of a state of which only the claims that concern `places` are kept. Such a state
+    /// answers questions; it must never be written.
+    ///
+    /// # Errors
+    /// As [`FileStore::read_parsed`].
+    pub fn read_around<T>(
+        &self,
+        places: &[Prepared<'_>],
+        mut answer: impl FnMut(State<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        let concerns = |claim: &Claim<'_>| excerpt::concerns(claim, places);
+        if let Some(text) = self.excerpt(places)
+            && let Ok(state) = document::read_keeping(&text, concerns)
+        {
+            return Ok(answer(state));
+        }
+        self.read_parsed(|text| Ok(answer(document::read_keeping(text, concerns)?)))
+    }
+
+    /// The excerpt, where one can be made. Whatever prevents it, reading the whole tells.
+    fn excerpt(&self, places: &[Prepared<'_>]) -> Option<String> {
+        let file = File::open(self.state_path()).ok()?;
+        excerpt::excerpt(&mut BufReader::with_capacity(READ_AT_ONCE, file), places).ok()?
     }
 
     /// Changes the state: under the lock, `decide` makes a new one of the one that is there, and that takes its place.

@@ -16,7 +16,7 @@ fn climb_rows(rows: &[Row]) -> Ancestry {
         }
         None => Lookup::Gone,
     };
-    climb(rows[0].0, look_up, |pid| Some(find(pid)?.4.split(' ').map(String::from).collect()))
+    climb(rows[0].0, None, look_up, |pid| Some(find(pid)?.4.split(' ').map(String::from).collect()))
 }
 
 fn pids(ancestry: &Ancestry) -> Vec<u32> {
@@ -66,7 +66,7 @@ fn uncertain_steps_cut_the_walk_off() {
     assert!(cycle.cut_off && cycle.ancestors.len() == MAX_STEPS);
     let entered = climb_rows(&[(9, 0, 90, "sh", "sh")]);
     assert!(entered.cut_off && pids(&entered) == [9]);
-    let orphan = climb(0, |_| Lookup::Gone, |_| None);
+    let orphan = climb(0, None, |_| Lookup::Gone, |_| None);
     assert!(orphan.cut_off && orphan.parent().is_none());
 }
 
@@ -85,14 +85,14 @@ fn a_reused_id_is_not_the_parent_but_a_clock_may_be_set_back() {
             _ => shell(1, 0, 0),
         }
     };
-    assert!(climb(9, reused, |_| None).cut_off);
+    assert!(climb(9, None, reused, |_| None).cut_off);
     let stepped = climb_rows(&[(9, 8, 90, "sh", "sh"), (8, 1, 95, "sh", "sh"), INIT]);
     assert!(!stepped.cut_off);
 }
 
 #[test]
 fn our_own_ancestry_begins_with_our_parent() {
-    let ancestry = ancestry();
+    let ancestry = up_to(None);
     assert_eq!(ancestry.parent().map(|parent| parent.key), Some(alive(parent_id()).key));
 }
 
@@ -114,7 +114,7 @@ fn nested_agents_made_of_real_processes() {
     let child = Group::spawn(Command::new(claude).args(["-c", &line]));
     let shell: u32 = eventually(|| std::fs::read_to_string(&told).ok()?.trim().parse().ok());
 
-    let seen = climb(shell, process::look_up, process::argv);
+    let seen = climb(shell, None, process::look_up, process::argv);
     let agent = seen.agent.expect("the shell's parent is one");
     assert_eq!(agent.agent.tool, "gemini");
     assert_eq!(agent.process.pid, alive(shell).parent);
@@ -122,7 +122,7 @@ fn nested_agents_made_of_real_processes() {
     assert_eq!(launcher.pid, alive(agent.process.pid).parent);
     assert_eq!(pids(&seen), [shell, agent.process.pid, launcher.pid]);
 
-    let above = climb(alive(launcher.pid).parent, process::look_up, process::argv);
+    let above = climb(alive(launcher.pid).parent, None, process::look_up, process::argv);
     let claude = above.agent.expect("it encloses the other");
     assert_eq!((claude.agent.tool, claude.process.pid, claude.launcher), ("claude", child.pid(), None));
 }

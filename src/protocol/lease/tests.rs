@@ -1,7 +1,7 @@
 //! The table of states, boundary by boundary.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::protocol::evidence::{Moment, ProcessKey, Settings};
@@ -16,7 +16,7 @@ fn here() -> Machine {
 }
 
 fn evidence(fate: Option<Fate>) -> Evidence {
-    let processes: HashMap<_, _> = fate.map(|fate| (KEY, fate)).into_iter().collect();
+    let processes: BTreeMap<_, _> = fate.map(|fate| (KEY, fate)).into_iter().collect();
     Evidence { now: NOW, machine: here(), processes, settings: Settings::default(), nonce: 0 }
 }
 

@@ -1,0 +1,187 @@
+//! The excerpt against the whole text.
+
+use super::super::document;
+use super::super::state::{ContextEntry, Instance, Section, State, Waiter, Wanted};
+use super::*;
+
+fn file(target: &str) -> Wanted<'_> {
+    Wanted { kind: "file".into(), target: target.into(), project: "/p".into(), ..Wanted::default() }
+}
+
+/// Compares both ways of reading a text: how many claims concern the target, and how many bytes the excerpt saved. None
+/// where the text is no state.
+fn compare(text: &str, target: &str) -> Option<(usize, usize)> {
+    let wanted = file(target);
+    let places = [Prepared::new(&wanted)];
+    let whole = document::read_keeping(text, |claim| concerns(claim, &places)).ok()?;
+    // In small pieces, as a file comes.
+    let mut pieces = io::BufReader::with_capacity(64, text.as_bytes());
+    let excerpt = excerpt(&mut pieces, &places).expect("memory can be read");
+    let part = excerpt.as_ref().and_then(|text| document::read_keeping(text, |claim| concerns(claim, &places)).ok());
+    let Some(part) = part else { return Some((whole.claims.len(), 0)) };
+    assert_eq!(part.claims, whole.claims, "{target} in {text}");
+    assert_eq!((part.instances, part.waiters), (whole.instances, whole.waiters), "{target} in {text}");
+    Some((whole.claims.len(), text.len() - excerpt.map_or(text.len(), |excerpt| excerpt.len())))
+}
+
+fn claims_on(text: &str, target: &str) -> usize {
+    compare(text, target).expect("it is a state").0
+}
+
+/// A state as we write it, with claims on `count` files and a few more.
+fn written(count: usize) -> String {
+    let claim = |kind: &'static str, target: String| Claim {
+        key: format!("01K{kind}{target}").into(),
+        kind: kind.into(),
+        target: target.into(),
+        project: "/p".into(),
+        instance_id: "claude-1-0000".into(),
+        exclusive: Some(true),
+        reason: "to be {sure}, or \"so\"".into(),
+        ..Claim::default()
+    };
+    let files = (0..count).map(|number| claim("file", format!("src/area_{}/file_{number}.rs", number % 7)));
+    let others = [
+        claim("directory", "src/area_1".to_owned()),
+        claim("pattern", "**/*.{rs,toml}".to_owned()),
+        Claim { project: "/elsewhere".into(), repository: "/p/.git".into(), ..claim("file", "src/x.rs".to_owned()) },
+    ];
+    let instance = Instance { key: "claude-1-0000".into(), tool: "claude".into(), ..Instance::default() };
+    let entry = ContextEntry { content: "[1], \"claims\": {see}".into(), ..ContextEntry::default() };
+    let mut state = State {
+        instances: vec![instance],
+        claims: files.chain(others).collect(),
+        waiters: vec![Waiter { id: "w".into(), ..Waiter::default() }],
+        context: Section::Read(vec![entry.clone(), entry]),
+        ..State::empty()
+    };
+    String::from_utf8(document::write(&mut state)).expect("JSON is UTF-8")
+}
+
+#[test]
+fn what_we_write_is_shortened_to_what_matters() {
+    let text = written(200);
+    let (claims, saved) = compare(&text, "src/area_2/file_2.rs").expect("we wrote it");
+    assert_eq!(claims, 2, "the file and the pattern");
+    assert!(saved > text.len() * 8 / 10, "{saved} of {}", text.len());
+    assert_eq!(claims_on(&text, "src/area_1/new.rs"), 2, "the directory and the pattern");
+    assert_eq!(claims_on(&text, "src/x.rs"), 2, "the pattern, and the other worktree's file");
+    assert_eq!(claims_on(&text, "README.md"), 0);
+}
+
+#[test]
+fn a_section_or_a_field_that_stands_twice_counts_twice() {
+    let text = written(20);
+    let late = r#"{"9":{"type":"file","target":"late","project":"/p"}}"#;
+    for name in [r#""claims""#, r#""cl\u0061ims""#] {
+        let text = text.replace("\n]\n}\n", &format!("\n]\r\n ,\t\n {name} : {late}\n}}\n"));
+        assert_eq!(claims_on(&text, "late"), 1, "{text}");
+    }
+    for name in [r#""target""#, r#""t\u0061rget""#, r#""\u0074arget""#] {
+        let text = text.replace(r#""exclusive""#, &format!(r#"{name}:"late","exclusive""#));
+        assert_eq!(claims_on(&text, "late"), 23, "{text}");
+    }
+}
+
+#[test]
+fn other_layouts_are_read_as_well() {
+    const CLAIMS: &str = r#""claims":{"1":{"type":"file","target":"a","project":"/p","id":"1"},"2":{"id":"2","project":"/p","target":"dir","type":"directory","repository":"/r"},"3":{"type":"pattern","target":"**/*.rs","project":"/p"}}"#;
+    let context = r#""context":[{"id":"k","content":"claims, \"claims\" and more"}]"#;
+    for text in [format!("{{{CLAIMS},{context}}}"), format!("\u{feff}{{{context},\r\n{CLAIMS}}}")] {
+        let found = ["a", "dir/x", "dir/x.rs", "b"].map(|target| claims_on(&text, target));
+        assert_eq!(found, [1, 1, 2, 0], "{text}");
+    }
+    let pretty: serde_json::Value = serde_json::from_str(&written(9)).expect("it is JSON");
+    assert_eq!(claims_on(&serde_json::to_string_pretty(&pretty).expect("it is JSON"), "src/area_1/file_1.rs"), 3);
+}
+
+#[test]
+fn what_stands_after_the_place_can_still_matter() {
+    let with = |claim: &str| format!("{{\n\"claims\":{{\n\"1\":{{{claim}}},\n\"2\":{{}}\n}},\n\"context\":[\n]\n}}\n");
+    let folded = with(r#""type":"file","target":"SRC/A","project":"/P","foldsCase":true"#);
+    assert_eq!(claims_on(&folded, "src/a"), 1);
+    let kelvin = with("\"type\":\"file\",\"target\":\"\u{212a}\",\"project\":\"/p\",\"foldsCase\":true");
+    assert_eq!(claims_on(&kelvin, "k"), 1);
+    let elsewhere = with(r#""type":"file","target":"a","project":"/w","repository":"/p/.git""#);
+    assert_eq!(claims_on(&elsewhere, "a"), 1);
+    let moved = with(r#""type":"file","target":"a","project":"/p","instanceId":"i","target":"b""#);
+    assert_eq!((claims_on(&moved, "b"), claims_on(&moved, "a")), (1, 0));
+    for odd in [r#""target":"x/../a","project":"/p""#, r#""target":"/p/a","project":"/q""#] {
+        assert_eq!(claims_on(&with(&format!(r#""type":"file",{odd}"#)), "a"), 1, "{odd}");
+    }
+}
+
+#[test]
+fn a_text_that_breaks_before_the_context_is_no_state() {
+    let wanted = file("a");
+    let places = [Prepared::new(&wanted)];
+    for text in
+        ["", r#"{"claims":{"1":{"type":"fi"#, r#"{"claims":{}} x"#, "{\n\"claims\":{\n\"1\":{}\n\"context\":[\n]\n}\n"]
+    {
+        let excerpt = excerpt(&mut text.as_bytes(), &places).expect("memory can be read");
+        assert!(document::read_keeping(&excerpt.unwrap_or_default(), |_| true).is_err(), "{text}");
+    }
+}
+
+/// A number that looks like chance and is the same in every run (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) as usize % limit
+    }
+}
+
+/// Hand edits as they happen and as they never would: what is still a state reads the same both ways.
+#[test]
+fn however_a_text_was_edited_both_ways_agree() {
+    const PIECES: [&str; 16] = [
+        "\n",
+        " ",
+        "{",
+        "}",
+        "},",
+        "]",
+        "],",
+        ",",
+        "\"",
+        "\\",
+        ":{",
+        "\n\"claims\":{\n",
+        "\n\"context\":[\n",
+        "\"x\":{\"y\":1},",
+        "\"target\":\"src/x.rs\",",
+        "\"0\":{\"type\":\"file\",\"target\":\"src/x.rs\",\"project\":\"/p\"},\n",
+    ];
+    let (text, mut dice) = (written(12), Dice(7));
+    let (mut states, mut shortened) = (0, 0);
+    for _ in 0..20_000 {
+        let mut edited = text.clone();
+        for _ in 0..1 + dice.below(3) {
+            // Where it hurts: at the marks JSON is made of.
+            let marks: Vec<usize> =
+                edited.match_indices(['{', '}', ',', '\n', '[', ']', ':']).map(|(at, _)| at).collect();
+            let Some(&at) = marks.get(dice.below(marks.len().max(1))) else { break };
+            match dice.below(4) {
+                0 => edited.insert_str(at, PIECES[dice.below(PIECES.len())]),
+                1 => edited.insert_str(at + 1, PIECES[dice.below(PIECES.len())]),
+                2 => edited.replace_range(at..=at, ""),
+                _ => {
+                    let mut lines: Vec<&str> = edited.split_inclusive('\n').collect();
+                    let (from, to) = (dice.below(lines.len()), dice.below(lines.len()));
+                    let line = lines.remove(from);
+                    lines.insert(to.min(lines.len()), line);
+                    edited = lines.concat();
+                }
+            }
+        }
+        if let Some((_, saved)) = compare(&edited, "src/x.rs") {
+            states += 1;
+            shortened += usize::from(saved > 0);
+        }
+    }
+    assert!(states > 2_000 && shortened > 500, "{states} states, {shortened} of them shortened");
+}
