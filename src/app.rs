@@ -37,6 +37,8 @@ pub struct App {
     config: Config,
     machine: OnceCell<Machine>,
     ancestry: OnceCell<Ancestry>,
+    /// A process seen alive above this one.
+    alive: OnceCell<ProcessKey>,
 }
 
 impl App {
@@ -57,6 +59,7 @@ impl App {
             config,
             machine: OnceCell::new(),
             ancestry: OnceCell::new(),
+            alive: OnceCell::new(),
         })
     }
 
@@ -112,7 +115,9 @@ impl App {
                 let quiet = lease::heartbeat_age_ms(instance, &evidence) >= evidence.settings.quiet_limit_ms;
                 // Systems date processes by a time that goes on during sleep, as the wall clock does.
                 let tool_call_age = quiet.then(|| lease::wall_age_ms(&instance.last_heartbeat, &evidence));
-                processes.insert(key, fate(key, tool_call_age));
+                let is_known = !quiet && self.alive.get() == Some(&key);
+                let known = is_known.then_some(Fate::Alive { tool_call: false });
+                processes.insert(key, known.unwrap_or_else(|| fate(key, tool_call_age)));
             }
         }
         evidence.processes = processes;
@@ -212,7 +217,9 @@ impl App {
     fn is_below(&self, process: ProcessKey) -> bool {
         let seen = ancestry::up_to(Some(process));
         let found = seen.below_agent().last().is_some_and(|last| last.key == process);
-        if !found {
+        if found {
+            self.alive.get_or_init(|| process);
+        } else {
             self.ancestry.get_or_init(|| seen);
         }
         found
@@ -340,7 +347,7 @@ impl App {
 }
 
 /// Milliseconds since the Unix epoch.
-fn wall_ms() -> i64 {
+pub fn wall_ms() -> i64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

@@ -348,6 +348,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// clap's, which carry their own message and exit code.
 pub fn parse(args: Vec<OsString>) -> Result<Invocation, clap::Error> {
+    if let Some(verb) = plain(&args) {
+        return Ok(Invocation { globals: Globals::default(), verb });
+    }
     let args = complete_wait(args);
     if let (Some(position), Some(name)) = (verb_position(&args), verb(&args))
         && !args[..position].iter().any(|arg| ["--version", "-V", "--help", "-h"].iter().any(|option| arg == option))
@@ -361,6 +364,24 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, clap::Error> {
         None => Verb::Status(StatusArgs::default()),
     };
     Ok(Invocation { globals, verb })
+}
+
+/// What agents ask before every edit, without options: words that need no parser, and building one takes longer than
+/// finding the answer.
+fn plain(args: &[OsString]) -> Option<Verb> {
+    let (verb, words) = args.get(1..)?.split_first()?;
+    if words.is_empty() || words.iter().any(|word| word.is_empty() || word.as_encoded_bytes().starts_with(b"-")) {
+        return None;
+    }
+    let words = words.to_vec();
+    match verb.to_str()? {
+        "check" => Some(Verb::Check(CheckArgs { paths: words, project: None })),
+        "claim" => {
+            let (project, shared, ttl, wait, reason) = Default::default();
+            Some(Verb::Claim(ClaimArgs { words, project, shared, ttl, wait, reason }))
+        }
+        _ => None,
+    }
 }
 
 /// As if the verb were a program of its own, which is less to build than a program with one verb.
@@ -414,4 +435,36 @@ fn complete_wait(mut args: Vec<OsString>) -> Vec<OsString> {
         }
     }
     args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_without_options_mean_what_the_parser_says() {
+        let line = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        for words in [
+            &["aio", "check", "a"][..],
+            &["aio", "check", "a", "b c", "check", "./-x", "ü"],
+            &["aio", "claim", "a"],
+            &["aio", "claim", "pattern", "src/**", "--", "x"],
+            &["aio", "claim", "file", "src/a.rs", "/p"],
+            &["aio", "check"],
+            &["aio", "claim"],
+            &["aio", "check", ""],
+            &["aio", "check", "-"],
+            &["aio", "check", "a", "--json"],
+            &["aio", "status", "a"],
+        ] {
+            let args = line(words);
+            let matches = tree().try_get_matches_from(&args);
+            let (name, matches) = matches.as_ref().ok().and_then(|matches| matches.subcommand()).unzip();
+            let parsed = name.zip(matches).map(|(name, matches)| verb_of(name, matches).expect("it was accepted"));
+            if let Some(verb) = plain(&args) {
+                assert_eq!(Some(format!("{verb:?}")), parsed.map(|verb| format!("{verb:?}")), "{words:?}");
+            }
+        }
+        assert!(plain(&line(&["aio", "check", "a", "b"])).is_some() && plain(&line(&["aio", "claim", "a"])).is_some());
+    }
 }

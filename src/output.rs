@@ -117,6 +117,11 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped.collect())
 }
 
+/// One line on stderr, in one write: it stays whole among those of others.
+fn say(message: &str) -> io::Result<()> {
+    io::stderr().write_all(format!("aio: {}\n", printable(message)).as_bytes())
+}
+
 /// A message that quotes something huge, without its middle: it names the thing at its beginning and the reason at its end.
 fn shortened(message: &str) -> Cow<'_, str> {
     const KEPT_CHARS: usize = 500;
@@ -174,7 +179,7 @@ impl Output {
         }
         self.lines(&failure.answer.iter().map(|line| line.clone().into()).collect::<Vec<_>>())?;
         let hint = failure.hints.first().map_or_else(String::new, |hint| format!("; next: {hint}"));
-        writeln!(io::stderr(), "aio: {}{}", printable(&message), printable(&hint))
+        say(&format!("{message}{hint}"))
     }
 
     /// Prints lines of an answer at once, for commands that go on.
@@ -207,7 +212,7 @@ impl Output {
     /// # Errors
     /// When stderr is closed.
     pub fn notes(self, notes: &[String]) -> io::Result<()> {
-        notes.iter().try_for_each(|note| writeln!(io::stderr(), "aio: {}", printable(note)))
+        notes.iter().try_for_each(|note| say(note))
     }
 
     /// Columns of the terminal; none when stdout is not one.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{claim, targets};
-use crate::app::{App, Greeting};
+use crate::app::{App, Greeting, wall_ms};
 use crate::cli::CheckArgs;
 use crate::error::{Exit, Failure};
 use crate::output::{Line, Report, Style};
@@ -52,7 +52,7 @@ fn report(app: &App, paths: &[String], verdicts: &[Verdict]) -> Report {
     let held = verdicts.iter().any(|verdict| !verdict.held.is_empty() || !verdict.in_line.is_empty());
     let mut report = Report::silent(if held { "held" } else { "available" });
     report.exit = if held { Exit::Refused } else { Exit::Done };
-    let now_ms = app.now().wall_ms;
+    let now_ms = wall_ms();
     for (path, verdict) in paths.iter().zip(verdicts) {
         let suffix = if paths.len() > 1 { format!("  {path}") } else { String::new() };
         report.lines.push(line(verdict, suffix, now_ms));

@@ -13,7 +13,6 @@ use crate::output::Report;
 use crate::protocol::apply::{self, Applied};
 use crate::protocol::op::{ClaimRequest, Conflict, LostClaim, Op, Outcome, Request, Wait};
 use crate::protocol::place::{Kind, Prepared};
-use crate::protocol::state::Wanted;
 
 pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
     check_words("reason", args.reason.as_deref().unwrap_or_default())?;
@@ -21,7 +20,7 @@ pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
     let (kind, words, base) = parse_words(app, &args.words, base)?;
     let mut wanted = Vec::new();
     for word in words {
-        wanted.push(Wanted { id: app.new_id().into(), ..targets::wanted(app, kind, word, &base)? });
+        wanted.push(targets::wanted(app, kind, word, &base)?);
     }
     let milliseconds = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let request = ClaimRequest {
@@ -74,11 +73,14 @@ fn hold(app: &App, request: ClaimRequest) -> Result<Outcome, Failure> {
     }
 }
 
-/// Holds what is asked for as `caller`, or waits for it.
+/// Holds what is asked for as `caller`, or waits for it. Only here do claims get ids: most that are refused need none.
 ///
 /// # Errors
 /// A refusal, or whatever kept it from being written.
-pub fn commit(app: &App, caller: &str, request: ClaimRequest) -> Result<Outcome, Failure> {
+pub fn commit(app: &App, caller: &str, mut request: ClaimRequest) -> Result<Outcome, Failure> {
+    for wanted in &mut request.wanted {
+        wanted.id = app.new_id().into();
+    }
     // Before there is a place in the queue that a signal would have to give up.
     let signal = request.wait.is_some().then(wait::caught_signals).transpose()?;
     let request = Request { actor: Some(caller.to_owned()), op: Op::Claim(request) };

@@ -17,7 +17,6 @@ use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
 use crate::protocol::id::is_tool_name;
 use crate::protocol::op::{ClaimRequest, Op, Outcome, Registration, Request, Wait};
-use crate::protocol::state::Wanted;
 
 /// Signals that are meant for the command.
 const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -126,7 +125,7 @@ fn claim_first(app: &App, args: &RunArgs, id: &str) -> Result<(), Failure> {
     }
     let mut wanted = Vec::new();
     for path in &args.claims {
-        wanted.push(Wanted { id: app.new_id().into(), ..targets::any_path(app, path, &app.cwd)? });
+        wanted.push(targets::any_path(app, path, &app.cwd)?);
     }
     let wait = args.wait.map(|timeout| Wait {
         id: app.new_id(),

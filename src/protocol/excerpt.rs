@@ -7,7 +7,8 @@
 //!
 //! Read with the same places, the text and its excerpt come to the same, which the tests hold it to.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Seek, SeekFrom};
+use std::ops::Range;
 
 // Not by way of `memchr::memchr`: to ask the processor what it can do takes longer than a check among few claims.
 #[cfg(target_arch = "aarch64")]
@@ -18,12 +19,15 @@ use memchr::arch::x86_64::sse2::memchr::One;
 use super::place::{Place, Prepared};
 use super::state::Claim;
 
+/// How we end a context that has entries, and with it the text.
+const END: &[u8] = b"}\n]\n}\n";
+
 /// The lines of a state that may concern `places`, and all that belong to no claim. None where that takes the whole text:
-/// because something follows the context, or it is not UTF-8.
+/// because something may follow the context, or it is not UTF-8.
 ///
 /// # Errors
 /// When the text cannot be read.
-pub fn excerpt(text: &mut impl BufRead, places: &[Prepared<'_>]) -> io::Result<Option<String>> {
+pub fn excerpt(text: &mut (impl BufRead + Seek), places: &[Prepared<'_>]) -> io::Result<Option<String>> {
     let mut kept: Vec<u8> = Vec::new();
     let mut in_claims = false;
     loop {
@@ -39,17 +43,35 @@ pub fn excerpt(text: &mut impl BufRead, places: &[Prepared<'_>]) -> io::Result<O
             b"\"claims\":{\n" => in_claims = true,
             b"}\n" | b"},\n" => in_claims = false,
             b"\"context\":[\n" => {
-                if !ends_within(text)? {
+                let mut end = Vec::new();
+                text.seek(SeekFrom::End(-(END.len() as i64)))?;
+                text.read_to_end(&mut end)?;
+                if end != END {
                     return Ok(None);
                 }
                 kept.extend_from_slice(b"]}");
                 break;
             }
             [line @ .., b'\n'] if in_claims && is_elsewhere(line, places) => kept.truncate(start),
+            line if !in_claims => {
+                if let Some(ids) = held_ids(line) {
+                    kept.drain(start + ids.start..start + ids.end);
+                }
+            }
             _ => {}
         }
     }
     Ok(String::from_utf8(kept).ok())
+}
+
+/// Where the ids of the claims of an instance stand in its line. The original scripts kept them there, and nothing of ours
+/// reads them. Between brackets, words of letters and digits in quotes are a list of strings and nothing else.
+fn held_ids(line: &[u8]) -> Option<Range<usize>> {
+    const LIST: &[u8] = b",\"claims\":[";
+    let start = line.windows(LIST.len()).position(|window| window == LIST)? + LIST.len();
+    let (ids, _) = split(b']', &line[start..])?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'"') | (byte == b',');
+    ids.iter().fold(true, |plain, byte| plain & is_plain(*byte)).then(|| start..start + ids.len())
 }
 
 /// Whether a claim overlaps or shadows one of the places.
@@ -71,25 +93,25 @@ fn elsewhere(text: &[u8], places: &[Prepared<'_>]) -> usize {
 
 /// Whether a line is one whole claim, and on a place clearly apart from all of these.
 fn is_elsewhere(line: &[u8], places: &[Prepared<'_>]) -> bool {
-    place_of(line)
+    let claim = str::from_utf8(line).ok().and_then(place_of);
+    claim
         .is_some_and(|(kind, target, project)| places.iter().all(|place| place.is_clearly_apart(kind, target, project)))
 }
 
 /// Kind, target and project of a claim that stands on one line as we write it.
-fn place_of(line: &[u8]) -> Option<(&str, &str, &str)> {
-    let (_id, fields) = string(line.strip_suffix(b"},")?)?;
-    let (kind, rest) = string(fields.strip_prefix(b":{\"type\":")?)?;
-    let (target, rest) = string(rest.strip_prefix(b",\"target\":")?)?;
-    let (project, rest) = string(rest.strip_prefix(b",\"project\":")?)?;
-    if may_name_place(rest) {
-        return None;
-    }
-    Some((str::from_utf8(kind).ok()?, str::from_utf8(target).ok()?, str::from_utf8(project).ok()?))
+fn place_of(line: &str) -> Option<(&str, &str, &str)> {
+    let (_id, fields) = string(line.strip_suffix("},")?)?;
+    let (kind, rest) = string(fields.strip_prefix(":{\"type\":")?)?;
+    let (target, rest) = string(rest.strip_prefix(",\"target\":")?)?;
+    let (project, rest) = string(rest.strip_prefix(",\"project\":")?)?;
+    (!may_name_place(rest.as_bytes())).then_some((kind, target, project))
 }
 
 /// The string that a text begins with, as far as it has no escapes, and what follows it.
-fn string(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    split(b'"', text.strip_prefix(b"\"")?)
+fn string(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix('"')?;
+    let end = One::new(b'"')?.find(text.as_bytes())?;
+    Some((&text[..end], &text[end + 1..]))
 }
 
 /// The text before the first `end`, and what follows it.
@@ -108,39 +130,6 @@ fn may_name_place(fields: &[u8]) -> bool {
     let triples = fields.iter().zip(from(1)).zip(from(2));
     // Without a way out, several bytes are looked at in one step.
     triples.fold(false, |found, ((before, quote), first)| found | is_name(*before, *quote, *first))
-}
-
-/// Whether the array that has just begun is the last member around it: no bracket that may end it is followed by another
-/// name.
-fn ends_within(text: &mut impl BufRead) -> io::Result<bool> {
-    loop {
-        let ahead = text.fill_buf()?;
-        if ahead.is_empty() {
-            return Ok(true);
-        }
-        let bracket = split(b']', ahead).map(|(before, _)| before.len() + 1);
-        let passed = bracket.unwrap_or(ahead.len());
-        text.consume(passed);
-        if bracket.is_some() && next_visible(text)? == Some(b',') {
-            text.consume(1);
-            if next_visible(text)? == Some(b'"') {
-                return Ok(false);
-            }
-        }
-    }
-}
-
-/// The byte after any white space, which is consumed.
-fn next_visible(text: &mut impl BufRead) -> io::Result<Option<u8>> {
-    loop {
-        let ahead = text.fill_buf()?;
-        let blank = ahead.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let (next, at_end) = (ahead.get(blank).copied(), ahead.is_empty());
-        text.consume(blank);
-        if next.is_some() || at_end {
-            return Ok(next);
-        }
-    }
 }
 
 #[cfg(test)]

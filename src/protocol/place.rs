@@ -137,7 +137,10 @@ impl<'s> Place<'s> {
 
     /// What all paths of this place begin with, where reading tells: nothing is escaped, folded or to be normalised.
     fn beginning(&self) -> Option<Beginning<'s>> {
-        let literal = self.literal_beginning()?;
+        self.beginning_with(self.literal_beginning()?)
+    }
+
+    fn beginning_with(&self, literal: &'s str) -> Option<Beginning<'s>> {
         let project = self.project.trim_end_matches('/');
         let is_absolute = project.is_empty() || project.strip_prefix('/').is_some_and(is_plain);
         (!self.folds_case && is_absolute).then_some(Beginning { project, literal })
@@ -308,7 +311,7 @@ impl<'s> Prepared<'s> {
         match (&self.beginning, other.literal_beginning()) {
             (Some(mine), Some(literal)) if part_ignoring_case(mine.literal, literal) => {
                 project == self.place.project
-                    || other.beginning().is_some_and(|theirs| mine.parts_ignoring_case(&theirs))
+                    || other.beginning_with(literal).is_some_and(|theirs| mine.parts_ignoring_case(&theirs))
             }
             _ => false,
         }

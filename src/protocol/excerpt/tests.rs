@@ -15,7 +15,7 @@ fn compare(text: &str, target: &str) -> Option<(usize, usize)> {
     let places = [Prepared::new(&wanted)];
     let whole = document::read_keeping(text, |claim| concerns(claim, &places)).ok()?;
     // In small pieces, as a file comes.
-    let mut pieces = io::BufReader::with_capacity(64, text.as_bytes());
+    let mut pieces = io::BufReader::with_capacity(64, io::Cursor::new(text));
     let excerpt = excerpt(&mut pieces, &places).expect("memory can be read");
     let part = excerpt.as_ref().and_then(|text| document::read_keeping(text, |claim| concerns(claim, &places)).ok());
     let Some(part) = part else { return Some((whole.claims.len(), 0)) };
@@ -31,7 +31,7 @@ fn claims_on(text: &str, target: &str) -> usize {
 /// A state as we write it, with claims on `count` files and a few more.
 fn written(count: usize) -> String {
     let claim = |kind: &'static str, target: String| Claim {
-        key: format!("01K{kind}{target}").into(),
+        key: format!("01K{kind}{}", target.replace(['/', '_', '.', '*', '{', '}', ','], "")).into(),
         kind: kind.into(),
         target: target.into(),
         project: "/p".into(),
@@ -63,7 +63,7 @@ fn what_we_write_is_shortened_to_what_matters() {
     let text = written(200);
     let (claims, saved) = compare(&text, "src/area_2/file_2.rs").expect("we wrote it");
     assert_eq!(claims, 2, "the file and the pattern");
-    assert!(saved > text.len() * 8 / 10, "{saved} of {}", text.len());
+    assert!(saved > text.len() * 98 / 100, "{saved} of {}", text.len());
     assert_eq!(claims_on(&text, "src/area_1/new.rs"), 2, "the directory and the pattern");
     assert_eq!(claims_on(&text, "src/x.rs"), 2, "the pattern, and the other worktree's file");
     assert_eq!(claims_on(&text, "README.md"), 0);
@@ -118,7 +118,7 @@ fn a_text_that_breaks_before_the_context_is_no_state() {
     for text in
         ["", r#"{"claims":{"1":{"type":"fi"#, r#"{"claims":{}} x"#, "{\n\"claims\":{\n\"1\":{}\n\"context\":[\n]\n}\n"]
     {
-        let excerpt = excerpt(&mut text.as_bytes(), &places).expect("memory can be read");
+        let excerpt = excerpt(&mut io::Cursor::new(text), &places).expect("memory can be read");
         assert!(document::read_keeping(&excerpt.unwrap_or_default(), |_| true).is_err(), "{text}");
     }
 }
