@@ -133,7 +133,7 @@ struct Site {
 impl Site {
     /// The worktree around a path; where there is none, the caller's registered project if that contains it, else `/`.
     fn of(app: &App, path: &Path) -> Site {
-        let folds_case = folds_case(existing_ancestor(path));
+        let folds_case = folds_case(path);
         match worktree_of(path) {
             Some(Worktree { root, common_dir }) => {
                 let usual = common_dir == root.join(".git");
@@ -167,8 +167,4 @@ impl Site {
             ..Wanted::default()
         }
     }
-}
-
-fn existing_ancestor(path: &Path) -> &Path {
-    path.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("/"))
 }

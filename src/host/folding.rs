@@ -10,9 +10,10 @@
 
 use std::path::Path;
 
-/// Whether names in the directory, which must exist, are compared without regard to case.
-pub fn folds_case(existing_dir: &Path) -> bool {
-    platform::folds_case(existing_dir)
+/// Whether names in the nearest directory at or around a path, which must be physical and need not exist, are compared
+/// without regard to case.
+pub fn folds_case(path: &Path) -> bool {
+    path.ancestors().find_map(platform::folds_case).unwrap_or(false)
 }
 
 #[cfg(target_os = "macos")]
@@ -21,21 +22,20 @@ mod platform {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
-    pub(super) fn folds_case(dir: &Path) -> bool {
-        let Ok(dir) = CString::new(dir.as_os_str().as_bytes()) else {
-            return false;
-        };
-        // SAFETY: `dir` is a NUL-terminated string that outlives the call, and pathconf keeps no pointer to it.
+    /// None where nothing is.
+    pub(super) fn folds_case(path: &Path) -> Option<bool> {
+        let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+        // SAFETY: `path` is a NUL-terminated string that outlives the call, and pathconf keeps no pointer to it.
         #[expect(unsafe_code, reason = "neither std nor rustix offers pathconf")]
-        let case_sensitive = unsafe { libc::pathconf(dir.as_ptr(), libc::_PC_CASE_SENSITIVE) };
-        case_sensitive == 0
+        let case_sensitive = unsafe { libc::pathconf(path.as_ptr(), libc::_PC_CASE_SENSITIVE) };
+        (case_sensitive >= 0).then_some(case_sensitive == 0)
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 mod platform {
-    pub(super) fn folds_case(_dir: &std::path::Path) -> bool {
-        false
+    pub(super) fn folds_case(_path: &std::path::Path) -> Option<bool> {
+        Some(false)
     }
 }
 
@@ -46,7 +46,9 @@ mod platform {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     use std::path::{Path, PathBuf};
 
-    use rustix::fs::{Mode, OFlags, ioctl_getflags, lstat, open, statfs};
+    use rustix::fd::OwnedFd;
+    use rustix::fs::{Mode, OFlags, fstatfs, ioctl_getflags, lstat, open, statfs};
+    use rustix::io::Errno;
 
     /// `FS_CASEFOLD_FL` of linux/fs.h.
     const CASEFOLD_FLAG: u32 = 0x4000_0000;
@@ -78,23 +80,26 @@ mod platform {
         }
     }
 
-    pub(super) fn folds_case(dir: &Path) -> bool {
-        let Ok(file_system) = statfs(dir) else {
-            return false;
+    /// None where no directory is.
+    pub(super) fn folds_case(path: &Path) -> Option<bool> {
+        let opened = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        let file_system = match &opened {
+            Ok(dir) => fstatfs(dir),
+            Err(Errno::NOENT | Errno::NOTDIR) => return None,
+            Err(_) => statfs(path),
         };
+        let Ok(file_system) = file_system else { return Some(false) };
         // The field's width and sign differ from machine to machine; the magic numbers have 32 bits.
-        match answer_of(file_system.f_type as u32) {
+        Some(match answer_of(file_system.f_type as u32) {
             Answer::Folds => true,
-            Answer::Flag => has_casefold_flag(dir),
-            Answer::Probe => names_fold(dir),
+            Answer::Flag => opened.is_ok_and(|dir| has_casefold_flag(&dir)),
+            Answer::Probe => names_fold(path),
             Answer::KeepsApart => false,
-        }
+        })
     }
 
-    fn has_casefold_flag(dir: &Path) -> bool {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let inode_flags = open(dir, flags, Mode::empty()).and_then(ioctl_getflags);
-        inode_flags.is_ok_and(|flags| flags.bits() & CASEFOLD_FLAG != 0)
+    fn has_casefold_flag(dir: &OwnedFd) -> bool {
+        ioctl_getflags(dir).is_ok_and(|flags| flags.bits() & CASEFOLD_FLAG != 0)
     }
 
     /// Whether a name here is also found in the opposite case. A directory without a letter in it is judged by its own
@@ -134,7 +139,7 @@ mod tests {
     #[test]
     fn what_cannot_be_asked_does_not_fold() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        assert!(!folds_case(&dir.path().join("missing")));
+        assert_eq!(folds_case(&dir.path().join("missing/too")), folds_case(dir.path()));
         assert!(!folds_case(Path::new("nul\0")));
     }
 
