@@ -18,10 +18,11 @@ use crate::protocol::evidence::{Evidence, Fate, Machine, Moment, ProcessKey, Rec
 use crate::protocol::identity::{self, AgentSeen, Unidentified, Witness};
 use crate::protocol::lease::{self, HEARTBEAT_REFRESH_MS};
 use crate::protocol::op::{Op, Outcome, Request};
+use crate::protocol::place::Prepared;
 use crate::protocol::state::{Instance, SCHEMA_VERSION, State};
 use crate::protocol::{apply, document, spelling, time};
 use crate::store::StoreError;
-use crate::store::file::{Committed, FileStore};
+use crate::store::file::{Committed, FileStore, Focus};
 use crate::store::lock::Patience;
 
 /// Everything a command may use of the world.
@@ -139,7 +140,13 @@ impl App {
     fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, Failure> {
         let nonce = matches!(request.op, Op::Register(_)).then(|| ulid::Ulid::generate().random());
         let nonce = nonce.map_or(0, |random| u64::try_from(random & u128::from(u64::MAX)).unwrap_or(0));
-        let committed = self.store.transact(patience, &self.stamp(), |state| {
+        let places: Vec<Prepared<'_>> = match &request.op {
+            Op::Claim(claim) => claim.wanted.iter().map(Prepared::new).collect(),
+            _ => Vec::new(),
+        };
+        let suffices = |state: &State<'_>| apply::is_decided_nearby(state, request, self.machine());
+        let focus = (!places.is_empty()).then_some(Focus { places: &places, suffices: &suffices });
+        let committed = self.store.transact(patience, &self.stamp(), focus, |state| {
             let mut evidence = self.evidence(&state, &apply::in_question(&state, request));
             evidence.nonce = nonce;
             apply::apply(state, request, &evidence)

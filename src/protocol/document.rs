@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::excerpt::Parts;
 use super::record::Derived;
 use super::state::{Claim, ContextEntry, Instance, SCHEMA_VERSION, Section, State};
 use super::text::Text;
@@ -175,19 +176,12 @@ pub fn schema_version(text: &str) -> Option<u64> {
 
 /// The text of a state, one entry a line: small for programs, readable and diffable for people.
 pub fn write(state: &mut State<'_>) -> Vec<u8> {
-    index_claims(state);
+    index_claims(state, []);
     let mut page = Page { text: Vec::with_capacity(320 * (state.claims.len() + state.instances.len() + 16)) };
-    page.text.push(b'{');
-    page.field("schemaVersion", &state.schema_version);
-    page.field("revision", &state.revision);
-    page.field("updatedAt", &state.updated_at);
-    page.field("journaled", &state.journaled);
-    page.object("instances", state.instances.iter().map(|entry| (&*entry.key, entry)));
+    page.head(state);
     page.object("claims", state.claims.iter().map(|entry| (&*entry.key, entry)));
     page.list("waiters", state.waiters.iter());
-    for (key, value) in state.unknown.iter() {
-        page.field(key, value);
-    }
+    page.unknown(state);
     match &state.context {
         Section::Unread(raw) => page.field("context", raw),
         Section::Read(entries) => page.list("context", entries.iter()),
@@ -196,14 +190,38 @@ pub fn write(state: &mut State<'_>) -> Vec<u8> {
     page.text
 }
 
+/// The text of a state of which only the part near some places was read, and perhaps changed: everything else is as it was.
+pub fn write_among<'s>(mut state: State<'s>, parts: &'s Parts<'s>) -> Vec<u8> {
+    index_claims(&mut state, parts.held.iter().copied());
+    let elsewhere: usize = parts.elsewhere.iter().map(|run| run.len()).sum();
+    let near = 2 * parts.near.len() + 32 * parts.held.len();
+    let mut page = Page { text: Vec::with_capacity(elsewhere + near + parts.context.len() + 4096) };
+    page.head(&state);
+    page.object_after("claims", &parts.elsewhere, state.claims.iter().map(|entry| (&*entry.key, entry)));
+    page.list("waiters", state.waiters.iter());
+    page.unknown(&state);
+    page.text.extend_from_slice(b",\n");
+    page.text.extend_from_slice(parts.context.as_bytes());
+    page.text
+}
+
 /// The original scripts kept the ids of an instance's claims in the instance as well. Nothing of ours reads them.
-fn index_claims(state: &mut State<'_>) {
-    let mut held: HashMap<&str, Vec<String>> = HashMap::new();
-    for claim in &state.claims {
-        held.entry(&claim.instance_id).or_default().push(claim.key.to_string());
+fn index_claims<'s>(state: &mut State<'s>, elsewhere: impl IntoIterator<Item = (&'s str, &'s str)>) {
+    let mut held: HashMap<&str, Vec<Text<'s>>> =
+        state.instances.iter().map(|instance| (&*instance.key, Vec::new())).collect();
+    for (holder, id) in elsewhere {
+        if let Some(ids) = held.get_mut(holder) {
+            ids.push(id.into());
+        }
     }
-    for instance in &mut state.instances {
-        instance.claims = Derived(held.remove(&*instance.key).unwrap_or_default());
+    for claim in &state.claims {
+        if let Some(ids) = held.get_mut(&*claim.instance_id) {
+            ids.push(claim.key.clone());
+        }
+    }
+    let mut held: Vec<_> = state.instances.iter().map(|instance| held.remove(&*instance.key)).collect();
+    for (instance, ids) in state.instances.iter_mut().zip(&mut held) {
+        instance.claims = Derived(ids.take().unwrap_or_default());
     }
 }
 
@@ -213,15 +231,46 @@ struct Page {
 }
 
 impl Page {
+    /// What stands before the claims.
+    fn head(&mut self, state: &State<'_>) {
+        self.text.push(b'{');
+        self.field("schemaVersion", &state.schema_version);
+        self.field("revision", &state.revision);
+        self.field("updatedAt", &state.updated_at);
+        self.field("journaled", &state.journaled);
+        self.object("instances", state.instances.iter().map(|entry| (&*entry.key, entry)));
+    }
+
+    /// Sections of others. They stand before the context, which a reader in a hurry does not reach.
+    fn unknown(&mut self, state: &State<'_>) {
+        for (key, value) in state.unknown.iter() {
+            self.field(key, value);
+        }
+    }
+
     fn field(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
         self.begin(key);
         self.value(value);
     }
 
     fn object<'e, T: Serialize + 'e>(&mut self, key: &str, entries: impl Iterator<Item = (&'e str, &'e T)>) {
+        self.object_after(key, &[], entries);
+    }
+
+    /// An object of entries that are written already, in runs of lines with a comma at the end of each, and of others.
+    fn object_after<'e, T: Serialize + 'e>(
+        &mut self,
+        key: &str,
+        written: &[&str],
+        entries: impl Iterator<Item = (&'e str, &'e T)>,
+    ) {
         self.begin(key);
         self.text.push(b'{');
         let before = self.text.len();
+        for run in written {
+            self.separate(before);
+            self.text.extend_from_slice(run.strip_suffix(",\n").unwrap_or(run).as_bytes());
+        }
         for (key, entry) in entries {
             self.separate(before);
             self.value(&key);

@@ -7,7 +7,7 @@
 //!
 //! Read with the same places, the text and its excerpt come to the same, which the tests hold it to.
 
-use std::io::{self, BufRead, Seek, SeekFrom};
+use std::io::{self, BufRead, Cursor, Seek, SeekFrom};
 use std::ops::Range;
 
 // Not by way of `memchr::memchr`: to ask the processor what it can do takes longer than a check among few claims.
@@ -15,6 +15,8 @@ use std::ops::Range;
 use memchr::arch::aarch64::neon::memchr::One;
 #[cfg(target_arch = "x86_64")]
 use memchr::arch::x86_64::sse2::memchr::One;
+
+use serde::de::IgnoredAny;
 
 use super::place::{Place, Prepared};
 use super::state::Claim;
@@ -28,18 +30,85 @@ const END: &[u8] = b"}\n]\n}\n";
 /// # Errors
 /// When the text cannot be read.
 pub fn excerpt(text: &mut (impl BufRead + Seek), places: &[Prepared<'_>]) -> io::Result<Option<String>> {
-    let mut kept: Vec<u8> = Vec::new();
-    let mut in_claims = false;
+    Ok(sift(text, |line| is_elsewhere(line, places), |_| {})?.map(|sifted| sifted.kept))
+}
+
+/// A state's text in the parts that a change around some places leaves alone, and the one it may change.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// The excerpt.
+    pub near: String,
+    /// What it leaves out of the claims: runs of whole lines, each with a comma at its end.
+    pub elsewhere: Vec<&'a str>,
+    /// Holder and id of each claim in there.
+    pub held: Vec<(&'a str, &'a str)>,
+    /// From the context to the end.
+    pub context: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes a text apart. None where it is not laid out as we write it: where a line among the claims is not one whole
+    /// claim, or the context does not follow on lines of its own.
+    pub fn of(text: &'a str, places: &[Prepared<'_>]) -> Option<Parts<'a>> {
+        let mut runs = Vec::new();
+        let can_leave = |line: &[u8]| {
+            is_elsewhere(line, places) && str::from_utf8(line).is_ok_and(|line| holder_and_id(line).is_some())
+        };
+        let Sifted { kept: near, context } = sift(&mut Cursor::new(text), can_leave, |run| runs.push(run)).ok()??;
+        let elsewhere = runs.into_iter().map(|run| text.get(run)).collect::<Option<Vec<_>>>()?;
+        let lines = elsewhere.iter().flat_map(|run| run.split_terminator('\n'));
+        let held = lines.map(holder_and_id).collect::<Option<Vec<_>>>()?;
+        let (head, nearby) = near.split_once("\n\"claims\":{\n")?;
+        let claims = nearby.split_once("\n}")?.0;
+        let are_whole = is_json(&format!("{head}\"\":0}}")) && claims.lines().all(is_whole);
+        are_whole.then_some(Parts { elsewhere, held, context: text.get(context?..)?, near })
+    }
+}
+
+/// Whether a line is one member of an object and nothing else.
+fn is_whole(line: &str) -> bool {
+    is_json(&format!("{{{}}}", line.strip_suffix(',').unwrap_or(line)))
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// The instance and the id of a claim that stands on one line as we write it, and is certainly whole: it has no braces but
+/// those around its fields.
+fn holder_and_id(line: &str) -> Option<(&str, &str)> {
+    let braces = line.bytes().fold(0, |count, byte| count + u32::from((byte == b'{') | (byte == b'}')));
+    let claim = ClaimLine::of(line).filter(|_| braces == 2)?;
+    let (holder, _) = string(claim.rest.strip_prefix(",\"instanceId\":")?)?;
+    (!holder.contains('\\') && !claim.id.contains('\\')).then_some((holder, claim.id))
+}
+
+/// What is left of a text, and where in it the context began.
+struct Sifted {
+    kept: String,
+    context: Option<usize>,
+}
+
+/// Leaves out, of the lines among the claims, those that `can_leave` allows; `leave` is told where they stood, in bytes.
+fn sift(
+    text: &mut (impl BufRead + Seek),
+    can_leave: impl Fn(&[u8]) -> bool,
+    mut leave: impl FnMut(Range<usize>),
+) -> io::Result<Option<Sifted>> {
+    let (mut kept, mut position, mut context, mut in_claims) = (Vec::new(), 0, None, false);
     loop {
         if in_claims {
-            let passed = elsewhere(text.fill_buf()?, places);
-            text.consume(passed);
+            let passed = length_of_run(text.fill_buf()?, &can_leave);
+            if passed > 0 {
+                text.consume(passed);
+                leave(position..position + passed);
+                position += passed;
+            }
         }
         let start = kept.len();
-        if text.read_until(b'\n', &mut kept)? == 0 {
-            break;
-        }
+        let length = text.read_until(b'\n', &mut kept)?;
         match &kept[start..] {
+            [] => break,
             b"\"claims\":{\n" => in_claims = true,
             b"}\n" | b"},\n" => in_claims = false,
             b"\"context\":[\n" => {
@@ -50,9 +119,13 @@ pub fn excerpt(text: &mut (impl BufRead + Seek), places: &[Prepared<'_>]) -> io:
                     return Ok(None);
                 }
                 kept.extend_from_slice(b"]}");
+                context = Some(position);
                 break;
             }
-            [line @ .., b'\n'] if in_claims && is_elsewhere(line, places) => kept.truncate(start),
+            [line @ .., b'\n'] if in_claims && can_leave(line) => {
+                kept.truncate(start);
+                leave(position..position + length);
+            }
             line if !in_claims => {
                 if let Some(ids) = held_ids(line) {
                     kept.drain(start + ids.start..start + ids.end);
@@ -60,8 +133,9 @@ pub fn excerpt(text: &mut (impl BufRead + Seek), places: &[Prepared<'_>]) -> io:
             }
             _ => {}
         }
+        position += length;
     }
-    Ok(String::from_utf8(kept).ok())
+    Ok(String::from_utf8(kept).ok().map(|kept| Sifted { kept, context }))
 }
 
 /// Where the ids of the claims of an instance stand in its line. The original scripts kept them there, and nothing of ours
@@ -80,11 +154,11 @@ pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
     places.iter().any(|place| place.overlaps(&at) || place.shadows(&at))
 }
 
-/// How many bytes at the beginning of a text are whole lines of claims that are clearly elsewhere.
-fn elsewhere(text: &[u8], places: &[Prepared<'_>]) -> usize {
+/// How many bytes at the beginning of a text are whole lines that can be left out.
+fn length_of_run(text: &[u8], can_leave: impl Fn(&[u8]) -> bool) -> usize {
     let mut rest = text;
     while let Some((line, after)) = split(b'\n', rest)
-        && is_elsewhere(line, places)
+        && can_leave(line)
     {
         rest = after;
     }
@@ -93,18 +167,29 @@ fn elsewhere(text: &[u8], places: &[Prepared<'_>]) -> usize {
 
 /// Whether a line is one whole claim, and on a place clearly apart from all of these.
 fn is_elsewhere(line: &[u8], places: &[Prepared<'_>]) -> bool {
-    let claim = str::from_utf8(line).ok().and_then(place_of);
+    let claim = str::from_utf8(line).ok().and_then(ClaimLine::of);
     claim
-        .is_some_and(|(kind, target, project)| places.iter().all(|place| place.is_clearly_apart(kind, target, project)))
+        .is_some_and(|claim| places.iter().all(|place| place.is_clearly_apart(claim.kind, claim.target, claim.project)))
 }
 
-/// Kind, target and project of a claim that stands on one line as we write it.
-fn place_of(line: &str) -> Option<(&str, &str, &str)> {
-    let (_id, fields) = string(line.strip_suffix("},")?)?;
-    let (kind, rest) = string(fields.strip_prefix(":{\"type\":")?)?;
-    let (target, rest) = string(rest.strip_prefix(",\"target\":")?)?;
-    let (project, rest) = string(rest.strip_prefix(",\"project\":")?)?;
-    (!may_name_place(rest.as_bytes())).then_some((kind, target, project))
+/// A claim that stands on one line as we write it, without the line's end.
+struct ClaimLine<'l> {
+    id: &'l str,
+    kind: &'l str,
+    target: &'l str,
+    project: &'l str,
+    /// What follows these. It names no other place.
+    rest: &'l str,
+}
+
+impl<'l> ClaimLine<'l> {
+    fn of(line: &'l str) -> Option<ClaimLine<'l>> {
+        let (id, fields) = string(line.strip_suffix("},")?)?;
+        let (kind, rest) = string(fields.strip_prefix(":{\"type\":")?)?;
+        let (target, rest) = string(rest.strip_prefix(",\"target\":")?)?;
+        let (project, rest) = string(rest.strip_prefix(",\"project\":")?)?;
+        (!may_name_place(rest.as_bytes())).then_some(ClaimLine { id, kind, target, project, rest })
+    }
 }
 
 /// The string that a text begins with, as far as it has no escapes, and what follows it.

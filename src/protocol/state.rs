@@ -129,7 +129,7 @@ record! {
         /// Last sign of life.
         last_heartbeat: Text<'a> = always "lastHeartbeat",
         /// Ids of its claims, for readers of the original format. Derived whenever the state is written.
-        claims: Derived<Vec<String>> = always "claims",
+        claims: Derived<Vec<Text<'a>>> = always "claims",
         /// The agent's own id of this session.
         session: Text<'a> = sparse "session",
         /// Machine it runs on; see `Evidence`.

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::lock::{Guard, Patience};
 use super::{StoreError, archive, journal};
 use crate::protocol::apply::Applied;
+use crate::protocol::excerpt::Parts;
 use crate::protocol::op::{Change, Outcome, Refusal};
 use crate::protocol::place::Prepared;
 use crate::protocol::state::{Claim, SCHEMA_VERSION, State};
@@ -37,6 +38,14 @@ const READ_AT_ONCE: usize = 16 * 1024;
 pub struct FileStore {
     dir: PathBuf,
     lock_timeout: Duration,
+}
+
+/// What a change is about, where the claims elsewhere need not be read for it.
+pub struct Focus<'f> {
+    /// The places.
+    pub places: &'f [Prepared<'f>],
+    /// Whether the claims around them are really enough, seeing everything else.
+    pub suffices: &'f dyn Fn(&State<'_>) -> bool,
 }
 
 /// A committed, or unneeded, change.
@@ -115,7 +124,7 @@ impl FileStore {
     }
 
     /// Changes the state: under the lock, `decide` makes a new one of the one that is there, and that takes its place.
-    /// `decide` may run more than once, on newer states.
+    /// `decide` may run more than once, on newer states. With a `focus` it may be given only the claims around that.
     ///
     /// # Errors
     /// Whatever kept it from being done; then nothing was changed.
@@ -123,13 +132,21 @@ impl FileStore {
         &self,
         patience: Patience,
         at: &str,
+        focus: Option<Focus<'_>>,
         mut decide: impl for<'s> FnMut(State<'s>) -> Result<Applied<'s>, Refusal>,
     ) -> Result<Committed, StoreError> {
         let mut guard = self.lock(patience, at)?;
         let path = real_path(&self.state_path());
         for _ in 0..MOST_ATTEMPTS {
             let (stamp, text) = self.read_settled(&path)?;
-            let mut state = document::read(effective(&text)).map_err(|error| unreadable(&path, &text, &error))?;
+            let parts = focus.as_ref().and_then(|focus| Parts::of(effective(&text), focus.places));
+            let near = parts.as_ref().and_then(|parts| document::read(&parts.near).ok());
+            let near = near.zip(focus.as_ref()).filter(|(state, focus)| (focus.suffices)(state));
+            let parts = parts.as_ref().filter(|_| near.is_some());
+            let mut state = match near {
+                Some((state, _)) => state,
+                None => document::read(effective(&text)).map_err(|error| unreadable(&path, &text, &error))?,
+            };
             if state.schema_version > SCHEMA_VERSION {
                 return Err(StoreError::Newer { path, version: state.schema_version });
             }
@@ -149,7 +166,11 @@ impl FileStore {
             if changes.iter().any(|change| change.event.is_journaled()) {
                 state.journaled = revision;
             }
-            let temporary = Temporary::write(&path, &document::write(&mut state), stamp.as_ref())?;
+            let written = match parts {
+                Some(parts) => document::write_among(state, parts),
+                None => document::write(&mut state),
+            };
+            let temporary = Temporary::write(&path, &written, stamp.as_ref())?;
             guard.use_revision(revision)?;
             if !temporary.replace_what_was_read(&path, stamp.as_ref(), effective(&text))? {
                 continue;
