@@ -1,5 +1,6 @@
 //! The JSON text of a state: reading it, whole or in part, and writing it one entry a line.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -177,11 +178,8 @@ pub fn schema_version(text: &str) -> Option<u64> {
 /// The text of a state, one entry a line: small for programs, readable and diffable for people.
 pub fn write(state: &mut State<'_>) -> Vec<u8> {
     index_claims(state, []);
-    let mut page = Page { text: Vec::with_capacity(320 * (state.claims.len() + state.instances.len() + 16)) };
-    page.head(state);
-    page.object("claims", state.claims.iter().map(|entry| (&*entry.key, entry)));
-    page.list("waiters", state.waiters.iter());
-    page.unknown(state);
+    let mut page = Page::with_capacity(320 * (state.claims.len() + state.instances.len() + 16));
+    page.sections_but_context(state, &[]);
     match &state.context {
         Section::Unread(raw) => page.field("context", raw),
         Section::Read(entries) => page.list("context", entries.iter()),
@@ -190,19 +188,15 @@ pub fn write(state: &mut State<'_>) -> Vec<u8> {
     page.text
 }
 
-/// The text of a state of which only the part near some places was read, and perhaps changed: everything else is as it was.
-pub fn write_among<'s>(mut state: State<'s>, parts: &'s Parts<'s>) -> Vec<u8> {
+/// The text of a state of which only the part near some places was read, and perhaps changed, in pieces that make it up
+/// together: everything else is as it was.
+pub fn write_among<'s>(mut state: State<'s>, parts: &'s Parts<'s>) -> Vec<Cow<'s, [u8]>> {
     index_claims(&mut state, parts.held.iter().copied());
-    let elsewhere: usize = parts.elsewhere.iter().map(|run| run.len()).sum();
-    let near = 2 * parts.near.len() + 32 * parts.held.len();
-    let mut page = Page { text: Vec::with_capacity(elsewhere + near + parts.context.len() + 4096) };
-    page.head(&state);
-    page.object_after("claims", &parts.elsewhere, state.claims.iter().map(|entry| (&*entry.key, entry)));
-    page.list("waiters", state.waiters.iter());
-    page.unknown(&state);
+    let mut page = Page::with_capacity(parts.near.len() + 32 * parts.held.len() + 4096);
+    page.sections_but_context(&state, &parts.elsewhere);
     page.text.extend_from_slice(b",\n");
-    page.text.extend_from_slice(parts.context.as_bytes());
-    page.text
+    page.piece(parts.context);
+    page.pieces
 }
 
 /// The original scripts kept the ids of an instance's claims in the instance as well. Nothing of ours reads them.
@@ -226,86 +220,92 @@ fn index_claims<'s>(state: &mut State<'s>, elsewhere: impl IntoIterator<Item = (
 }
 
 /// The text under construction.
-struct Page {
+struct Page<'p> {
+    /// What stands before `text`.
+    pieces: Vec<Cow<'p, [u8]>>,
     text: Vec<u8>,
 }
 
-impl Page {
-    /// What stands before the claims.
-    fn head(&mut self, state: &State<'_>) {
+impl<'p> Page<'p> {
+    fn with_capacity(bytes: usize) -> Self {
+        Page { pieces: Vec::new(), text: Vec::with_capacity(bytes) }
+    }
+
+    /// Sections of others stand before the context, which a reader in a hurry does not reach.
+    fn sections_but_context(&mut self, state: &State<'_>, elsewhere: &[&'p str]) {
         self.text.push(b'{');
-        self.field("schemaVersion", &state.schema_version);
+        self.field_after(b"\n", "schemaVersion", &state.schema_version);
         self.field("revision", &state.revision);
         self.field("updatedAt", &state.updated_at);
         self.field("journaled", &state.journaled);
-        self.object("instances", state.instances.iter().map(|entry| (&*entry.key, entry)));
-    }
-
-    /// Sections of others. They stand before the context, which a reader in a hurry does not reach.
-    fn unknown(&mut self, state: &State<'_>) {
+        self.object("instances", &[], state.instances.iter().map(|entry| (&*entry.key, entry)));
+        self.object("claims", elsewhere, state.claims.iter().map(|entry| (&*entry.key, entry)));
+        self.list("waiters", state.waiters.iter());
         for (key, value) in state.unknown.iter() {
             self.field(key, value);
         }
     }
 
     fn field(&mut self, key: &str, value: &(impl Serialize + ?Sized)) {
-        self.begin(key);
+        self.field_after(b",\n", key, value);
+    }
+
+    fn field_after(&mut self, separator: &[u8], key: &str, value: &(impl Serialize + ?Sized)) {
+        self.text.extend_from_slice(separator);
+        self.value(&key);
+        self.text.push(b':');
         self.value(value);
     }
 
-    fn object<'e, T: Serialize + 'e>(&mut self, key: &str, entries: impl Iterator<Item = (&'e str, &'e T)>) {
-        self.object_after(key, &[], entries);
-    }
-
     /// An object of entries that are written already, in runs of lines with a comma at the end of each, and of others.
-    fn object_after<'e, T: Serialize + 'e>(
+    fn object<'e, T: Serialize + 'e>(
         &mut self,
         key: &str,
-        written: &[&str],
+        written: &[&'p str],
         entries: impl Iterator<Item = (&'e str, &'e T)>,
     ) {
-        self.begin(key);
-        self.text.push(b'{');
-        let before = self.text.len();
+        self.begin(key, b'{');
+        let mut separator: &[u8] = b"\n";
         for run in written {
-            self.separate(before);
-            self.text.extend_from_slice(run.strip_suffix(",\n").unwrap_or(run).as_bytes());
+            self.text.extend_from_slice(separator);
+            self.piece(run.strip_suffix(",\n").unwrap_or(run));
+            separator = b",\n";
         }
         for (key, entry) in entries {
-            self.separate(before);
-            self.value(&key);
-            self.text.push(b':');
-            self.value(entry);
+            self.field_after(separator, key, entry);
+            separator = b",\n";
         }
-        self.close(before, b'}');
+        self.end(separator, b'}');
     }
 
     fn list<'e, T: Serialize + 'e>(&mut self, key: &str, entries: impl Iterator<Item = &'e T>) {
-        self.begin(key);
-        self.text.push(b'[');
-        let before = self.text.len();
+        self.begin(key, b'[');
+        let mut separator: &[u8] = b"\n";
         for entry in entries {
-            self.separate(before);
+            self.text.extend_from_slice(separator);
             self.value(entry);
+            separator = b",\n";
         }
-        self.close(before, b']');
+        self.end(separator, b']');
     }
 
-    fn begin(&mut self, key: &str) {
-        self.separate(1);
+    fn begin(&mut self, key: &str, bracket: u8) {
+        self.text.extend_from_slice(b",\n");
         self.value(&key);
-        self.text.push(b':');
+        self.text.extend_from_slice(&[b':', bracket]);
     }
 
-    fn separate(&mut self, start: usize) {
-        self.text.extend_from_slice(if self.text.len() > start { b",\n" } else { b"\n" });
-    }
-
-    fn close(&mut self, start: usize, bracket: u8) {
-        if self.text.len() > start {
+    /// Empty collections are closed on the line they began on.
+    fn end(&mut self, separator: &[u8], bracket: u8) {
+        if separator.starts_with(b",") {
             self.text.push(b'\n');
         }
         self.text.push(bracket);
+    }
+
+    fn piece(&mut self, text: &'p str) {
+        self.pieces.push(Cow::Owned(std::mem::take(&mut self.text)));
+        self.pieces.push(Cow::Borrowed(text.as_bytes()));
     }
 
     fn value(&mut self, value: &(impl Serialize + ?Sized)) {

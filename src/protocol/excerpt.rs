@@ -7,7 +7,6 @@
 //!
 //! Read with the same places, the text and its excerpt come to the same, which the tests hold it to.
 
-use std::io::{self, BufRead, Cursor, Seek, SeekFrom};
 use std::ops::Range;
 
 // Not by way of `memchr::memchr`: to ask the processor what it can do takes longer than a check among few claims.
@@ -15,22 +14,81 @@ use std::ops::Range;
 use memchr::arch::aarch64::neon::memchr::One;
 #[cfg(target_arch = "x86_64")]
 use memchr::arch::x86_64::sse2::memchr::One;
-
 use serde::de::IgnoredAny;
 
 use super::place::{Place, Prepared};
 use super::state::Claim;
 
-/// How we end a context that has entries, and with it the text.
-const END: &[u8] = b"}\n]\n}\n";
+/// How we end a context that has entries, and with it the text. A text that ends otherwise may have something after it.
+pub const END: &[u8] = b"}\n]\n}\n";
 
-/// The lines of a state that may concern `places`, and all that belong to no claim. None where that takes the whole text:
-/// because something may follow the context, or it is not UTF-8.
-///
-/// # Errors
-/// When the text cannot be read.
-pub fn excerpt(text: &mut (impl BufRead + Seek), places: &[Prepared<'_>]) -> io::Result<Option<String>> {
-    Ok(sift(text, |line| is_elsewhere(line, places), |_| {})?.map(|sifted| sifted.kept))
+/// Whether a claim overlaps or shadows one of the places.
+pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
+    let at = Place::from(claim);
+    places.iter().any(|place| place.overlaps(&at) || place.shadows(&at))
+}
+
+/// Makes an excerpt of a text that comes in pieces.
+#[derive(Debug)]
+pub struct Sieve<'p> {
+    places: &'p [Prepared<'p>],
+    kept: String,
+    in_claims: bool,
+}
+
+impl<'p> Sieve<'p> {
+    /// Keeps what may concern these places.
+    pub fn new(places: &'p [Prepared<'p>]) -> Self {
+        Sieve { places, kept: String::new(), in_claims: false }
+    }
+
+    /// Takes in the next lines, all of them whole. Says whether the context begins among them: then nothing after them can
+    /// matter, provided that the text has our [`END`].
+    pub fn pass(&mut self, lines: &str) -> bool {
+        self.sift(lines, |_, _| true).is_some()
+    }
+
+    /// What is left of the text.
+    pub fn finish(self) -> String {
+        self.kept
+    }
+
+    /// As [`Sieve::pass`], where `leave` may refuse to leave out a claim that is elsewhere. Says where the context begins.
+    fn sift<'a>(
+        &mut self,
+        lines: &'a str,
+        mut leave: impl FnMut(Range<usize>, &ClaimLine<'a>) -> bool,
+    ) -> Option<usize> {
+        let mut end = 0;
+        while end < lines.len() {
+            let start = end;
+            end += find(b'\n', &lines[start..]).map_or(lines.len() - start, |position| position + 1);
+            let line = &lines[start..end];
+            match line {
+                "\"claims\":{\n" => self.in_claims = true,
+                "}\n" | "},\n" => self.in_claims = false,
+                "\"context\":[\n" => {
+                    self.kept.push_str("\"context\":[]}");
+                    return Some(start);
+                }
+                _ if self.in_claims => {
+                    let claim = ClaimLine::of(line).filter(|claim| claim.is_apart_from(self.places));
+                    if claim.is_some_and(|claim| leave(start..end, &claim)) {
+                        continue;
+                    }
+                }
+                _ => {
+                    if let Some(ids) = held_ids(line) {
+                        self.kept.push_str(&line[..ids.start]);
+                        self.kept.push_str(&line[ids.end..]);
+                        continue;
+                    }
+                }
+            }
+            self.kept.push_str(line);
+        }
+        None
+    }
 }
 
 /// A state's text in the parts that a change around some places leaves alone, and the one it may change.
@@ -50,23 +108,29 @@ impl<'a> Parts<'a> {
     /// Takes a text apart. None where it is not laid out as we write it: where a line among the claims is not one whole
     /// claim, or the context does not follow on lines of its own.
     pub fn of(text: &'a str, places: &[Prepared<'_>]) -> Option<Parts<'a>> {
-        let mut runs = Vec::new();
-        let can_leave = |line: &[u8]| {
-            is_elsewhere(line, places) && str::from_utf8(line).is_ok_and(|line| holder_and_id(line).is_some())
-        };
-        let Sifted { kept: near, context } = sift(&mut Cursor::new(text), can_leave, |run| runs.push(run)).ok()??;
-        let elsewhere = runs.into_iter().map(|run| text.get(run)).collect::<Option<Vec<_>>>()?;
-        let lines = elsewhere.iter().flat_map(|run| run.split_terminator('\n'));
-        let held = lines.map(holder_and_id).collect::<Option<Vec<_>>>()?;
+        let (mut runs, mut held): (Vec<Range<usize>>, _) = (Vec::new(), Vec::new());
+        let mut sieve = Sieve::new(places);
+        let context = sieve.sift(text, |line, claim| {
+            let Some(holder) = claim.holder().filter(|_| claim.is_whole()) else { return false };
+            held.push((holder, claim.id));
+            match runs.last_mut() {
+                Some(run) if run.end == line.start => run.end = line.end,
+                _ => runs.push(line),
+            }
+            true
+        })?;
+        let near = sieve.finish();
         let (head, nearby) = near.split_once("\n\"claims\":{\n")?;
         let claims = nearby.split_once("\n}")?.0;
-        let are_whole = is_json(&format!("{head}\"\":0}}")) && claims.lines().all(is_whole);
-        are_whole.then_some(Parts { elsewhere, held, context: text.get(context?..)?, near })
+        let are_whole = is_json(&format!("{head}\"\":0}}")) && claims.lines().all(is_member);
+        let elsewhere = runs.into_iter().map(|run| &text[run]).collect();
+        let parts = Parts { near, elsewhere, held, context: &text[context..] };
+        (are_whole && text.as_bytes().ends_with(END)).then_some(parts)
     }
 }
 
 /// Whether a line is one member of an object and nothing else.
-fn is_whole(line: &str) -> bool {
+fn is_member(line: &str) -> bool {
     is_json(&format!("{{{}}}", line.strip_suffix(',').unwrap_or(line)))
 }
 
@@ -74,105 +138,18 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// The instance and the id of a claim that stands on one line as we write it, and is certainly whole: it has no braces but
-/// those around its fields.
-fn holder_and_id(line: &str) -> Option<(&str, &str)> {
-    let braces = line.bytes().fold(0, |count, byte| count + u32::from((byte == b'{') | (byte == b'}')));
-    let claim = ClaimLine::of(line).filter(|_| braces == 2)?;
-    let (holder, _) = string(claim.rest.strip_prefix(",\"instanceId\":")?)?;
-    (!holder.contains('\\') && !claim.id.contains('\\')).then_some((holder, claim.id))
-}
-
-/// What is left of a text, and where in it the context began.
-struct Sifted {
-    kept: String,
-    context: Option<usize>,
-}
-
-/// Leaves out, of the lines among the claims, those that `can_leave` allows; `leave` is told where they stood, in bytes.
-fn sift(
-    text: &mut (impl BufRead + Seek),
-    can_leave: impl Fn(&[u8]) -> bool,
-    mut leave: impl FnMut(Range<usize>),
-) -> io::Result<Option<Sifted>> {
-    let (mut kept, mut position, mut context, mut in_claims) = (Vec::new(), 0, None, false);
-    loop {
-        if in_claims {
-            let passed = length_of_run(text.fill_buf()?, &can_leave);
-            if passed > 0 {
-                text.consume(passed);
-                leave(position..position + passed);
-                position += passed;
-            }
-        }
-        let start = kept.len();
-        let length = text.read_until(b'\n', &mut kept)?;
-        match &kept[start..] {
-            [] => break,
-            b"\"claims\":{\n" => in_claims = true,
-            b"}\n" | b"},\n" => in_claims = false,
-            b"\"context\":[\n" => {
-                let mut end = Vec::new();
-                text.seek(SeekFrom::End(-(END.len() as i64)))?;
-                text.read_to_end(&mut end)?;
-                if end != END {
-                    return Ok(None);
-                }
-                kept.extend_from_slice(b"]}");
-                context = Some(position);
-                break;
-            }
-            [line @ .., b'\n'] if in_claims && can_leave(line) => {
-                kept.truncate(start);
-                leave(position..position + length);
-            }
-            line if !in_claims => {
-                if let Some(ids) = held_ids(line) {
-                    kept.drain(start + ids.start..start + ids.end);
-                }
-            }
-            _ => {}
-        }
-        position += length;
-    }
-    Ok(String::from_utf8(kept).ok().map(|kept| Sifted { kept, context }))
-}
-
 /// Where the ids of the claims of an instance stand in its line. The original scripts kept them there, and nothing of ours
 /// reads them. Between brackets, words of letters and digits in quotes are a list of strings and nothing else.
-fn held_ids(line: &[u8]) -> Option<Range<usize>> {
+fn held_ids(line: &str) -> Option<Range<usize>> {
     const LIST: &[u8] = b",\"claims\":[";
-    let start = line.windows(LIST.len()).position(|window| window == LIST)? + LIST.len();
-    let (ids, _) = split(b']', &line[start..])?;
+    let start = line.as_bytes().windows(LIST.len()).position(|window| window == LIST)? + LIST.len();
+    let length = find(b']', &line[start..])?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'"') | (byte == b',');
-    ids.iter().fold(true, |plain, byte| plain & is_plain(*byte)).then(|| start..start + ids.len())
+    let ids = line[start..start + length].bytes();
+    ids.fold(true, |plain, byte| plain & is_plain(byte)).then_some(start..start + length)
 }
 
-/// Whether a claim overlaps or shadows one of the places.
-pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
-    let at = Place::from(claim);
-    places.iter().any(|place| place.overlaps(&at) || place.shadows(&at))
-}
-
-/// How many bytes at the beginning of a text are whole lines that can be left out.
-fn length_of_run(text: &[u8], can_leave: impl Fn(&[u8]) -> bool) -> usize {
-    let mut rest = text;
-    while let Some((line, after)) = split(b'\n', rest)
-        && can_leave(line)
-    {
-        rest = after;
-    }
-    text.len() - rest.len()
-}
-
-/// Whether a line is one whole claim, and on a place clearly apart from all of these.
-fn is_elsewhere(line: &[u8], places: &[Prepared<'_>]) -> bool {
-    let claim = str::from_utf8(line).ok().and_then(ClaimLine::of);
-    claim
-        .is_some_and(|claim| places.iter().all(|place| place.is_clearly_apart(claim.kind, claim.target, claim.project)))
-}
-
-/// A claim that stands on one line as we write it, without the line's end.
+/// A line that begins and ends as we write a claim that others follow.
 struct ClaimLine<'l> {
     id: &'l str,
     kind: &'l str,
@@ -180,29 +157,44 @@ struct ClaimLine<'l> {
     project: &'l str,
     /// What follows these. It names no other place.
     rest: &'l str,
+    /// Everything but the id.
+    fields: &'l str,
 }
 
 impl<'l> ClaimLine<'l> {
     fn of(line: &'l str) -> Option<ClaimLine<'l>> {
-        let (id, fields) = string(line.strip_suffix("},")?)?;
+        let (id, fields) = string(line.strip_suffix("},\n")?)?;
         let (kind, rest) = string(fields.strip_prefix(":{\"type\":")?)?;
         let (target, rest) = string(rest.strip_prefix(",\"target\":")?)?;
         let (project, rest) = string(rest.strip_prefix(",\"project\":")?)?;
-        (!may_name_place(rest.as_bytes())).then_some(ClaimLine { id, kind, target, project, rest })
+        (!may_name_place(rest.as_bytes())).then_some(ClaimLine { id, kind, target, project, rest, fields })
+    }
+
+    fn is_apart_from(&self, places: &[Prepared<'_>]) -> bool {
+        places.iter().all(|place| place.is_clearly_apart(self.kind, self.target, self.project))
+    }
+
+    /// Whether the line is certainly one whole claim: it has no braces but those around its fields.
+    fn is_whole(&self) -> bool {
+        let braces = self.fields.bytes().fold(0, |count, byte| count + u32::from((byte == b'{') | (byte == b'}')));
+        braces == 1
+    }
+
+    fn holder(&self) -> Option<&'l str> {
+        let (holder, _) = string(self.rest.strip_prefix(",\"instanceId\":")?)?;
+        (!holder.contains('\\') && !self.id.contains('\\')).then_some(holder)
     }
 }
 
 /// The string that a text begins with, as far as it has no escapes, and what follows it.
 fn string(text: &str) -> Option<(&str, &str)> {
     let text = text.strip_prefix('"')?;
-    let end = One::new(b'"')?.find(text.as_bytes())?;
+    let end = find(b'"', text)?;
     Some((&text[..end], &text[end + 1..]))
 }
 
-/// The text before the first `end`, and what follows it.
-fn split(end: u8, text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let position = One::new(end)?.find(text)?;
-    Some((&text[..position], &text[position + 1..]))
+fn find(byte: u8, text: &str) -> Option<usize> {
+    One::new(byte)?.find(text.as_bytes())
 }
 
 /// Whether further fields may be called `type`, `target` or `project`, however that is spelled: the last would count. A

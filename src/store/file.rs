@@ -1,8 +1,9 @@
 //! `state.json`: read without a lock, replaced whole under one.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
@@ -11,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use super::lock::{Guard, Patience};
 use super::{StoreError, archive, journal};
 use crate::protocol::apply::Applied;
-use crate::protocol::excerpt::Parts;
+use crate::protocol::excerpt::{Parts, Sieve};
 use crate::protocol::op::{Change, Outcome, Refusal};
 use crate::protocol::place::Prepared;
 use crate::protocol::state::{Claim, SCHEMA_VERSION, State};
@@ -30,8 +31,8 @@ const COARSE_TIMESTAMP: Duration = Duration::from_millis(50);
 /// How often we start over when another program keeps writing between our read and our rename.
 const MOST_ATTEMPTS: usize = 100;
 
-/// How much of a state is in memory at once while an excerpt is made, in bytes.
-const READ_AT_ONCE: usize = 16 * 1024;
+/// How much of a file is in memory at once where not all of it need be, in bytes.
+const CHUNK: usize = 16 * 1024;
 
 /// The files of one state directory.
 #[derive(Clone, Debug)]
@@ -117,10 +118,33 @@ impl FileStore {
         self.read_parsed(|text| Ok(answer(document::read_keeping(text, concerns)?)))
     }
 
-    /// The excerpt, where one can be made. Whatever prevents it, reading the whole tells.
+    /// The part of the text that may concern `places`, where one can be had without the rest. Whatever prevents it, reading
+    /// the whole tells.
     fn excerpt(&self, places: &[Prepared<'_>]) -> Option<String> {
-        let file = File::open(self.state_path()).ok()?;
-        excerpt::excerpt(&mut BufReader::with_capacity(READ_AT_ONCE, file), places).ok()?
+        let mut file = File::open(self.state_path()).ok()?;
+        let mut sieve = Sieve::new(places);
+        let mut buffer = vec![0; CHUNK];
+        let mut filled = 0;
+        loop {
+            let length = file.read(&mut buffer[filled..]).ok()?;
+            filled += length;
+            let whole = match buffer[..filled].iter().rposition(|byte| *byte == b'\n') {
+                _ if length == 0 => filled,
+                Some(last) => last + 1,
+                None => {
+                    buffer.resize(2 * buffer.len(), 0);
+                    continue;
+                }
+            };
+            if sieve.pass(str::from_utf8(&buffer[..whole]).ok()?) {
+                return ends_as_written(&mut file).then(|| sieve.finish());
+            }
+            if length == 0 {
+                return Some(sieve.finish());
+            }
+            buffer.copy_within(whole..filled, 0);
+            filled -= whole;
+        }
     }
 
     /// Changes the state: under the lock, `decide` makes a new one of the one that is there, and that takes its place.
@@ -168,7 +192,7 @@ impl FileStore {
             }
             let written = match parts {
                 Some(parts) => document::write_among(state, parts),
-                None => document::write(&mut state),
+                None => vec![document::write(&mut state).into()],
             };
             let temporary = Temporary::write(&path, &written, stamp.as_ref())?;
             guard.use_revision(revision)?;
@@ -209,7 +233,7 @@ impl FileStore {
     /// When it cannot be written; the old file is as it was then.
     pub fn replace(&self, _guard: &Guard, text: &[u8]) -> Result<(), StoreError> {
         let path = real_path(&self.state_path());
-        Temporary::write(&path, text, Stamp::at(&path).as_ref())?.replace(&path)?;
+        Temporary::write(&path, &[text.into()], Stamp::at(&path).as_ref())?.replace(&path)?;
         sync_directory(&path)
     }
 
@@ -246,6 +270,13 @@ fn looks_torn(text: &str) -> bool {
 /// A missing file reads as a state without entries; an existing one that is empty does not.
 fn effective(text: &Option<String>) -> &str {
     text.as_deref().unwrap_or("{}")
+}
+
+/// Whether the context is the last thing in a file.
+fn ends_as_written(file: &mut File) -> bool {
+    let mut end = [0; excerpt::END.len()];
+    let read = file.seek(SeekFrom::End(-(end.len() as i64))).and_then(|_| file.read_exact(&mut end));
+    read.is_ok() && end == excerpt::END
 }
 
 /// The text, or none when there is no file.
@@ -306,7 +337,20 @@ impl Stamp {
         let fresh = since_epoch.saturating_sub(modified) < COARSE_TIMESTAMP;
         // A rename changes the time of the last change.
         let same = Stamp { changed: self.changed, ..now } == *self;
-        same && (!fresh || fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()))
+        same && (!fresh || has_content(path, text.as_bytes()).unwrap_or(false))
+    }
+}
+
+/// Whether a file contains exactly this.
+fn has_content(path: &Path, mut expected: &[u8]) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let length = file.read(&mut buffer)?;
+        match expected.strip_prefix(&buffer[..length]) {
+            Some(rest) if length > 0 => expected = rest,
+            rest => return Ok(rest.is_some_and(<[u8]>::is_empty)),
+        }
     }
 }
 
@@ -314,7 +358,7 @@ impl Stamp {
 struct Temporary(tempfile::NamedTempFile);
 
 impl Temporary {
-    fn write(path: &Path, text: &[u8], replaces: Option<&Stamp>) -> Result<Temporary, StoreError> {
+    fn write(path: &Path, text: &[Cow<'_, [u8]>], replaces: Option<&Stamp>) -> Result<Temporary, StoreError> {
         let dir = path.parent().unwrap_or(Path::new("/"));
         let failed = || StoreError::io("write", path);
         let mut file = tempfile::Builder::new()
@@ -322,7 +366,12 @@ impl Temporary {
             .suffix(TEMPORARY.1)
             .tempfile_in(dir)
             .map_err(StoreError::io("write beside", path))?;
-        file.write_all(text).map_err(failed())?;
+        // What is longer than the buffer goes past it.
+        let mut buffered = BufWriter::with_capacity(CHUNK, &mut file);
+        let written = text.iter().try_for_each(|piece| buffered.write_all(piece)).and_then(|()| buffered.flush());
+        // Where it failed, what is left in the buffer has no place to go.
+        drop(buffered.into_parts());
+        written.map_err(failed())?;
         if let Some(stamp) = replaces.filter(|stamp| stamp.mode & 0o777 != 0o600) {
             let mode = fs::Permissions::from_mode(stamp.mode & 0o777);
             file.as_file().set_permissions(mode).map_err(failed())?;

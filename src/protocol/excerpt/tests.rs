@@ -8,15 +8,20 @@ fn file(target: &str) -> Wanted<'_> {
     Wanted { kind: "file".into(), target: target.into(), project: "/p".into(), ..Wanted::default() }
 }
 
+/// The excerpt of a text that comes line by line.
+fn excerpt(text: &str, places: &[Prepared<'_>]) -> Option<String> {
+    let mut sieve = Sieve::new(places);
+    let context = text.split_inclusive('\n').any(|line| sieve.pass(line));
+    (!context || text.as_bytes().ends_with(END)).then(|| sieve.finish())
+}
+
 /// Compares both ways of reading a text: how many claims concern the target, and how many bytes the excerpt saved. None
 /// where the text is no state.
 fn compare(text: &str, target: &str) -> Option<(usize, usize)> {
     let wanted = file(target);
     let places = [Prepared::new(&wanted)];
     let whole = document::read_keeping(text, |claim| concerns(claim, &places)).ok()?;
-    // In small pieces, as a file comes.
-    let mut pieces = io::BufReader::with_capacity(64, io::Cursor::new(text));
-    let excerpt = excerpt(&mut pieces, &places).expect("memory can be read");
+    let excerpt = excerpt(text, &places);
     let part = excerpt.as_ref().and_then(|text| document::read_keeping(text, |claim| concerns(claim, &places)).ok());
     let Some(part) = part else { return Some((whole.claims.len(), 0)) };
     assert_eq!(part.claims, whole.claims, "{target} in {text}");
@@ -118,7 +123,7 @@ fn a_text_that_breaks_before_the_context_is_no_state() {
     for text in
         ["", r#"{"claims":{"1":{"type":"fi"#, r#"{"claims":{}} x"#, "{\n\"claims\":{\n\"1\":{}\n\"context\":[\n]\n}\n"]
     {
-        let excerpt = excerpt(&mut io::Cursor::new(text), &places).expect("memory can be read");
+        let excerpt = excerpt(text, &places);
         assert!(document::read_keeping(&excerpt.unwrap_or_default(), |_| true).is_err(), "{text}");
     }
 }
@@ -140,7 +145,7 @@ fn is_put_together_again(text: &str) -> bool {
     let wanted = file("src/x.rs");
     let Some(parts) = Parts::of(text, &[Prepared::new(&wanted)]) else { return false };
     let Ok(near) = document::read(&parts.near) else { return false };
-    let near = document::write_among(near, &parts);
+    let near = document::write_among(near, &parts).concat();
     let whole = document::write(&mut document::read(text).expect("its part is a state"));
     let [near, whole] = [near, whole].map(|text| String::from_utf8(text).expect("JSON is UTF-8"));
     assert!(content(&near) == content(&whole), "{text}\nbecame\n{near}\nnot\n{whole}");
@@ -238,7 +243,7 @@ fn writing_around_a_place_leaves_everything_else_alone() {
         add(&mut whole);
         let mut near = document::read(&parts.near).expect("it is a state");
         add(&mut near);
-        let near = String::from_utf8(document::write_among(near, &parts)).expect("JSON is UTF-8");
+        let near = String::from_utf8(document::write_among(near, &parts).concat()).expect("JSON is UTF-8");
         let whole = String::from_utf8(document::write(&mut whole)).expect("JSON is UTF-8");
         assert_eq!(content(&near), content(&whole));
         assert_eq!(near.len(), whole.len());
