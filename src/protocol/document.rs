@@ -1,7 +1,7 @@
 //! The JSON text of a state: reading it, whole or in part, and writing it one entry a line.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -201,7 +201,7 @@ pub fn write_among<'s>(mut state: State<'s>, parts: &'s Parts<'s>) -> Vec<Cow<'s
 
 /// The original scripts kept the ids of an instance's claims in the instance as well. Nothing of ours reads them.
 fn index_claims<'s>(state: &mut State<'s>, elsewhere: impl IntoIterator<Item = (&'s str, &'s str)>) {
-    let mut held: HashMap<&str, Vec<Text<'s>>> =
+    let mut held: BTreeMap<&str, Vec<Text<'s>>> =
         state.instances.iter().map(|instance| (&*instance.key, Vec::new())).collect();
     for (holder, id) in elsewhere {
         if let Some(ids) = held.get_mut(holder) {

@@ -196,6 +196,8 @@ impl FileStore {
             };
             let temporary = Temporary::write(&path, &written, stamp.as_ref())?;
             guard.use_revision(revision)?;
+            // While it is open its space is not given back, which takes a while and may as well happen after the lock.
+            let old = File::open(&path);
             if !temporary.replace_what_was_read(&path, stamp.as_ref(), effective(&text))? {
                 continue;
             }
@@ -204,6 +206,8 @@ impl FileStore {
             }
             let appended = journal::append(&self.dir, revision, journaled, at, &changes);
             let warning = appended.err().map(|error| format!("the journal was not written: {error}"));
+            drop(guard);
+            drop(old);
             return Ok(Committed { outcome, changes, warning });
         }
         let error = io::Error::other("another program keeps rewriting it");
