@@ -19,8 +19,8 @@ use serde::de::IgnoredAny;
 use super::place::{Place, Prepared};
 use super::state::Claim;
 
-/// How we end a context that has entries, and with it the text. A text that ends otherwise may have something after it.
-pub const END: &[u8] = b"}\n]\n}\n";
+/// How we end the context, and with it the text. A text that ends otherwise may have something after it.
+pub const END: &[u8] = b"]\n}\n";
 
 /// Whether a claim overlaps or shadows one of the places.
 pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
@@ -67,7 +67,7 @@ impl<'p> Sieve<'p> {
             match line {
                 "\"claims\":{\n" => self.in_claims = true,
                 "}\n" | "},\n" => self.in_claims = false,
-                "\"context\":[\n" => {
+                "\"context\":[\n" | "\"context\":[]\n" => {
                     self.kept.push_str("\"context\":[]}");
                     return Some(start);
                 }

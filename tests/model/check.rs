@@ -3,6 +3,7 @@
 use aio::protocol::apply::{self, Applied};
 use aio::protocol::document;
 use aio::protocol::evidence::Evidence;
+use aio::protocol::excerpt::Parts;
 use aio::protocol::lease::HEARTBEAT_INTERVAL_MS;
 use aio::protocol::op::{Change, ClaimRequest, Op, Outcome, Refusal, Request};
 use aio::protocol::place::{Place as At, Prepared};
@@ -29,6 +30,7 @@ pub fn perform(history: &mut History, deed: Deed<'_>) -> Result<(), String> {
     let decided = decide(&history.text, &request, &full, revision, true);
     demand!(decided == decide(&history.text, &request, &full, revision, false), "what is looked up is not enough");
     previews_agree(&history.text, &request, &full, revision, &decided)?;
+    nearby_agrees(&history.text, &request, &full, revision, &decided)?;
     let actual = match &decided {
         Ok((outcome, ..)) => Answer::from(outcome),
         Err(refusal) => Answer::from(refusal),
@@ -96,6 +98,44 @@ fn previews_agree(
         (Ok(_), Ok(_)) => {}
     }
     Ok(())
+}
+
+/// Where a claim may be decided on what is near it, it is decided alike, and what is written then is the same state.
+fn nearby_agrees(
+    text: &str,
+    request: &Request,
+    full: &Evidence,
+    revision: u64,
+    decided: &Decided,
+) -> Result<(), String> {
+    let Op::Claim(ClaimRequest { wanted, .. }) = &request.op else { return Ok(()) };
+    let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
+    let Some(parts) = Parts::of(text, &places) else { return Ok(()) };
+    let mut state = document::read(&parts.near).expect("a part of what was read");
+    if !apply::is_decided_nearby(&state, request, &full.machine) {
+        return Ok(());
+    }
+    state.revision = revision;
+    let evidence = World::looked_up(full, &state, &apply::in_question(&state, request));
+    match (apply::apply(state, request, &evidence), decided) {
+        (Err(seen), Err(refusal)) => demand!(seen == *refusal, "nearby: {seen:?}, really: {refusal:?}"),
+        (Ok(seen), Ok((outcome, changes, _, text))) => {
+            demand!(seen.outcome == *outcome && seen.changes == *changes, "nearby: {seen:?}, really: {outcome:?}");
+            let near = String::from_utf8(document::write_among(seen.state, &parts).concat()).expect("JSON is UTF-8");
+            demand!(in_any_order(&near) == in_any_order(text), "nearby:\n{near}\nreally:\n{text}");
+        }
+        (seen, _) => demand!(false, "nearby: {seen:?}, really: {decided:?}"),
+    }
+    Ok(())
+}
+
+/// What a text says, whatever the order of claims.
+fn in_any_order(text: &str) -> serde_json::Value {
+    let mut value: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    for instance in value["instances"].as_object_mut().into_iter().flat_map(|instances| instances.values_mut()) {
+        instance["claims"].as_array_mut().expect("a list").sort_by_key(ToString::to_string);
+    }
+    value
 }
 
 fn expected(
