@@ -14,10 +14,11 @@ use crate::host::ancestry::{self, Ancestry};
 use crate::host::process::{self, Lookup};
 use crate::host::{machine, path, repository};
 use crate::output::Output;
+use crate::protocol::apply::Applied;
 use crate::protocol::evidence::{Evidence, Fate, Machine, Moment, ProcessKey, Recorded, Settings};
 use crate::protocol::identity::{self, AgentSeen, Unidentified, Witness};
 use crate::protocol::lease::{self, HEARTBEAT_REFRESH_MS};
-use crate::protocol::op::{Op, Outcome, Request};
+use crate::protocol::op::{ClaimRequest, Op, Outcome, Request};
 use crate::protocol::place::Prepared;
 use crate::protocol::state::{Instance, SCHEMA_VERSION, State};
 use crate::protocol::{apply, document, spelling, time};
@@ -137,13 +138,35 @@ impl App {
         Ok(committed.outcome)
     }
 
+    /// Runs a decision of the caller's on the part of the state that matters, without a lock. What comes out unchanged or
+    /// refused is the answer; where there is none it takes a commit.
+    ///
+    /// # Errors
+    /// When the state cannot be read, or nobody can be told to be calling.
+    pub fn preview(&self, op: &Op) -> Result<(String, Option<Result<Outcome, Failure>>), Failure> {
+        let (caller, greeting, answer) = self.store.read_around(&places_of(op), |state| {
+            self.caller(&state).map(|caller| {
+                let greeting = self.greeting(&state, &caller);
+                let request = Request { actor: Some(caller.clone()), op: op.clone() };
+                let evidence = self.evidence(&state, &apply::in_question(&state, &request));
+                let answer = match apply::apply(state, &request, &evidence) {
+                    Ok(Applied { outcome, changes, .. }) => changes.is_empty().then_some(Ok(outcome)),
+                    Err(refusal) => Some(Err(StoreError::from(refusal).into())),
+                };
+                (caller, greeting, answer)
+            })
+        })??;
+        // A commit that follows is a heartbeat itself, but tells nothing of what was lost.
+        if answer.is_some() || greeting == Greeting::News {
+            self.greet(&caller, greeting);
+        }
+        Ok((caller, answer))
+    }
+
     fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, Failure> {
         let nonce = matches!(request.op, Op::Register(_)).then(|| ulid::Ulid::generate().random());
         let nonce = nonce.map_or(0, |random| u64::try_from(random & u128::from(u64::MAX)).unwrap_or(0));
-        let places: Vec<Prepared<'_>> = match &request.op {
-            Op::Claim(claim) => claim.wanted.iter().map(Prepared::new).collect(),
-            _ => Vec::new(),
-        };
+        let places = places_of(&request.op);
         let suffices = |state: &State<'_>| apply::is_decided_nearby(state, request, self.machine());
         let focus = (!places.is_empty()).then_some(Focus { places: &places, suffices: &suffices });
         let committed = self.store.transact(patience, &self.stamp(), focus, |state| {
@@ -357,6 +380,14 @@ impl App {
 pub fn wall_ms() -> i64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What an operation is about, where it is about some places only.
+fn places_of(op: &Op) -> Vec<Prepared<'_>> {
+    match op {
+        Op::Claim(ClaimRequest { wanted, .. }) | Op::Guard { wanted } => wanted.iter().map(Prepared::new).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Whether it lost something, or was evicted, and does not know yet.

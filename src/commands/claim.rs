@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{check_words, targets, wait};
-use crate::app::{App, Greeting};
+use crate::app::App;
 use crate::cli::ClaimArgs;
 use crate::error::{Failure, describe, no_such_project};
 use crate::output::Report;
-use crate::protocol::apply::{self, Applied};
 use crate::protocol::op::{ClaimRequest, Conflict, LostClaim, Op, Outcome, Request, Wait};
-use crate::protocol::place::{Kind, Prepared};
+use crate::protocol::place::Kind;
 
 pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
     check_words("reason", args.reason.as_deref().unwrap_or_default())?;
@@ -66,7 +65,7 @@ fn quoted(word: &OsStr) -> String {
 /// A refusal, or whatever kept it from being written.
 fn hold(app: &App, request: ClaimRequest) -> Result<Outcome, Failure> {
     let waits = request.wait.is_some();
-    let (caller, preview) = preview(app, &request)?;
+    let (caller, preview) = app.preview(&Op::Claim(request.clone()))?;
     match preview {
         Some(answer) if !waits || answer.is_ok() => answer,
         _ => commit(app, &caller, request),
@@ -88,29 +87,6 @@ pub fn commit(app: &App, caller: &str, mut request: ClaimRequest) -> Result<Outc
         (Outcome::Waiting { conflicts }, Some(signal)) => wait::until_granted(app, &request, &conflicts, &signal),
         (outcome, _) => Ok(outcome),
     }
-}
-
-/// Runs the decision on the part of the state that matters, without a lock. What comes out unchanged or refused is final;
-/// anything else is decided again under the lock.
-fn preview(app: &App, request: &ClaimRequest) -> Result<(String, Option<Result<Outcome, Failure>>), Failure> {
-    let places: Vec<Prepared<'_>> = request.wanted.iter().map(Prepared::new).collect();
-    let (caller, greeting, answer) = app.store.read_around(&places, |state| {
-        app.caller(&state).map(|caller| {
-            let greeting = app.greeting(&state, &caller);
-            let request = Request { actor: Some(caller.clone()), op: Op::Claim(request.clone()) };
-            let evidence = app.evidence(&state, &apply::in_question(&state, &request));
-            let answer = match apply::apply(state, &request, &evidence) {
-                Ok(Applied { outcome, changes, .. }) => changes.is_empty().then_some(Ok(outcome)),
-                Err(refusal) => Some(Err(Failure::from(refusal))),
-            };
-            (caller, greeting, answer)
-        })
-    })??;
-    // A commit that follows is a heartbeat itself, but tells nothing of what was lost.
-    if answer.is_some() || greeting == Greeting::News {
-        app.greet(&caller, greeting);
-    }
-    Ok((caller, answer))
 }
 
 /// The folder relative targets start in.

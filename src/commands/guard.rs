@@ -28,15 +28,17 @@ pub(super) fn run(app: &App, args: &GuardArgs) -> Result<Report, Failure> {
         return Ok(Report::silent("guarded"));
     }
     match app.identify_if_any()? {
-        Some(caller) => agent(app, caller, wanted),
+        Some(_) => agent(app, wanted),
         None => person(app, &wanted, args.strict),
     }
 }
 
 /// An agent is refused.
-fn agent(app: &App, caller: String, wanted: Vec<Wanted<'static>>) -> Result<Report, Failure> {
-    let outcome = app.transact(&Request { actor: Some(caller), op: Op::Guard { wanted } }).map_err(refused)?;
-    match outcome {
+fn agent(app: &App, wanted: Vec<Wanted<'static>>) -> Result<Report, Failure> {
+    let op = Op::Guard { wanted };
+    let (caller, preview) = app.preview(&op)?;
+    let outcome = preview.unwrap_or_else(|| app.transact(&Request { actor: Some(caller), op }));
+    match outcome.map_err(refused)? {
         Outcome::Guarded { lost } if !lost.is_empty() => Err(changed_hands(&lost)),
         _ => Ok(Report::silent("guarded")),
     }

@@ -74,10 +74,14 @@ pub fn in_question<'s>(state: &'s State<'_>, request: &Request) -> Vec<&'s Insta
 /// Whether a decision depends on, and changes, no claims but those around the places it asks for. With a queue, others' places
 /// matter; and whoever comes from another boot or machine has the leases of all its claims dated anew.
 pub fn is_decided_nearby(state: &State<'_>, request: &Request, machine: &Machine) -> bool {
-    let Op::Claim(claim) = &request.op else { return false };
+    let is_about_places = match &request.op {
+        Op::Claim(claim) => claim.wait.is_none(),
+        Op::Guard { .. } => true,
+        _ => false,
+    };
     let actor = request.actor.as_deref().and_then(|id| state.instance(id));
     let is_here = actor.is_some_and(|actor| machine.is_boot(&actor.host, &actor.boot_id));
-    is_here && claim.wait.is_none() && state.waiters.is_empty()
+    is_about_places && is_here && state.waiters.is_empty()
 }
 
 /// The instances that hold something in or around these places.
