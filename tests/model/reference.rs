@@ -182,6 +182,7 @@ impl Reference {
             let gone = self.session(id).is_some_and(|session| view.is_gone(session));
             let session = self.session_mut(id);
             session.pid = if gone { 0 } else { session.pid };
+            session.evicted = None;
             self.beat(id, view);
         }
         asleep
