@@ -193,8 +193,14 @@ fn string(text: &str) -> Option<(&str, &str)> {
     Some((&text[..end], &text[end + 1..]))
 }
 
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 fn find(byte: u8, text: &str) -> Option<usize> {
     One::new(byte)?.find(text.as_bytes())
+}
+
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+fn find(byte: u8, text: &str) -> Option<usize> {
+    text.bytes().position(|other| other == byte)
 }
 
 /// Whether further fields may be called `type`, `target` or `project`, however that is spelled: the last would count. A
