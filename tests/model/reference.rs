@@ -176,7 +176,7 @@ impl Reference {
     /// A command is a sign of life. One of whom nobody thought so any more starts anew: a record that says its process
     /// is gone is wrong, and its places in the queue have been passed over.
     pub fn wake(&mut self, id: &str, view: View<'_>) -> bool {
-        let asleep = !self.lives(id, view);
+        let asleep = !self.lives(id, view) || self.session(id).is_some_and(|session| session.evicted.is_some());
         if asleep {
             self.queue.retain(|wait| wait.ask.who != id);
             let gone = self.session(id).is_some_and(|session| view.is_gone(session));
