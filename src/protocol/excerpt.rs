@@ -2,10 +2,12 @@
 //!
 //! Our writers give every entry a line of its own, and no JSON string contains a line break. So a line that begins and
 //! ends as they write a claim is one whole member of the object it stands in, and when its place is clearly elsewhere it
-//! can be left out unread. The context, which comes last, is left out as well. What remains is shorter JSON of the same
-//! structure, for the ordinary reader; whatever looks different (a hand edit, another program's writing) remains too.
+//! can be left out unread. The context, which we write last, is left out as well. What remains is shorter JSON of the same
+//! structure, for the ordinary reader; whatever looks different (a hand edit, another program's writing) remains too. Should
+//! a line not be whole after all, what remains is no JSON, and the whole text is read instead.
 //!
-//! Read with the same places, the text and its excerpt come to the same, which the tests hold it to.
+//! Read with the same places, the text and its excerpt come to the same, and so does what is written around a place and
+//! what is written of the whole; the tests hold it to that on edits of every kind.
 
 use std::ops::Range;
 
