@@ -3,8 +3,10 @@
 #![no_main]
 
 use aio::protocol::document;
+use aio::protocol::excerpt::{END, Parts, Sieve, concerns};
+use aio::protocol::place::Prepared;
 use aio::protocol::salvage::salvage;
-use aio::protocol::state::{Claim, Section, State};
+use aio::protocol::state::{Claim, Section, State, Wanted};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -19,6 +21,7 @@ fuzz_target!(|text: &str| {
     };
     assert!(version.is_none_or(|version| version == state.schema_version));
     parts_agree(&kept.expect("what reads whole reads in part"), &state, keep);
+    excerpts_agree(text);
 
     let before = state.clone();
     let written = document::write(&mut state);
@@ -34,6 +37,34 @@ fuzz_target!(|text: &str| {
 fn parts_agree(kept: &State<'_>, whole: &State<'_>, keep: impl Fn(&Claim<'_>) -> bool) {
     let claims: Vec<_> = whole.claims.iter().filter(|claim| keep(claim)).cloned().collect();
     assert!(kept.claims == claims && kept.instances == whole.instances && kept.waiters == whole.waiters);
+}
+
+/// The lines near a place say of it what the whole says, and what is written around it is what is written of the whole.
+fn excerpts_agree(text: &str) {
+    let wanted = Wanted { kind: "file".into(), target: "a/b".into(), project: "/p".into(), ..Wanted::default() };
+    let places = [Prepared::new(&wanted)];
+    let concerned = |claim: &Claim<'_>| concerns(claim, &places);
+    let mut sieve = Sieve::new(&places);
+    let in_context = text.split_inclusive('\n').any(|line| sieve.pass(line));
+    let near = sieve.finish();
+    if (!in_context || text.as_bytes().ends_with(END))
+        && let Ok(near) = document::read_keeping(&near, concerned)
+    {
+        parts_agree(&near, &document::read(text).expect("it was read"), concerned);
+    }
+    if let Some(parts) = Parts::of(text, &places)
+        && let Ok(near) = document::read(&parts.near)
+    {
+        let around = document::write_among(near, &parts).concat();
+        let mut around = document::read(str::from_utf8(&around).expect("JSON is UTF-8")).expect("what we write we can read");
+        let mut whole = document::read(text).expect("it was read");
+        around.claims.sort_by(|a, b| a.key.cmp(&b.key));
+        whole.claims.sort_by(|a, b| a.key.cmp(&b.key));
+        if whole.claims.windows(2).any(|pair| pair[0].key == pair[1].key) {
+            return;
+        }
+        assert!(same(&around, &whole), "{around:?}\nis not\n{whole:?}");
+    }
 }
 
 /// Sections that are no list of entries equal nothing; they are compared as the text they are.
