@@ -36,12 +36,14 @@ pub struct Sieve<'p> {
     places: &'p [Prepared<'p>],
     kept: String,
     in_claims: bool,
+    /// Whether lines lose what nothing of ours reads. What is written again keeps it: it may be others'.
+    shortens: bool,
 }
 
 impl<'p> Sieve<'p> {
     /// Keeps what may concern these places.
     pub fn new(places: &'p [Prepared<'p>]) -> Self {
-        Sieve { places, kept: String::new(), in_claims: false }
+        Sieve { places, kept: String::new(), in_claims: false, shortens: true }
     }
 
     /// Takes in the next lines, all of them whole. Says whether the context begins among them: then nothing after them can
@@ -80,7 +82,7 @@ impl<'p> Sieve<'p> {
                     }
                 }
                 _ => {
-                    if let Some(ids) = held_ids(line) {
+                    if let Some(ids) = held_ids(line).filter(|_| self.shortens) {
                         self.kept.push_str(&line[..ids.start]);
                         self.kept.push_str(&line[ids.end..]);
                         continue;
@@ -111,7 +113,7 @@ impl<'a> Parts<'a> {
     /// claim, or the context does not follow on lines of its own.
     pub fn of(text: &'a str, places: &[Prepared<'_>]) -> Option<Parts<'a>> {
         let (mut runs, mut held): (Vec<Range<usize>>, _) = (Vec::new(), Vec::new());
-        let mut sieve = Sieve::new(places);
+        let mut sieve = Sieve { shortens: false, ..Sieve::new(places) };
         let context = sieve.sift(text, |line, claim| {
             let Some(holder) = claim.holder().filter(|_| claim.is_whole()) else { return false };
             held.push((holder, claim.id));

@@ -271,3 +271,11 @@ fn wrapped_claims_are_not_taken_apart() {
         is_put_together_again(&edited);
     }
 }
+
+/// Sections of others may look like ours.
+#[test]
+fn what_others_keep_is_kept() {
+    let theirs = "\"theirs\":{\"a\":1,\"claims\":[\"x\",\"y\"]},\n\"waiters\"";
+    let text = written(9).replace("\"waiters\"", theirs);
+    assert!(is_put_together_again(&text) && claims_on(&text, "src/area_1/a.rs") == 2);
+}
