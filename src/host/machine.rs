@@ -12,7 +12,7 @@ use std::io::Read;
 #[cfg(target_os = "macos")]
 use super::process::macos;
 #[cfg(target_os = "linux")]
-use super::process::table_is_ours;
+use super::process::{linux, table_is_ours};
 use crate::protocol::evidence::Machine;
 
 /// The namespace of a machine's first process (`PROC_PID_INIT_INO` in Linux's `include/linux/proc_ns.h`).
@@ -41,7 +41,8 @@ pub fn awake_ms() -> u64 {
     #[cfg(target_os = "linux")]
     {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
+        let now_ms = now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000;
+        now_ms.saturating_add_signed(-linux::clock_offsets().monotonic_ms)
     }
     #[cfg(target_os = "macos")]
     macos::awake_ms()

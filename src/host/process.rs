@@ -9,7 +9,7 @@
 //! [`Machine`](crate::protocol::evidence::Machine) whether both are of the same host, boot and namespace.
 
 #[cfg(target_os = "linux")]
-mod linux;
+pub(super) mod linux;
 #[cfg(target_os = "macos")]
 pub(super) mod macos;
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
+mod clocks;
 mod faults;
 mod foreign;
 #[path = "../suite/harness.rs"]

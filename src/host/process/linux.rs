@@ -5,6 +5,7 @@ use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::OnceLock;
 
 /// A stat line is some 300 bytes and never 1000: 52 numbers and a name of at most 64 bytes.
 const STAT_LIMIT: usize = 2048;
@@ -15,10 +16,18 @@ const TICKS_PER_SECOND: u64 = 100;
 pub(super) fn look_up(pid: u32) -> Lookup {
     let mut buffer = [0; STAT_LIMIT];
     match read(pid, "stat", &mut buffer) {
-        Ok(stat) => parse_stat(pid, stat),
+        Ok(stat) => match parse_stat(pid, stat) {
+            Lookup::Alive(process) => Lookup::Alive(Process { key: in_machine_time(process.key), ..process }),
+            other => other,
+        },
         Err(error) if is_absence(&error) && !exists(pid) => Lookup::Gone,
         Err(_) => Lookup::Unknown,
     }
+}
+
+fn in_machine_time(key: ProcessKey) -> ProcessKey {
+    let offset_ticks = clock_offsets().boot_ms / (1000 / TICKS_PER_SECOND.cast_signed());
+    ProcessKey { start: key.start.saturating_add_signed(-offset_ticks), ..key }
 }
 
 pub(super) fn argv(pid: u32) -> Option<Vec<String>> {
@@ -57,7 +66,41 @@ pub(super) fn all() -> Vec<Process> {
 pub(super) fn start_ago(age_ms: u64) -> u64 {
     let now = clock_gettime(ClockId::Boottime);
     let now_ms = now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000;
+    let now_ms = now_ms.saturating_add_signed(-clock_offsets().boot_ms);
     now_ms.saturating_sub(age_ms) * TICKS_PER_SECOND / 1000
+}
+
+/// How much further the clocks are in this time namespace than on the machine, which is what records are dated by. Starts of
+/// processes are shown shifted alike. See time_namespaces(7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::host) struct ClockOffsets {
+    /// Of the clock that stands still while the machine sleeps.
+    pub(in crate::host) monotonic_ms: i64,
+    /// Of the clock that goes on.
+    pub(in crate::host) boot_ms: i64,
+}
+
+/// No process changes its own.
+pub(in crate::host) fn clock_offsets() -> ClockOffsets {
+    static OFFSETS: OnceLock<ClockOffsets> = OnceLock::new();
+    *OFFSETS.get_or_init(|| {
+        let mut buffer = [0; 256];
+        let length = File::open("/proc/self/timens_offsets").and_then(|mut file| file.read(&mut buffer));
+        // A system without time namespaces has no such file.
+        parse_offsets(&String::from_utf8_lossy(&buffer[..length.unwrap_or(0)]))
+    })
+}
+
+fn parse_offsets(text: &str) -> ClockOffsets {
+    let offset_of = |clock: &str| {
+        let words = text
+            .lines()
+            .map(str::split_whitespace)
+            .find_map(|mut words| (words.next() == Some(clock)).then_some(words));
+        let numbers: Vec<i64> = words.into_iter().flatten().filter_map(|word| word.parse().ok()).collect();
+        if let [seconds, nanoseconds] = numbers[..] { seconds * 1000 + nanoseconds / 1_000_000 } else { 0 }
+    };
+    ClockOffsets { monotonic_ms: offset_of("monotonic"), boot_ms: offset_of("boottime") }
 }
 
 /// One `read` fetches these files whole, up to the buffer's length.
@@ -157,6 +200,13 @@ mod tests {
         {
             assert_eq!(parse_stat(42, text.as_bytes()), Lookup::Unknown, "{text:?}");
         }
+    }
+
+    #[test]
+    fn clock_offsets_are_read_as_the_kernel_writes_them() {
+        let text = "monotonic       10800         0\nboottime           -5 250000000\n";
+        assert_eq!(parse_offsets(text), ClockOffsets { monotonic_ms: 10_800_000, boot_ms: -4_750 });
+        assert_eq!(parse_offsets(""), ClockOffsets::default());
     }
 
     #[test]
