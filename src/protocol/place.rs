@@ -249,6 +249,20 @@ impl Shape {
         }
     }
 
+    /// Compares two sets of paths; none where one is a name.
+    fn compare(
+        &self,
+        other: &Shape,
+        folds_case: bool,
+        paths: impl Fn(&Area<'_>, &Area<'_>, bool) -> bool,
+    ) -> Option<bool> {
+        if folds_case {
+            let (mine, theirs) = (self.folded(), other.folded());
+            return Some(paths(&mine.area()?, &theirs.area()?, true));
+        }
+        Some(paths(&self.area()?, &other.area()?, false))
+    }
+
     fn folded(&self) -> Shape {
         let fold = |path: &Vec<u8>| overlap::fold_path(path).into_owned();
         match self {
@@ -300,8 +314,8 @@ impl<'s> Prepared<'s> {
             return false;
         }
         let mine = self.in_repository.get_or_init(|| Shape::of(&self.place, "/"));
-        let theirs = Shape::of(other, "/");
-        matches!((mine.area(), theirs.area()), (Some(a), Some(b)) if overlap::overlaps(&a, &b, false))
+        let folds_case = self.place.folds_case || other.folds_case;
+        mine.compare(&Shape::of(other, "/"), folds_case, overlap::overlaps).unwrap_or(false)
     }
 
     /// Whether no claim on a place spelled like this could overlap or shadow this one, whatever else its record says: told
@@ -322,17 +336,10 @@ impl<'s> Prepared<'s> {
     }
 
     fn compare(&self, other: &Prepared<'_>, paths: fn(&Area<'_>, &Area<'_>, bool) -> bool) -> bool {
-        match (self.shape.area(), other.shape.area()) {
-            (Some(mine), Some(theirs)) if !self.place.folds_case && !other.place.folds_case => {
-                paths(&mine, &theirs, false)
-            }
-            (Some(_), Some(_)) => {
-                let (mine, theirs) = (self.shape.folded(), other.shape.folded());
-                matches!((mine.area(), theirs.area()), (Some(a), Some(b)) if paths(&a, &b, true))
-            }
-            (None, None) => self.same_name(&other.place),
-            _ => false,
-        }
+        let are_names = self.shape.area().is_none() && other.shape.area().is_none();
+        let folds_case = self.place.folds_case || other.place.folds_case;
+        let same_name = || are_names && self.same_name(&other.place);
+        self.shape.compare(&other.shape, folds_case, paths).unwrap_or_else(same_name)
     }
 
     fn same_name(&self, other: &Place<'_>) -> bool {
@@ -441,6 +448,15 @@ mod tests {
                 assert_eq!(prepared.overlaps(&theirs), exact, "{mine:?} {theirs:?}");
             }
         }
+    }
+
+    #[test]
+    fn worktrees_on_a_file_system_that_ignores_case_share_what_differs_in_it() {
+        let at =
+            |project, target, folds_case| Place { kind: "file", target, project, repository: "/w/.git", folds_case };
+        let shadows =
+            |folds_case| Prepared::new(at("/a", "src/A.rs", folds_case)).shadows(&at("/b", "src/a.rs", false));
+        assert!(shadows(true) && !shadows(false));
     }
 
     #[test]
