@@ -243,6 +243,11 @@ impl App {
         identity::resolve(&self.witness(), state, self.machine())
     }
 
+    /// Whether `--as` says who calls.
+    pub fn is_named(&self) -> bool {
+        self.as_id.is_some()
+    }
+
     /// Whether this process stands above the caller, without an agent in between. Looks no further up when it does.
     fn is_below(&self, process: ProcessKey) -> bool {
         let seen = ancestry::up_to(Some(process));

@@ -387,7 +387,10 @@ fn plain(args: &[OsString]) -> Option<Verb> {
 /// As if the verb were a program of its own, which is less to build than a program with one verb.
 fn parse_verb(name: &'static str, position: usize, mut args: Vec<OsString>) -> Result<Invocation, clap::Error> {
     args.remove(position);
-    let command = command_of(name).map(Globals::augment_args).unwrap_or_else(root).bin_name(format!("aio {name}"));
+    let command = command_of(name).unwrap_or_else(root);
+    // The description of the options is none of the command.
+    let about = command.get_about().cloned().unwrap_or_default();
+    let command = Globals::augment_args(command).about(about).bin_name(format!("aio {name}"));
     let matches = command.try_get_matches_from(args)?;
     Ok(Invocation { globals: Globals::from_arg_matches(&matches)?, verb: verb_of(name, &matches)? })
 }

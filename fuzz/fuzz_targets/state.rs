@@ -3,7 +3,7 @@
 #![no_main]
 
 use aio::protocol::document;
-use aio::protocol::excerpt::{END, Parts, Sieve, concerns};
+use aio::protocol::excerpt::{Parts, Sieve, concerns};
 use aio::protocol::place::Prepared;
 use aio::protocol::record::Unknown;
 use aio::protocol::salvage::salvage;
@@ -46,9 +46,8 @@ fn excerpts_agree(text: &str) {
     let places = [Prepared::new(&wanted)];
     let concerned = |claim: &Claim<'_>| concerns(claim, &places);
     let mut sieve = Sieve::new(&places);
-    let in_context = text.split_inclusive('\n').any(|line| sieve.pass(line));
-    let near = sieve.finish();
-    if (!in_context || text.as_bytes().ends_with(END))
+    text.split_inclusive('\n').for_each(|line| sieve.pass(line));
+    if let Some(near) = sieve.finish()
         && let Ok(mut near) = document::read_keeping(&near, concerned)
     {
         let mut whole = document::read(text).expect("it was read");

@@ -36,7 +36,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
 type Answers = (Vec<Verdict>, Option<String>, Greeting);
 
 fn ask(app: &App, places: &[Prepared<'_>], state: &State<'_>) -> Result<Answers, Failure> {
-    if state.claims.is_empty() && state.waiters.is_empty() && !app.may_owe_greeting(state) {
+    if state.claims.is_empty() && state.waiters.is_empty() && !app.is_named() && !app.may_owe_greeting(state) {
         return Ok((vec![Verdict::default(); places.len()], None, Greeting::None));
     }
     let caller = app.caller_if_any(state)?;

@@ -23,11 +23,13 @@ pub(super) fn run(app: &App, args: &LogArgs) -> Result<Report, Failure> {
     let Some(changes) = changes else { return Ok(report(app, recent)) };
     let mut seen = entries.last().map_or(0, |(_, line)| line.revision);
     let mut fresh: Vec<(Box<RawValue>, ReadLine)> = entries.into_iter().rev().take(args.limit).rev().collect();
+    let mut printed = None;
     loop {
-        match print(app, &fresh) {
+        match print(app, &fresh, printed) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Report::silent("log")),
             result => result.map_err(|error| Failure::environment(format!("cannot print: {error}")))?,
         }
+        printed = fresh.last().map(|(_, line)| line.revision).or(printed);
         let size = journal::size(app.store.dir());
         while journal::size(app.store.dir()) == size {
             changes.wait(LOOK_AGAIN);
@@ -37,11 +39,11 @@ pub(super) fn run(app: &App, args: &LogArgs) -> Result<Report, Failure> {
     }
 }
 
-fn print(app: &App, entries: &[(Box<RawValue>, ReadLine)]) -> std::io::Result<()> {
+fn print(app: &App, entries: &[(Box<RawValue>, ReadLine)], printed: Option<u64>) -> std::io::Result<()> {
     if app.output.json {
         return entries.iter().try_for_each(|(raw, _)| app.output.emit(&value(raw)));
     }
-    app.output.lines(&entries.iter().map(|(_, line)| in_words(line)).collect::<Vec<_>>())
+    app.output.lines(&with_gaps(entries, printed))
 }
 
 fn value(raw: &RawValue) -> Value {
@@ -51,16 +53,16 @@ fn value(raw: &RawValue) -> Value {
 /// With `--json`, the entries of the past in one object, like every answer.
 fn report(app: &App, entries: &[(Box<RawValue>, ReadLine)]) -> Report {
     let mut report = Report::silent("log");
-    report.lines = with_gaps(entries);
+    report.lines = with_gaps(entries, None);
     if app.output.json {
         report.data = json!({ "entries": entries.iter().map(|(raw, _)| value(raw)).collect::<Vec<_>>() });
     }
     report
 }
 
-fn with_gaps(entries: &[(Box<RawValue>, ReadLine)]) -> Vec<Line> {
+/// The entries after the one of revision `last`, and where others should be.
+fn with_gaps(entries: &[(Box<RawValue>, ReadLine)], mut last: Option<u64>) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut last: Option<u64> = None;
     for (_, line) in entries {
         if last.is_some_and(|last| line.revision != last && line.after != last) {
             lines.push(Line::of(Style::Notice, "… something is missing here"));

@@ -31,6 +31,10 @@ use crate::output::Report;
 /// # Errors
 /// Whatever kept it from being done.
 pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
+    // These ask for nobody, but a name that is given must be somebody's.
+    if app.is_named() && matches!(verb, Verb::Log(_) | Verb::Watch(_) | Verb::Context(_)) {
+        app.identify()?;
+    }
     match verb {
         Verb::Status(args) => status::run(app, &args),
         Verb::Register(args) => register::run(app, &args),

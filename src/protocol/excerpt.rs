@@ -21,9 +21,6 @@ use serde::de::IgnoredAny;
 use super::place::{Place, Prepared};
 use super::state::Claim;
 
-/// How we end the context, and with it the text. A text that ends otherwise may have something after it.
-pub const END: &[u8] = b"]\n}\n";
-
 /// Whether a claim overlaps or shadows one of the places.
 pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
     let at = Place::from(claim);
@@ -35,26 +32,44 @@ pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
 pub struct Sieve<'p> {
     places: &'p [Prepared<'p>],
     kept: String,
-    in_claims: bool,
+    section: Section,
     /// Whether lines lose what nothing of ours reads. What is written again keeps it: it may be others'.
     shortens: bool,
+}
+
+/// Where in a text the sieve stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Section {
+    /// Before or after the claims.
+    Other,
+    Claims,
+    Context(Context),
+}
+
+/// In the context, which can end only with a bracket. A name after that and a comma is another section.
+#[derive(Debug, PartialEq, Eq)]
+enum Context {
+    Within,
+    AfterBracket,
+    AfterComma,
+    /// Something may follow it.
+    Passed,
 }
 
 impl<'p> Sieve<'p> {
     /// Keeps what may concern these places.
     pub fn new(places: &'p [Prepared<'p>]) -> Self {
-        Sieve { places, kept: String::new(), in_claims: false, shortens: true }
+        Sieve { places, kept: String::new(), section: Section::Other, shortens: true }
     }
 
-    /// Takes in the next lines, all of them whole. Says whether the context begins among them: then nothing after them can
-    /// matter, provided that the text has our [`END`].
-    pub fn pass(&mut self, lines: &str) -> bool {
-        self.sift(lines, |_, _| true).is_some()
+    /// Takes in the next lines, all of them whole.
+    pub fn pass(&mut self, lines: &str) {
+        self.sift(lines, |_, _| true);
     }
 
-    /// What is left of the text.
-    pub fn finish(self) -> String {
-        self.kept
+    /// What is left of the text. None where it takes all of it, because something follows the context.
+    pub fn finish(self) -> Option<String> {
+        (self.section != Section::Context(Context::Passed)).then_some(self.kept)
     }
 
     /// As [`Sieve::pass`], where `leave` may refuse to leave out a claim that is elsewhere. Says where the context begins.
@@ -65,17 +80,24 @@ impl<'p> Sieve<'p> {
     ) -> Option<usize> {
         let mut end = 0;
         while end < lines.len() {
+            if let Section::Context(context) = &mut self.section {
+                context.pass(&lines[end..]);
+                return None;
+            }
             let start = end;
             end += find(b'\n', &lines[start..]).map_or(lines.len() - start, |position| position + 1);
             let line = &lines[start..end];
             match line {
-                "\"claims\":{\n" => self.in_claims = true,
-                "}\n" | "},\n" => self.in_claims = false,
+                "\"claims\":{\n" => self.section = Section::Claims,
+                "}\n" | "},\n" => self.section = Section::Other,
                 "\"context\":[\n" | "\"context\":[]\n" => {
+                    let mut context = Context::Within;
+                    context.pass(&lines[start..]);
+                    self.section = Section::Context(context);
                     self.kept.push_str("\"context\":[]}");
                     return Some(start);
                 }
-                _ if self.in_claims => {
+                _ if self.section == Section::Claims => {
                     let claim = ClaimLine::of(line).filter(|claim| claim.is_apart_from(self.places));
                     if claim.is_some_and(|claim| leave(start..end, &claim)) {
                         continue;
@@ -95,6 +117,30 @@ impl<'p> Sieve<'p> {
     }
 }
 
+impl Context {
+    /// Looks for a bracket with a comma and a name after it. Words may have that too; then the whole text is read for
+    /// nothing, which does no harm.
+    fn pass(&mut self, mut text: &str) {
+        while *self != Context::Passed {
+            if *self == Context::Within {
+                let Some(bracket) = find(b']', text) else { return };
+                text = &text[bracket + 1..];
+                *self = Context::AfterBracket;
+            }
+            text = text.trim_ascii_start();
+            let Some(next) = text.as_bytes().first() else { return };
+            *self = match (&*self, next) {
+                (Context::AfterBracket, b',') => {
+                    text = &text[1..];
+                    Context::AfterComma
+                }
+                (Context::AfterComma, b'"') => Context::Passed,
+                _ => Context::Within,
+            };
+        }
+    }
+}
+
 /// A state's text in the parts that a change around some places leaves alone, and the one it may change.
 #[derive(Debug)]
 pub struct Parts<'a> {
@@ -110,12 +156,12 @@ pub struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Takes a text apart. None where it is not laid out as we write it: where a line among the claims is not one whole
-    /// claim, or the context does not follow on lines of its own.
+    /// claim, or the context is not the last section, on lines of its own.
     pub fn of(text: &'a str, places: &[Prepared<'_>]) -> Option<Parts<'a>> {
         let (mut runs, mut held): (Vec<Range<usize>>, _) = (Vec::new(), Vec::new());
         let mut sieve = Sieve { shortens: false, ..Sieve::new(places) };
         let context = sieve.sift(text, |line, claim| {
-            let Some(holder) = claim.holder().filter(|_| claim.is_whole()) else { return false };
+            let Some(holder) = claim.holder_as_written() else { return false };
             held.push((holder, claim.id));
             match runs.last_mut() {
                 Some(run) if run.end == line.start => run.end = line.end,
@@ -123,13 +169,16 @@ impl<'a> Parts<'a> {
             }
             true
         })?;
-        let near = sieve.finish();
+        let near = sieve.finish()?;
+        // The only lines that were looked at as claims are those of the state, each of which is whole.
         let (head, nearby) = near.split_once("\n\"claims\":{\n")?;
         let claims = nearby.split_once("\n}")?.0;
-        let are_whole = is_json(&format!("{head}\"\":0}}")) && claims.lines().all(is_member);
+        let is_clear = is_json(&format!("{head}\"\":0}}"))
+            && claims.lines().all(is_member)
+            && !nearby.contains("\n\"claims\":{\n");
         let elsewhere = runs.into_iter().map(|run| &text[run]).collect();
-        let parts = Parts { near, elsewhere, held, context: &text[context..] };
-        (are_whole && text.as_bytes().ends_with(END)).then_some(parts)
+        let context = &text[context..];
+        (is_clear && is_json(&format!("{{{context}"))).then_some(Parts { near, elsewhere, held, context })
     }
 }
 
@@ -178,16 +227,41 @@ impl<'l> ClaimLine<'l> {
         places.iter().all(|place| place.is_clearly_apart(self.kind, self.target, self.project))
     }
 
-    /// Whether the line is certainly one whole claim: it has no braces but those around its fields.
-    fn is_whole(&self) -> bool {
-        let braces = self.fields.bytes().fold(0, |count, byte| count + u32::from((byte == b'{') | (byte == b'}')));
-        braces == 1
+    /// The holder, where the line is to the letter what we write of a claim, and so certainly is JSON, and whole.
+    fn holder_as_written(&self) -> Option<&'l str> {
+        let is_odd = |byte: u8| (byte < b' ') | (byte == b'\\');
+        if self.id.bytes().chain(self.fields.bytes()).fold(false, |odd, byte| odd | is_odd(byte)) {
+            return None;
+        }
+        let (holder, rest) = string(self.rest.strip_prefix(",\"instanceId\":")?)?;
+        let (_, rest) = string(rest.strip_prefix(",\"id\":")?)?;
+        let rest = rest.strip_prefix(",\"exclusive\":")?;
+        let rest = rest.strip_prefix("true").or_else(|| rest.strip_prefix("false"))?;
+        let (_, rest) = string(rest.strip_prefix(",\"claimedAt\":")?)?;
+        let rest = after_optional(rest, ",\"fence\":", number)?;
+        let rest = after_optional(rest, ",\"reason\":", string)?;
+        let rest = after_optional(rest, ",\"repository\":", string)?;
+        let rest = rest.strip_prefix(",\"foldsCase\":true").unwrap_or(rest);
+        let rest = after_optional(rest, ",\"expiresAt\":", string)?;
+        let rest = after_optional(rest, ",\"expiresMonotonicMs\":", number)?;
+        rest.is_empty().then_some(holder)
     }
+}
 
-    fn holder(&self) -> Option<&'l str> {
-        let (holder, _) = string(self.rest.strip_prefix(",\"instanceId\":")?)?;
-        (!holder.contains('\\') && !self.id.contains('\\')).then_some(holder)
-    }
+/// What follows a field that may be there or not; none where its value is not what `value` takes.
+fn after_optional<'l>(
+    text: &'l str,
+    name: &str,
+    value: impl Fn(&'l str) -> Option<(&'l str, &'l str)>,
+) -> Option<&'l str> {
+    text.strip_prefix(name).map_or(Some(text), |text| Some(value(text)?.1))
+}
+
+/// The number that a text begins with, and what follows it.
+fn number(text: &str) -> Option<(&str, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = text.split_at(digits);
+    (number.parse::<u64>().is_ok() && (digits == 1 || !number.starts_with('0'))).then_some((number, rest))
 }
 
 /// The string that a text begins with, as far as it has no escapes, and what follows it.

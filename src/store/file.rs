@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
@@ -136,11 +136,9 @@ impl FileStore {
                     continue;
                 }
             };
-            if sieve.pass(str::from_utf8(&buffer[..whole]).ok()?) {
-                return ends_as_written(&mut file).then(|| sieve.finish());
-            }
+            sieve.pass(str::from_utf8(&buffer[..whole]).ok()?);
             if length == 0 {
-                return Some(sieve.finish());
+                return sieve.finish();
             }
             buffer.copy_within(whole..filled, 0);
             filled -= whole;
@@ -274,13 +272,6 @@ fn looks_torn(text: &str) -> bool {
 /// A missing file reads as a state without entries; an existing one that is empty does not.
 fn effective(text: &Option<String>) -> &str {
     text.as_deref().unwrap_or("{}")
-}
-
-/// Whether the context is the last thing in a file.
-fn ends_as_written(file: &mut File) -> bool {
-    let mut end = [0; excerpt::END.len()];
-    let read = file.seek(SeekFrom::End(-(end.len() as i64))).and_then(|_| file.read_exact(&mut end));
-    read.is_ok() && end == excerpt::END
 }
 
 /// The text, or none when there is no file.
@@ -431,10 +422,10 @@ fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
-/// Where the state really is: a link to it (dotfiles) is written through and stays a link.
+/// Where the state really is: a link to it (dotfiles) is written through and stays a link, also where it leads to nothing yet.
 fn real_path(path: &Path) -> PathBuf {
-    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_symlink());
-    if is_link { fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
+    let Ok(target) = fs::read_link(path) else { return path.to_owned() };
+    fs::canonicalize(path).unwrap_or_else(|_| path.parent().unwrap_or(Path::new("/")).join(target))
 }
 
 fn sync_directory(path: &Path) -> Result<(), StoreError> {
