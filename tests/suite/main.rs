@@ -10,6 +10,7 @@ mod harness;
 mod identity;
 mod interference;
 mod json;
+mod layouts;
 mod liveness;
 mod memory;
 #[path = "../model/mod.rs"]
