@@ -167,3 +167,27 @@ fn only_its_holder_releases_unless_forced() {
     assert!(desk.lost(&one)[0].reason.contains("why"));
     assert!(matches!(release(&mut desk, true), Err(Refusal::Unknown { .. })));
 }
+
+/// Claims elsewhere matter to a claim where the caller comes from another boot, since all its leases are dated anew, and where
+/// somebody queues.
+#[test]
+fn a_claim_is_decided_nearby_only_where_nothing_else_can_matter() {
+    let mut desk = Desk::new();
+    let (one, two) = (desk.register("claude", 7), desk.register("codex", 8));
+    desk.claim(&one, &["a"]).unwrap();
+    let plain = desk.request(&["b"]);
+    let wait = Some(Wait { id: "w".to_owned(), process: None, timeout_ms: 60_000, again: false });
+    let nearby = |desk: &Desk, op: Op| {
+        let request = Request { actor: Some(one.clone()), op };
+        is_decided_nearby(&desk.state, &request, &desk.evidence.machine)
+    };
+    assert!(nearby(&desk, Op::Claim(plain.clone())));
+    assert!(!nearby(&desk, Op::Claim(ClaimRequest { wait, ..plain.clone() })));
+    assert!(!nearby(&desk, Op::Unregister) && !nearby(&desk, Op::Cleanup));
+    let rebooted = Machine { boot_id: "another".to_owned(), ..desk.evidence.machine.clone() };
+    let machine = std::mem::replace(&mut desk.evidence.machine, rebooted);
+    assert!(!nearby(&desk, Op::Claim(plain.clone())));
+    desk.evidence.machine = machine;
+    desk.wait(&two, "a", false).unwrap();
+    assert!(!nearby(&desk, Op::Claim(plain)));
+}
