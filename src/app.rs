@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::{Exit, Failure, lost_line, not_registered};
 use crate::host::agents::AGENTS;
 use crate::host::ancestry::{self, Ancestry};
-use crate::host::process::{self, Lookup};
+use crate::host::process;
 use crate::host::{machine, path, repository};
 use crate::output::Output;
 use crate::protocol::apply::Applied;
@@ -38,6 +38,7 @@ pub struct App {
     as_id: Option<String>,
     config: Config,
     machine: OnceCell<Machine>,
+    boot_id: OnceCell<String>,
     ancestry: OnceCell<Ancestry>,
     /// A process seen alive above this one.
     alive: OnceCell<ProcessKey>,
@@ -60,6 +61,7 @@ impl App {
             as_id: globals.as_id.clone(),
             config,
             machine: OnceCell::new(),
+            boot_id: OnceCell::new(),
             ancestry: OnceCell::new(),
             alive: OnceCell::new(),
         })
@@ -97,7 +99,7 @@ impl App {
 
     /// This process, as a record names it.
     pub fn own_process(&self) -> Option<ProcessKey> {
-        process_key(std::process::id())
+        process::key_of(std::process::id())
     }
 
     /// The value of an environment variable, unless empty.
@@ -111,7 +113,7 @@ impl App {
         let machine = self.machine().clone();
         let mut evidence = Evidence { now, machine, settings: self.settings().clone(), ..Evidence::default() };
         let waiting = state.waiters.iter().filter_map(|waiter| waiter.process(&evidence.machine));
-        let mut processes: BTreeMap<ProcessKey, Fate> = waiting.map(|key| (key, fate(key, None))).collect();
+        let mut processes: BTreeMap<ProcessKey, Fate> = waiting.map(|key| (key, process::fate(key, None))).collect();
         for instance in instances {
             if let Some(key) = instance.process(&evidence.machine) {
                 let quiet = lease::heartbeat_age_ms(instance, &evidence) >= evidence.settings.quiet_limit_ms;
@@ -119,11 +121,28 @@ impl App {
                 let tool_call_age = quiet.then(|| lease::wall_age_ms(&instance.last_heartbeat, &evidence));
                 let is_known = !quiet && self.alive.get() == Some(&key);
                 let known = is_known.then_some(Fate::Alive { tool_call: false });
-                processes.insert(key, known.unwrap_or_else(|| fate(key, tool_call_age)));
+                processes.insert(key, known.unwrap_or_else(|| process::fate(key, tool_call_age)));
             }
         }
         evidence.processes = processes;
         evidence
+    }
+
+    /// The evidence for an answer that changes nothing. At a glance where that is enough: whoever is in question has just
+    /// given a sign of life since this boot, and its process is seen. Then it matters not how long the machine slept.
+    pub fn evidence_for_answer(&self, state: &State<'_>, instances: &[&Instance<'_>]) -> Evidence {
+        let now = Moment { wall_ms: wall_ms(), ..Moment::default() };
+        let is_well = |instance: &&Instance<'_>| {
+            let key = ProcessKey { pid: instance.pid, start: instance.process_start };
+            let is_fresh = lease::is_within(&instance.last_heartbeat, now.wall_ms, self.settings().active_ms);
+            let is_ours = instance.boot_id == *self.boot_id.get_or_init(machine::boot_id);
+            is_fresh && is_ours && key.pid != 0 && (self.alive.get() == Some(&key) || process::is_seen(key))
+        };
+        let no_leases = state.waiters.is_empty() && state.claims.iter().all(|claim| claim.expires_at.is_empty());
+        if self.machine.get().is_none() && no_leases && instances.iter().all(is_well) {
+            return Evidence { now, settings: self.settings().clone(), ..Evidence::default() };
+        }
+        self.evidence(state, instances)
     }
 
     /// Commits what `request` makes of the state.
@@ -148,7 +167,7 @@ impl App {
             self.caller(&state).map(|caller| {
                 let greeting = self.greeting(&state, &caller);
                 let request = Request { actor: Some(caller.clone()), op: op.clone() };
-                let evidence = self.evidence(&state, &apply::in_question(&state, &request));
+                let evidence = self.evidence_for_answer(&state, &apply::in_question(&state, &request));
                 let answer = match apply::apply(state, &request, &evidence) {
                     Ok(Applied { outcome, changes, .. }) => changes.is_empty().then_some(Ok(outcome)),
                     Err(refusal) => Some(Err(StoreError::from(refusal).into())),
@@ -232,11 +251,10 @@ impl App {
             return settled;
         }
         let instance = inherited.and_then(|id| state.instance(&id));
-        let recorded = instance.and_then(|instance| instance.process(self.machine()));
         // Nothing stands between the two that it could have been inherited through.
-        if let (Some(instance), Some(process)) = (instance, recorded)
+        if let Some(instance) = instance.filter(|instance| instance.pid != 0)
             && self.ancestry.get().is_none()
-            && self.is_below(process)
+            && self.is_below(ProcessKey { pid: instance.pid, start: instance.process_start })
         {
             return Ok(instance.key.to_string());
         }
@@ -306,14 +324,12 @@ impl App {
         Ok(id)
     }
 
-    /// Whether any instance of the state is owed a greeting, should it be the caller. By the wall clock, on which no
-    /// heartbeat looks younger than it is.
+    /// Whether any instance of the state may be owed a greeting, should it be the caller.
     pub fn may_owe_greeting(&self, state: &State<'_>) -> bool {
-        let now = Moment { wall_ms: wall_ms(), ..Moment::default() };
-        let evidence = Evidence { now, ..Evidence::default() };
-        state.instances.iter().any(|instance| {
-            has_news(instance) || lease::wall_age_ms(&instance.last_heartbeat, &evidence) > HEARTBEAT_REFRESH_MS
-        })
+        let now_ms = wall_ms();
+        let is_fresh =
+            |instance: &Instance<'_>| lease::is_within(&instance.last_heartbeat, now_ms, HEARTBEAT_REFRESH_MS);
+        state.instances.iter().any(|instance| has_news(instance) || !is_fresh(instance))
     }
 
     /// What a caller that only reads is owed: its losses told, its heartbeat refreshed.
@@ -321,6 +337,9 @@ impl App {
         let Some(instance) = state.instance(id) else { return Greeting::None };
         if has_news(instance) {
             return Greeting::News;
+        }
+        if lease::is_within(&instance.last_heartbeat, wall_ms(), HEARTBEAT_REFRESH_MS) {
+            return Greeting::None;
         }
         let evidence = Evidence { now: self.now(), machine: self.machine().clone(), ..Evidence::default() };
         if lease::heartbeat_age_ms(instance, &evidence) > HEARTBEAT_REFRESH_MS {
@@ -421,29 +440,6 @@ pub fn spell(path: &Path) -> String {
 pub fn unspell(text: &str) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
     PathBuf::from(OsString::from_vec(spelling::decode(text).into_owned()))
-}
-
-/// A process that runs now, as a record names it.
-pub fn process_key(pid: u32) -> Option<ProcessKey> {
-    match process::look_up(pid) {
-        Lookup::Alive(process) => Some(process.key),
-        Lookup::Gone | Lookup::Unknown => None,
-    }
-}
-
-/// What became of a recorded process, and, where its last heartbeat is `tool_call_age_ms` old, whether something it
-/// started about then still runs. That takes a scan, so it is asked only where it matters.
-fn fate(key: ProcessKey, tool_call_age_ms: Option<u64>) -> Fate {
-    /// A tool call may have begun a little before the heartbeat that announced it.
-    const SLACK_MS: u64 = 30_000;
-    match process::look_up(key.pid) {
-        Lookup::Alive(process) if process.key == key => {
-            let runs = |age_ms: u64| process::has_descendant_younger_than(key.pid, age_ms.saturating_add(SLACK_MS));
-            Fate::Alive { tool_call: tool_call_age_ms.is_some_and(runs) }
-        }
-        Lookup::Alive(_) | Lookup::Gone => Fate::Gone,
-        Lookup::Unknown => Fate::Unknown,
-    }
 }
 
 fn unidentified(error: Unidentified) -> Failure {

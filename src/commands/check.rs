@@ -42,7 +42,7 @@ fn ask(app: &App, places: &[Prepared<'_>], state: &State<'_>) -> Result<Answers,
     let caller = app.caller_if_any(state)?;
     let mut concerned = apply::holders_around(state, places);
     concerned.extend(state.waiters.iter().filter_map(|waiter| state.instance(&waiter.instance_id)));
-    let evidence = app.evidence(state, &concerned);
+    let evidence = app.evidence_for_answer(state, &concerned);
     let verdicts = places.iter().map(|place| query::verdict(place, caller.as_deref(), state, &evidence)).collect();
     let greeting = caller.as_ref().map_or(Greeting::None, |caller| app.greeting(state, caller));
     Ok((verdicts, caller, greeting))

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::app::{App, Greeting, process_key, spell};
+use crate::app::{App, Greeting, spell};
 use crate::cli::RegisterArgs;
 use crate::error::{Failure, no_such_project};
+use crate::host::process;
 use crate::host::shell::is_interactive_shell;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
@@ -89,7 +90,7 @@ fn bad_session(session: &str) -> Failure {
 fn recorded_process(app: &App, args: &RegisterArgs) -> Result<Option<ProcessKey>, Failure> {
     if let Some(pid) = args.pid {
         let missing = || Failure::usage(format!("there is no process {pid}")).hint("pass the agent's pid, as --pid $$");
-        return process_key(pid).map(Some).ok_or_else(missing);
+        return process::key_of(pid).map(Some).ok_or_else(missing);
     }
     let ancestry = app.ancestry();
     let shell = ancestry.ancestors.first().filter(|parent| is_interactive_shell(parent)).map(|parent| parent.key);

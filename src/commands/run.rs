@@ -10,9 +10,10 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SI
 use signal_hook::iterator::Signals;
 
 use super::{claim, targets};
-use crate::app::{App, process_key};
+use crate::app::App;
 use crate::cli::RunArgs;
 use crate::error::{Exit, Failure};
+use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
 use crate::protocol::id::is_tool_name;
@@ -43,7 +44,7 @@ fn supervise(app: &App, args: &RunArgs, id: &str, signals: Signals) -> Result<Ex
     claim_first(app, args, id).map_err(as_run_failure)?;
     let mut child = spawn(args, id)?;
     // From here on the instance is the child's: it lives as long as that does.
-    if let Err(failure) = register(app, args, Some(id), process_key(child.id())) {
+    if let Err(failure) = register(app, args, Some(id), process::key_of(child.id())) {
         app.warn(&format!("its process was not recorded: {}", failure.message));
     }
     attend(app, &mut child, id, signals)

@@ -63,7 +63,12 @@ pub fn up_to(sought: Option<ProcessKey>) -> Ancestry {
         return Ancestry::cut_off(Vec::new());
     }
     let parent = parent_id();
-    let ancestry = climb(parent, sought, process::look_up, process::argv);
+    let shown = climb(parent, sought, process::look_up_as_shown, process::argv);
+    let is_found = sought.is_some() && shown.ancestors.last().map(|last| last.key) == sought;
+    let ancestry = match is_found || !process::are_clocks_shifted() {
+        true => shown,
+        false => climb(parent, sought, process::look_up, process::argv),
+    };
     // The parent may have died before it was looked up and its id been given to another.
     if parent_id() == parent { ancestry } else { Ancestry::cut_off(Vec::new()) }
 }

@@ -72,13 +72,15 @@ fn machine_id() -> String {
     macos::host_uuid()
 }
 
+/// What tells this boot from every other.
 #[cfg(target_os = "linux")]
-fn boot_id() -> String {
+pub fn boot_id() -> String {
     first_line("/proc/sys/kernel/random/boot_id")
 }
 
+/// What tells this boot from every other.
 #[cfg(target_os = "macos")]
-fn boot_id() -> String {
+pub fn boot_id() -> String {
     macos::system_text("kern.bootsessionuuid").to_ascii_lowercase()
 }
 

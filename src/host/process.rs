@@ -23,6 +23,7 @@ use macos as platform;
 
 use std::collections::HashMap;
 
+use crate::protocol::evidence::Fate;
 pub use crate::protocol::evidence::ProcessKey;
 
 /// A living process, as it was when it was looked up.
@@ -55,6 +56,28 @@ pub fn look_up(pid: u32) -> Lookup {
     platform::look_up(pid)
 }
 
+/// As [`look_up`], with its start as the system shows it here. In a time namespace that is not when it started by the
+/// machine's clock; to find that out takes another file, which is not read where the two are alike anyway.
+pub(super) fn look_up_as_shown(pid: u32) -> Lookup {
+    #[cfg(target_os = "linux")]
+    return platform::look_up_as_shown(pid);
+    #[cfg(target_os = "macos")]
+    platform::look_up(pid)
+}
+
+/// Whether starts are shown otherwise than by the machine's clock.
+pub(super) fn are_clocks_shifted() -> bool {
+    #[cfg(target_os = "linux")]
+    return platform::are_clocks_shifted();
+    #[cfg(target_os = "macos")]
+    false
+}
+
+/// Whether this very process is seen to live. No is no proof of the contrary.
+pub fn is_seen(key: ProcessKey) -> bool {
+    matches!(look_up_as_shown(key.pid), Lookup::Alive(process) if process.key == key)
+}
+
 /// The arguments the process was started with, or the title it put in their place. `None` when they cannot be read or
 /// there are none. Lossy and, on Linux, cut after 4 KiB: good for recognising a program, not for running it again.
 pub fn argv(pid: u32) -> Option<Vec<String>> {
@@ -77,6 +100,29 @@ pub fn has_descendant_younger_than(pid: u32, age_ms: u64) -> bool {
     let parents: HashMap<u32, u32> = processes.iter().map(|process| (process.key.pid, process.parent)).collect();
     let earliest = platform::start_ago(age_ms);
     processes.iter().any(|process| process.key.start >= earliest && descends(process.parent, pid, &parents))
+}
+
+/// A process that runs now, as a record names it.
+pub fn key_of(pid: u32) -> Option<ProcessKey> {
+    match look_up(pid) {
+        Lookup::Alive(process) => Some(process.key),
+        Lookup::Gone | Lookup::Unknown => None,
+    }
+}
+
+/// What became of a recorded process, and, where its last heartbeat is `tool_call_age_ms` old, whether something it
+/// started about then still runs. That takes a scan, so it is asked only where it matters.
+pub fn fate(key: ProcessKey, tool_call_age_ms: Option<u64>) -> Fate {
+    /// A tool call may have begun a little before the heartbeat that announced it.
+    const SLACK_MS: u64 = 30_000;
+    match look_up(key.pid) {
+        Lookup::Alive(process) if process.key == key => {
+            let runs = |age_ms: u64| has_descendant_younger_than(key.pid, age_ms.saturating_add(SLACK_MS));
+            Fate::Alive { tool_call: tool_call_age_ms.is_some_and(runs) }
+        }
+        Lookup::Alive(_) | Lookup::Gone => Fate::Gone,
+        Lookup::Unknown => Fate::Unknown,
+    }
 }
 
 /// Whether `pid` is `ancestor` or below it. The count of steps is bounded: the table is read process by process while

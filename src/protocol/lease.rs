@@ -85,6 +85,12 @@ pub fn wall_age_ms(stamp: &str, evidence: &Evidence) -> u64 {
     }
 }
 
+/// Whether a stamp is so young by the wall clock, and not ahead of it: then nothing that it dates is older by any clock.
+pub fn is_within(stamp: &str, now_ms: i64, limit_ms: u64) -> bool {
+    let age_ms = time::unix_ms(stamp).and_then(|then| now_ms.checked_sub(then));
+    age_ms.and_then(|age_ms| u64::try_from(age_ms).ok()).is_some_and(|age_ms| age_ms < limit_ms)
+}
+
 /// Who holds a claim, as far as it matters.
 #[derive(Clone, Copy, Debug)]
 pub enum Standing {

@@ -14,12 +14,20 @@ const ARGV_LIMIT: usize = 4096;
 const TICKS_PER_SECOND: u64 = 100;
 
 pub(super) fn look_up(pid: u32) -> Lookup {
+    match look_up_as_shown(pid) {
+        Lookup::Alive(process) => Lookup::Alive(Process { key: in_machine_time(process.key), ..process }),
+        other => other,
+    }
+}
+
+pub(super) fn are_clocks_shifted() -> bool {
+    clock_offsets() != ClockOffsets::default()
+}
+
+pub(super) fn look_up_as_shown(pid: u32) -> Lookup {
     let mut buffer = [0; STAT_LIMIT];
     match read(pid, "stat", &mut buffer) {
-        Ok(stat) => match parse_stat(pid, stat) {
-            Lookup::Alive(process) => Lookup::Alive(Process { key: in_machine_time(process.key), ..process }),
-            other => other,
-        },
+        Ok(stat) => parse_stat(pid, stat),
         Err(error) if is_absence(&error) && !exists(pid) => Lookup::Gone,
         Err(_) => Lookup::Unknown,
     }

@@ -181,3 +181,12 @@ fn a_wait_ends_with_its_command_its_time_and_its_boot() {
     assert!(!waits(&Waiter { boot_id: "before".into(), ..waiter.clone() }, &evidence(None)));
     assert!(!waits(&Waiter { expires_at: time::stamp(NOW.wall_ms - 1000).into(), ..waiter }, &evidence(None)));
 }
+
+#[test]
+fn a_stamp_ahead_of_the_clock_is_not_young() {
+    let now_ms = time::unix_ms("2026-01-01T12:00:00Z").unwrap();
+    let is_young = |stamp| is_within(stamp, now_ms, 60_000);
+    assert!(is_young("2026-01-01T12:00:00Z") && is_young("2026-01-01T11:59:01Z"));
+    assert!(!is_young("2026-01-01T11:59:00Z") && !is_young("2026-01-01T12:00:01Z"));
+    assert!(!is_young("") && !is_young("soon") && !is_young("0001-01-01T00:00:00Z"));
+}
