@@ -12,10 +12,10 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 #[derive(Args, Debug, Clone, Default)]
 pub struct Globals {
     /// Act as this instance
-    #[arg(long = "as", value_name = "ID", global = true)]
+    #[arg(long = "as", value_name = "ID", global = true, overrides_with = "as_id")]
     pub as_id: Option<String>,
     /// Print one JSON object instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
 }
 
@@ -469,5 +469,16 @@ mod tests {
             }
         }
         assert!(plain(&line(&["aio", "check", "a", "b"])).is_some() && plain(&line(&["aio", "claim", "a"])).is_some());
+    }
+
+    #[test]
+    fn options_of_every_command_may_stand_on_both_sides_of_the_verb() {
+        let line = |words: &str| words.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for words in ["aio --json --as x check a --json --as y", "aio --as x check --json a --as y --json --json"] {
+            let Invocation { globals, verb } = parse(line(words)).expect("it is understood");
+            assert!(globals.json && globals.as_id.as_deref() == Some("y"), "{words}: {globals:?}");
+            assert!(matches!(verb, Verb::Check(CheckArgs { paths, .. }) if paths == ["a"]), "{words}");
+            assert!(tree().try_get_matches_from(line(words)).is_ok(), "{words}");
+        }
     }
 }
