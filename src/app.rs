@@ -40,8 +40,8 @@ pub struct App {
     machine: OnceCell<Machine>,
     boot_id: OnceCell<String>,
     ancestry: OnceCell<Ancestry>,
-    /// A process seen alive above this one.
-    alive: OnceCell<ProcessKey>,
+    /// A process seen alive above this one, and the boot that its record names: this one.
+    alive: OnceCell<(ProcessKey, String)>,
 }
 
 impl App {
@@ -119,7 +119,7 @@ impl App {
                 let quiet = lease::heartbeat_age_ms(instance, &evidence) >= evidence.settings.quiet_limit_ms;
                 // Systems date processes by a time that goes on during sleep, as the wall clock does.
                 let tool_call_age = quiet.then(|| lease::wall_age_ms(&instance.last_heartbeat, &evidence));
-                let is_known = !quiet && self.alive.get() == Some(&key);
+                let is_known = !quiet && self.alive.get().is_some_and(|(known, _)| *known == key);
                 let known = is_known.then_some(Fate::Alive { tool_call: false });
                 processes.insert(key, known.unwrap_or_else(|| process::fate(key, tool_call_age)));
             }
@@ -135,8 +135,8 @@ impl App {
         let is_well = |instance: &&Instance<'_>| {
             let key = ProcessKey { pid: instance.pid, start: instance.process_start };
             let is_fresh = lease::is_within(&instance.last_heartbeat, now.wall_ms, self.settings().active_ms);
-            let is_ours = instance.boot_id == *self.boot_id.get_or_init(machine::boot_id);
-            is_fresh && is_ours && key.pid != 0 && (self.alive.get() == Some(&key) || process::is_seen(key))
+            let is_known = self.alive.get().is_some_and(|(known, _)| *known == key);
+            is_fresh && key.pid != 0 && self.is_this_boot(&instance.boot_id) && (is_known || process::is_seen(key))
         };
         let no_leases = state.waiters.is_empty() && state.claims.iter().all(|claim| claim.expires_at.is_empty());
         if self.machine.get().is_none() && no_leases && instances.iter().all(is_well) {
@@ -254,7 +254,7 @@ impl App {
         // Nothing stands between the two that it could have been inherited through.
         if let Some(instance) = instance.filter(|instance| instance.pid != 0)
             && self.ancestry.get().is_none()
-            && self.is_below(ProcessKey { pid: instance.pid, start: instance.process_start })
+            && self.is_below(instance)
         {
             return Ok(instance.key.to_string());
         }
@@ -266,12 +266,19 @@ impl App {
         self.as_id.is_some()
     }
 
-    /// Whether this process stands above the caller, without an agent in between. Looks no further up when it does.
-    fn is_below(&self, process: ProcessKey) -> bool {
+    /// Whether a record names this boot.
+    fn is_this_boot(&self, boot_id: &str) -> bool {
+        let known = self.alive.get().map(|(_, boot_id)| boot_id).filter(|boot_id| !boot_id.is_empty());
+        boot_id == *known.unwrap_or_else(|| self.boot_id.get_or_init(machine::boot_id))
+    }
+
+    /// Whether an instance's process stands above the caller, without an agent in between. Looks no further up when it does.
+    fn is_below(&self, instance: &Instance<'_>) -> bool {
+        let process = ProcessKey { pid: instance.pid, start: instance.process_start };
         let seen = ancestry::up_to(Some(process));
         let found = seen.below_agent().last().is_some_and(|last| last.key == process);
         if found {
-            self.alive.get_or_init(|| process);
+            self.alive.get_or_init(|| (process, instance.boot_id.to_string()));
         } else {
             self.ancestry.get_or_init(|| seen);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::app::{App, spell};
 use crate::error::Failure;
 use crate::host::folding::folds_case;
-use crate::host::path::Existing;
+use crate::host::path::{Existing, Resolved};
 use crate::host::repository::{Worktree, worktree_of};
 use crate::protocol::overlap::{Area, Glob, overlaps};
 use crate::protocol::place::{Kind, literal_directory};
@@ -38,7 +38,7 @@ pub fn any_path(app: &App, typed: &OsStr, base: &Path) -> Result<Wanted<'static>
     check_length(Kind::File, typed)?;
     let resolved = app.physical(Some(base), Path::new(typed))?;
     let kind = if resolved.existing == Existing::Directory { Kind::Directory } else { Kind::File };
-    Ok(Site::of(app, &resolved.path).wanted(kind, &resolved.path))
+    Ok(Site::around(app, &resolved).wanted(kind, &resolved.path))
 }
 
 fn check_length(kind: Kind, typed: &OsStr) -> Result<(), Failure> {
@@ -79,7 +79,7 @@ fn path(app: &App, kind: Kind, typed: &OsStr, base: &Path) -> Result<Wanted<'sta
         }
         _ => {}
     }
-    Ok(Site::of(app, &resolved.path).wanted(kind, &resolved.path))
+    Ok(Site::around(app, &resolved).wanted(kind, &resolved.path))
 }
 
 /// A pattern keeps its meaning wherever it is read: its literal start is resolved as a path, and one without `/` matches
@@ -131,6 +131,12 @@ struct Site {
 }
 
 impl Site {
+    /// That of a path, in which no file is looked for below what is none.
+    fn around(app: &App, resolved: &Resolved) -> Site {
+        let around = resolved.path.parent().filter(|_| resolved.existing != Existing::Directory);
+        Site::of(app, around.unwrap_or(&resolved.path))
+    }
+
     /// The worktree around a path; where there is none, the caller's registered project if that contains it, else `/`.
     fn of(app: &App, path: &Path) -> Site {
         let folds_case = folds_case(path);

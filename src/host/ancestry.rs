@@ -59,15 +59,17 @@ impl Ancestry {
 /// What stands above the caller up to the nearest agent, or only up to the process that is `sought`, should it be met
 /// before. Reads one small file for each ancestor, and another for each that is no shell.
 pub fn up_to(sought: Option<ProcessKey>) -> Ancestry {
+    let parent = parent_id();
+    let shown = climb(parent, sought, process::look_up_as_shown, process::argv);
+    if sought.is_some() && shown.ancestors.last().map(|last| last.key) == sought {
+        return shown;
+    }
     if !process::table_is_ours() {
         return Ancestry::cut_off(Vec::new());
     }
-    let parent = parent_id();
-    let shown = climb(parent, sought, process::look_up_as_shown, process::argv);
-    let is_found = sought.is_some() && shown.ancestors.last().map(|last| last.key) == sought;
-    let ancestry = match is_found || !process::are_clocks_shifted() {
-        true => shown,
-        false => climb(parent, sought, process::look_up, process::argv),
+    let ancestry = match process::are_clocks_shifted() {
+        true => climb(parent, sought, process::look_up, process::argv),
+        false => shown,
     };
     // The parent may have died before it was looked up and its id been given to another.
     if parent_id() == parent { ancestry } else { Ancestry::cut_off(Vec::new()) }
