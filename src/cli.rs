@@ -12,7 +12,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 #[derive(Args, Debug, Clone, Default)]
 pub struct Globals {
     /// Act as this instance
-    #[arg(long = "as", value_name = "ID", global = true, overrides_with = "as_id")]
+    #[arg(long = "as", value_name = "ID", global = true)]
     pub as_id: Option<String>,
     /// Print one JSON object instead of text
     #[arg(long, global = true, overrides_with = "json")]
@@ -353,7 +353,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, clap::Error> {
     }
     let args = complete_wait(args);
     if let (Some(position), Some(name)) = (verb_position(&args), verb(&args))
-        && !args[..position].iter().any(|arg| ["--version", "-V", "--help", "-h"].iter().any(|option| arg == option))
+        && are_globals(&args[1..position])
     {
         return parse_verb(name, position, args);
     }
@@ -382,6 +382,18 @@ fn plain(args: &[OsString]) -> Option<Verb> {
         }
         _ => None,
     }
+}
+
+/// Whether words are options of every command and nothing else.
+fn are_globals(words: &[OsString]) -> bool {
+    let mut words = words.iter().map(|word| word.as_encoded_bytes());
+    while let Some(word) = words.next() {
+        let is_global = word == b"--json" || word.starts_with(b"--as=") || word == b"--as" && words.next().is_some();
+        if !is_global {
+            return false;
+        }
+    }
+    true
 }
 
 /// As if the verb were a program of its own, which is less to build than a program with one verb.
@@ -441,44 +453,4 @@ fn complete_wait(mut args: Vec<OsString>) -> Vec<OsString> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_without_options_mean_what_the_parser_says() {
-        let line = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        for words in [
-            &["aio", "check", "a"][..],
-            &["aio", "check", "a", "b c", "check", "./-x", "ü"],
-            &["aio", "claim", "a"],
-            &["aio", "claim", "pattern", "src/**", "--", "x"],
-            &["aio", "claim", "file", "src/a.rs", "/p"],
-            &["aio", "check"],
-            &["aio", "claim"],
-            &["aio", "check", ""],
-            &["aio", "check", "-"],
-            &["aio", "check", "a", "--json"],
-            &["aio", "status", "a"],
-        ] {
-            let args = line(words);
-            let matches = tree().try_get_matches_from(&args);
-            let (name, matches) = matches.as_ref().ok().and_then(|matches| matches.subcommand()).unzip();
-            let parsed = name.zip(matches).map(|(name, matches)| verb_of(name, matches).expect("it was accepted"));
-            if let Some(verb) = plain(&args) {
-                assert_eq!(Some(format!("{verb:?}")), parsed.map(|verb| format!("{verb:?}")), "{words:?}");
-            }
-        }
-        assert!(plain(&line(&["aio", "check", "a", "b"])).is_some() && plain(&line(&["aio", "claim", "a"])).is_some());
-    }
-
-    #[test]
-    fn options_of_every_command_may_stand_on_both_sides_of_the_verb() {
-        let line = |words: &str| words.split(' ').map(OsString::from).collect::<Vec<_>>();
-        for words in ["aio --json --as x check a --json --as y", "aio --as x check --json a --as y --json --json"] {
-            let Invocation { globals, verb } = parse(line(words)).expect("it is understood");
-            assert!(globals.json && globals.as_id.as_deref() == Some("y"), "{words}: {globals:?}");
-            assert!(matches!(verb, Verb::Check(CheckArgs { paths, .. }) if paths == ["a"]), "{words}");
-            assert!(tree().try_get_matches_from(line(words)).is_ok(), "{words}");
-        }
-    }
-}
+mod tests;
