@@ -22,8 +22,8 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(refused) => {
             drop(refused.render().to_string());
-            let values_differ = || whole.as_ref().is_err_and(|error| error.use_stderr() == refused.use_stderr());
-            assert!(waits || names > 1 || values_differ(), "only the whole parser takes it");
+            // Of two reasons, such as a call for help and a word that is none, each may find another first.
+            assert!(waits || names > 1 || whole.is_err(), "only the whole parser takes it");
         }
     }
 });
