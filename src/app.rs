@@ -119,8 +119,7 @@ impl App {
                 let quiet = lease::heartbeat_age_ms(instance, &evidence) >= evidence.settings.quiet_limit_ms;
                 // Systems date processes by a time that goes on during sleep, as the wall clock does.
                 let tool_call_age = quiet.then(|| lease::wall_age_ms(&instance.last_heartbeat, &evidence));
-                let is_known = !quiet && self.alive.get().is_some_and(|(known, _)| *known == key);
-                let known = is_known.then_some(Fate::Alive { tool_call: false });
+                let known = (!quiet && self.is_known_alive(key)).then_some(Fate::Alive { tool_call: false });
                 processes.insert(key, known.unwrap_or_else(|| process::fate(key, tool_call_age)));
             }
         }
@@ -135,8 +134,8 @@ impl App {
         let is_well = |instance: &&Instance<'_>| {
             let key = ProcessKey { pid: instance.pid, start: instance.process_start };
             let is_fresh = lease::is_within(&instance.last_heartbeat, now.wall_ms, self.settings().active_ms);
-            let is_known = self.alive.get().is_some_and(|(known, _)| *known == key);
-            is_fresh && key.pid != 0 && self.is_this_boot(&instance.boot_id) && (is_known || process::is_seen(key))
+            let is_seen = || self.is_known_alive(key) || process::is_seen(key);
+            is_fresh && key.pid != 0 && self.is_this_boot(&instance.boot_id) && is_seen()
         };
         let no_leases = state.waiters.is_empty() && state.claims.iter().all(|claim| claim.expires_at.is_empty());
         if self.machine.get().is_none() && no_leases && instances.iter().all(is_well) {
@@ -264,6 +263,11 @@ impl App {
     /// Whether `--as` says who calls.
     pub fn is_named(&self) -> bool {
         self.as_id.is_some()
+    }
+
+    /// Whether a process was seen alive above this one.
+    fn is_known_alive(&self, process: ProcessKey) -> bool {
+        self.alive.get().is_some_and(|(known, _)| *known == process)
     }
 
     /// Whether a record names this boot.

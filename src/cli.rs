@@ -353,9 +353,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Invocation, clap::Error> {
     }
     let args = complete_wait(args);
     if let (Some(position), Some(name)) = (verb_position(&args), verb(&args))
-        && are_globals(&args[1..position])
+        && let Some(command) = command_of(name).filter(|_| are_globals(&args[1..position]))
     {
-        return parse_verb(name, position, args);
+        return parse_verb(name, command, position, args);
     }
     let matches = tree().try_get_matches_from(args)?;
     let globals = Globals::from_arg_matches(&matches)?;
@@ -397,9 +397,13 @@ fn are_globals(words: &[OsString]) -> bool {
 }
 
 /// As if the verb were a program of its own, which is less to build than a program with one verb.
-fn parse_verb(name: &'static str, position: usize, mut args: Vec<OsString>) -> Result<Invocation, clap::Error> {
+fn parse_verb(
+    name: &str,
+    command: Command,
+    position: usize,
+    mut args: Vec<OsString>,
+) -> Result<Invocation, clap::Error> {
     args.remove(position);
-    let command = command_of(name).unwrap_or_else(root);
     // The description of the options is none of the command.
     let about = command.get_about().cloned().unwrap_or_default();
     let command = Globals::augment_args(command).about(about).bin_name(format!("aio {name}"));

@@ -25,15 +25,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds with the spellings they are accepted by; the first is the one that is stored.
-    pub const SPELLINGS: [(Kind, &'static [&'static str]); 5] = [
-        (Kind::File, &["file"]),
-        (Kind::Directory, &["directory", "dir"]),
-        (Kind::Pattern, &["pattern", "glob"]),
-        (Kind::Task, &["task"]),
-        (Kind::Resource, &["resource"]),
-    ];
-
     /// The kind of that spelling.
     pub fn parse(word: &str) -> Option<Kind> {
         Some(match word {
@@ -72,7 +63,7 @@ impl fmt::Display for Kind {
 /// A place as a record spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'s> {
-    /// A spelling of [`Kind`], or a word of another version.
+    /// A spelling that [`Kind::parse`] knows, or a word of another version.
     pub kind: &'s str,
     /// Path or glob relative to `project`, or name.
     pub target: &'s str,
