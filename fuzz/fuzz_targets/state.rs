@@ -95,7 +95,7 @@ fn nothing_unknown_is_lost(old: &Value, new: &Value) {
     let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else { return };
     for (key, value) in old {
         match key.as_str() {
-            "schemaVersion" | "revision" | "updatedAt" | "waiters" | "context" => {}
+            "schemaVersion" | "revision" | "journaled" | "updatedAt" | "waiters" | "context" => {}
             "instances" | "claims" => {
                 for (id, entry) in value.as_object().into_iter().flatten() {
                     let now = &new[key][id];
