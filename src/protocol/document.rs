@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::excerpt::Parts;
+use super::excerpt::{Parts, Run};
 use super::record::Derived;
 use super::state::{Claim, ContextEntry, Instance, SCHEMA_VERSION, Section, State};
 use super::text::Text;
@@ -179,7 +179,7 @@ pub fn schema_version(text: &str) -> Option<u64> {
 pub fn write(state: &mut State<'_>) -> Vec<u8> {
     index_claims(state, []);
     let mut page = Page::with_capacity(320 * (state.claims.len() + state.instances.len() + 16));
-    page.sections_but_context(state, &[]);
+    page.sections_but_context(state, &[], &[]);
     match &state.context {
         Section::Unread(raw) => page.field("context", raw),
         Section::Read(entries) => page.list("context", entries.iter()),
@@ -192,8 +192,8 @@ pub fn write(state: &mut State<'_>) -> Vec<u8> {
 /// together: everything else is as it was.
 pub fn write_among<'s>(mut state: State<'s>, parts: &'s Parts<'s>) -> Vec<Cow<'s, [u8]>> {
     index_claims(&mut state, parts.held.iter().copied());
-    let mut page = Page::with_capacity(parts.near.len() + 32 * parts.held.len() + 4096);
-    page.sections_but_context(&state, &parts.elsewhere);
+    let mut page = Page::with_capacity(2 * parts.near.len() + 4096);
+    page.sections_but_context(&state, &parts.bystanders, &parts.elsewhere);
     page.text.extend_from_slice(b",\n");
     page.piece(parts.context);
     page.pieces
@@ -232,13 +232,13 @@ impl<'p> Page<'p> {
     }
 
     /// Sections of others stand before the context, which a reader in a hurry does not reach.
-    fn sections_but_context(&mut self, state: &State<'_>, elsewhere: &[&'p str]) {
+    fn sections_but_context(&mut self, state: &State<'_>, bystanders: &[Run<'p>], elsewhere: &[Run<'p>]) {
         self.text.push(b'{');
         self.field_after(b"\n", "schemaVersion", &state.schema_version);
         self.field("revision", &state.revision);
         self.field("updatedAt", &state.updated_at);
         self.field("journaled", &state.journaled);
-        self.object("instances", &[], state.instances.iter().map(|entry| (&*entry.key, entry)));
+        self.object("instances", bystanders, state.instances.iter().map(|entry| (&*entry.key, entry)));
         self.object("claims", elsewhere, state.claims.iter().map(|entry| (&*entry.key, entry)));
         self.list("waiters", state.waiters.iter());
         for (key, value) in state.unknown.iter() {
@@ -257,21 +257,26 @@ impl<'p> Page<'p> {
         self.value(value);
     }
 
-    /// An object of entries that are written already, in runs of lines with a comma at the end of each, and of others.
+    /// An object of entries, among them some that are written already.
     fn object<'e, T: Serialize + 'e>(
         &mut self,
         key: &str,
-        written: &[&'p str],
+        written: &[Run<'p>],
         entries: impl Iterator<Item = (&'e str, &'e T)>,
     ) {
         self.begin(key, b'{');
         let mut separator: &[u8] = b"\n";
+        let mut entries = entries.enumerate().peekable();
         for run in written {
+            while let Some((_, (key, entry))) = entries.next_if(|(number, _)| *number < run.after) {
+                self.field_after(separator, key, entry);
+                separator = b",\n";
+            }
             self.text.extend_from_slice(separator);
-            self.piece(run.strip_suffix(",\n").unwrap_or(run));
+            self.piece(run.lines);
             separator = b",\n";
         }
-        for (key, entry) in entries {
+        for (_, (key, entry)) in entries {
             self.field_after(separator, key, entry);
             separator = b",\n";
         }

@@ -11,15 +11,15 @@
 
 use std::ops::Range;
 
-// Not by way of `memchr::memchr`: to ask the processor what it can do takes longer than a check among few claims.
-#[cfg(target_arch = "aarch64")]
-use memchr::arch::aarch64::neon::memchr::One;
-#[cfg(target_arch = "x86_64")]
-use memchr::arch::x86_64::sse2::memchr::One;
 use serde::de::IgnoredAny;
 
+use self::line::{ClaimLine, InstanceLine, find, held_ids};
+use super::document;
 use super::place::{Place, Prepared};
 use super::state::Claim;
+use super::text::Text;
+
+mod line;
 
 /// Whether a claim overlaps or shadows one of the places.
 pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
@@ -32,9 +32,29 @@ pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
 pub struct Sieve<'p> {
     places: &'p [Prepared<'p>],
     kept: String,
+    /// Where in there the instances begin, and where the claims do.
+    instances_at: usize,
+    claims_at: usize,
     section: Section,
     /// Whether lines lose what nothing of ours reads. What is written again keeps it: it may be others'.
     shortens: bool,
+}
+
+/// Who holds the claim that stands on a line, or several.
+fn holders(line: &str) -> Option<Vec<Text<'_>>> {
+    if let Some(holder) = ClaimLine::of(line).and_then(|claim| claim.holder_as_written()) {
+        return Some(vec![holder.into()]);
+    }
+    let text = format!("{{\"claims\":{{{line}}}}}");
+    let claims = document::read(&text).ok()?.claims;
+    Some(claims.into_iter().map(|claim| claim.instance_id.to_static()).collect())
+}
+
+/// An instance that has nothing to do with a question.
+struct Bystander {
+    line: Range<usize>,
+    /// How many others stand before it.
+    after: usize,
 }
 
 /// Where in a text the sieve stands.
@@ -59,17 +79,61 @@ enum Context {
 impl<'p> Sieve<'p> {
     /// Keeps what may concern these places.
     pub fn new(places: &'p [Prepared<'p>]) -> Self {
-        Sieve { places, kept: String::new(), section: Section::Other, shortens: true }
+        Sieve { places, kept: String::new(), instances_at: 0, claims_at: 0, section: Section::Other, shortens: true }
     }
 
     /// Takes in the next lines, all of them whole.
     pub fn pass(&mut self, lines: &str) {
-        self.sift(lines, |_, _| true);
+        self.sift(lines, |_, claim| claim.is_clear());
     }
 
-    /// What is left of the text. None where it takes all of it, because something follows the context.
-    pub fn finish(self) -> Option<String> {
-        (self.section != Section::Context(Context::Passed)).then_some(self.kept)
+    /// What is left of the text, without bystanders where those can be told: instances that hold none of the claims that
+    /// are left, lost nothing, and of which `is_bystander` says so, seeing id and last heartbeat. None where the answer
+    /// takes all of the text, because something follows the context.
+    pub fn finish(self, is_bystander: impl Fn(&str, &str) -> bool) -> Option<String> {
+        let bystanders = self.bystanders(is_bystander).unwrap_or_default();
+        self.finish_without(&bystanders)
+    }
+
+    fn finish_without(self, bystanders: &[Bystander]) -> Option<String> {
+        if self.section == Section::Context(Context::Passed) {
+            return None;
+        }
+        if bystanders.is_empty() {
+            return Some(self.kept);
+        }
+        let starts = [0].into_iter().chain(bystanders.iter().map(|bystander| bystander.line.end));
+        let ends = bystanders.iter().map(|bystander| bystander.line.start).chain([self.kept.len()]);
+        Some(starts.zip(ends).map(|(start, end)| &self.kept[start..end]).collect())
+    }
+
+    /// Who they are. None where what was kept is not laid out to the letter as we write a state without a queue.
+    fn bystanders(&self, is_bystander: impl Fn(&str, &str) -> bool) -> Option<Vec<Bystander>> {
+        let head = self.kept.get(..self.instances_at)?;
+        let instances = self.kept.get(self.instances_at..self.claims_at)?.strip_suffix("},\n")?;
+        let claims = self.kept[self.claims_at..].strip_prefix("\"claims\":{\n")?;
+        let claims = claims.strip_suffix("\n},\n\"waiters\":[],\n\"context\":[]}")?;
+        let holders: Vec<Text<'_>> =
+            claims.lines().map(|line| holders(entry(line))).collect::<Option<Vec<_>>>()?.concat();
+        let mut bystanders = Vec::new();
+        let (mut end, mut others) = (self.instances_at, 0);
+        for line in instances.split_inclusive('\n') {
+            let start = end;
+            end += line.len();
+            let instance = InstanceLine::of(entry(line));
+            if instance.is_none() && !is_member(entry(line)) {
+                return None;
+            }
+            // The last one has no comma that could go with it.
+            let instance = instance
+                .filter(|instance| line.ends_with(",\n") && !holders.iter().any(|holder| *holder == *instance.id));
+            if instance.is_some_and(|instance| is_bystander(instance.id, instance.last_heartbeat)) {
+                bystanders.push(Bystander { line: start..end, after: others });
+            } else {
+                others += 1;
+            }
+        }
+        is_json(&format!("{head}}}}}")).then_some(bystanders)
     }
 
     /// As [`Sieve::pass`], where `leave` may refuse to leave out a claim that is elsewhere. Says where the context begins.
@@ -88,7 +152,13 @@ impl<'p> Sieve<'p> {
             end += find(b'\n', &lines[start..]).map_or(lines.len() - start, |position| position + 1);
             let line = &lines[start..end];
             match line {
-                "\"claims\":{\n" => self.section = Section::Claims,
+                "\"instances\":{\n" if self.instances_at == 0 => self.instances_at = self.kept.len() + line.len(),
+                "\"claims\":{\n" => {
+                    self.section = Section::Claims;
+                    if self.claims_at == 0 {
+                        self.claims_at = self.kept.len();
+                    }
+                }
                 "}\n" | "},\n" => self.section = Section::Other,
                 "\"context\":[\n" | "\"context\":[]\n" => {
                     let mut context = Context::Within;
@@ -98,7 +168,8 @@ impl<'p> Sieve<'p> {
                     return Some(start);
                 }
                 _ if self.section == Section::Claims => {
-                    let claim = ClaimLine::of(line).filter(|claim| claim.is_apart_from(self.places));
+                    let claim = line.strip_suffix(",\n").and_then(ClaimLine::of);
+                    let claim = claim.filter(|claim| claim.is_apart_from(self.places));
                     if claim.is_some_and(|claim| leave(start..end, &claim)) {
                         continue;
                     }
@@ -146,151 +217,75 @@ impl Context {
 pub struct Parts<'a> {
     /// The excerpt.
     pub near: String,
-    /// What it leaves out of the claims: runs of whole lines, each with a comma at its end.
-    pub elsewhere: Vec<&'a str>,
+    /// The bystanders that it leaves out.
+    pub bystanders: Vec<Run<'a>>,
+    /// What it leaves out of the claims.
+    pub elsewhere: Vec<Run<'a>>,
     /// Holder and id of each claim in there.
     pub held: Vec<(&'a str, &'a str)>,
     /// From the context to the end.
     pub context: &'a str,
 }
 
+/// Entries on lines that follow each other.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// How many entries of the excerpt stand before them.
+    pub after: usize,
+    /// The lines, without the comma and the line break at the end.
+    pub lines: &'a str,
+}
+
 impl<'a> Parts<'a> {
     /// Takes a text apart. None where it is not laid out as we write it: where a line among the claims is not one whole
-    /// claim, or the context is not the last section, on lines of its own.
-    pub fn of(text: &'a str, places: &[Prepared<'_>]) -> Option<Parts<'a>> {
-        let (mut runs, mut held): (Vec<Range<usize>>, _) = (Vec::new(), Vec::new());
+    /// claim, or the context is not the last section, on lines of its own. For `is_bystander` see [`Sieve::finish`].
+    pub fn of(text: &'a str, places: &[Prepared<'_>], is_bystander: impl Fn(&str, &str) -> bool) -> Option<Parts<'a>> {
+        let (mut claims, mut held): (Vec<Range<usize>>, _) = (Vec::new(), Vec::new());
         let mut sieve = Sieve { shortens: false, ..Sieve::new(places) };
         let context = sieve.sift(text, |line, claim| {
             let Some(holder) = claim.holder_as_written() else { return false };
             held.push((holder, claim.id));
-            match runs.last_mut() {
+            match claims.last_mut() {
                 Some(run) if run.end == line.start => run.end = line.end,
-                _ => runs.push(line),
+                _ => claims.push(line),
             }
             true
         })?;
-        let near = sieve.finish()?;
-        // The only lines that were looked at as claims are those of the state, each of which is whole.
-        let (head, nearby) = near.split_once("\n\"claims\":{\n")?;
-        let claims = nearby.split_once("\n}")?.0;
-        let is_clear = is_json(&format!("{head}\"\":0}}"))
-            && claims.lines().all(is_member)
-            && !nearby.contains("\n\"claims\":{\n");
-        let elsewhere = runs.into_iter().map(|run| &text[run]).collect();
         let context = &text[context..];
-        (is_clear && is_json(&format!("{{{context}"))).then_some(Parts { near, elsewhere, held, context })
+        // The only lines that were looked at as claims are those of the state, each of which is whole.
+        let (head, nearby) = sieve.kept.split_at_checked(sieve.claims_at)?;
+        let nearby = nearby.strip_prefix("\"claims\":{\n")?;
+        let mut lines = nearby.split_once("\n}")?.0.lines();
+        let is_clear = is_json(&format!("{head}\"\":0}}"))
+            && lines.all(|line| is_member(entry(line)))
+            && !nearby.contains("\n\"claims\":{\n")
+            && is_json(&format!("{{{context}"));
+        if !is_clear {
+            return None;
+        }
+        let elsewhere = claims.into_iter().map(|lines| Run { after: 0, lines: entry(&text[lines]) }).collect();
+        let bystanders = sieve.bystanders(is_bystander).unwrap_or_default();
+        let near = sieve.finish_without(&bystanders)?;
+        // Before the claims, what was kept is the text.
+        let run = |bystander: Bystander| Run { after: bystander.after, lines: entry(&text[bystander.line]) };
+        let bystanders = bystanders.into_iter().map(run).collect();
+        Some(Parts { near, bystanders, elsewhere, held, context })
     }
+}
+
+/// A line without what separates it from the next.
+fn entry(line: &str) -> &str {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.strip_suffix(',').unwrap_or(line)
 }
 
 /// Whether a line is one member of an object and nothing else.
 fn is_member(line: &str) -> bool {
-    is_json(&format!("{{{}}}", line.strip_suffix(',').unwrap_or(line)))
+    is_json(&format!("{{{line}}}"))
 }
 
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
-}
-
-/// Where the ids of the claims of an instance stand in its line. The original scripts kept them there, and nothing of ours
-/// reads them. Between brackets, words of letters and digits in quotes are a list of strings and nothing else.
-fn held_ids(line: &str) -> Option<Range<usize>> {
-    const LIST: &[u8] = b",\"claims\":[";
-    let start = line.as_bytes().windows(LIST.len()).position(|window| window == LIST)? + LIST.len();
-    let length = find(b']', &line[start..])?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'"') | (byte == b',');
-    let ids = line[start..start + length].bytes();
-    ids.fold(true, |plain, byte| plain & is_plain(byte)).then_some(start..start + length)
-}
-
-/// A line that begins and ends as we write a claim that others follow.
-struct ClaimLine<'l> {
-    id: &'l str,
-    kind: &'l str,
-    target: &'l str,
-    project: &'l str,
-    /// What follows these. It names no other place.
-    rest: &'l str,
-    /// Everything but the id.
-    fields: &'l str,
-}
-
-impl<'l> ClaimLine<'l> {
-    fn of(line: &'l str) -> Option<ClaimLine<'l>> {
-        let (id, fields) = string(line.strip_suffix("},\n")?)?;
-        let (kind, rest) = string(fields.strip_prefix(":{\"type\":")?)?;
-        let (target, rest) = string(rest.strip_prefix(",\"target\":")?)?;
-        let (project, rest) = string(rest.strip_prefix(",\"project\":")?)?;
-        (!may_name_place(rest.as_bytes())).then_some(ClaimLine { id, kind, target, project, rest, fields })
-    }
-
-    fn is_apart_from(&self, places: &[Prepared<'_>]) -> bool {
-        places.iter().all(|place| place.is_clearly_apart(self.kind, self.target, self.project))
-    }
-
-    /// The holder, where the line is to the letter what we write of a claim, and so certainly is JSON, and whole.
-    fn holder_as_written(&self) -> Option<&'l str> {
-        let is_odd = |byte: u8| (byte < b' ') | (byte == b'\\');
-        if self.id.bytes().chain(self.fields.bytes()).fold(false, |odd, byte| odd | is_odd(byte)) {
-            return None;
-        }
-        let (holder, rest) = string(self.rest.strip_prefix(",\"instanceId\":")?)?;
-        let (_, rest) = string(rest.strip_prefix(",\"id\":")?)?;
-        let rest = rest.strip_prefix(",\"exclusive\":")?;
-        let rest = rest.strip_prefix("true").or_else(|| rest.strip_prefix("false"))?;
-        let (_, rest) = string(rest.strip_prefix(",\"claimedAt\":")?)?;
-        let rest = after_optional(rest, ",\"fence\":", number)?;
-        let rest = after_optional(rest, ",\"reason\":", string)?;
-        let rest = after_optional(rest, ",\"repository\":", string)?;
-        let rest = rest.strip_prefix(",\"foldsCase\":true").unwrap_or(rest);
-        let rest = after_optional(rest, ",\"expiresAt\":", string)?;
-        let rest = after_optional(rest, ",\"expiresMonotonicMs\":", number)?;
-        rest.is_empty().then_some(holder)
-    }
-}
-
-/// What follows a field that may be there or not; none where its value is not what `value` takes.
-fn after_optional<'l>(
-    text: &'l str,
-    name: &str,
-    value: impl Fn(&'l str) -> Option<(&'l str, &'l str)>,
-) -> Option<&'l str> {
-    text.strip_prefix(name).map_or(Some(text), |text| Some(value(text)?.1))
-}
-
-/// The number that a text begins with, and what follows it.
-fn number(text: &str) -> Option<(&str, &str)> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, rest) = text.split_at(digits);
-    (number.parse::<u64>().is_ok() && (digits == 1 || !number.starts_with('0'))).then_some((number, rest))
-}
-
-/// The string that a text begins with, as far as it has no escapes, and what follows it.
-fn string(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix('"')?;
-    let end = find(b'"', text)?;
-    Some((&text[..end], &text[end + 1..]))
-}
-
-#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
-fn find(byte: u8, text: &str) -> Option<usize> {
-    One::new(byte)?.find(text.as_bytes())
-}
-
-#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
-fn find(byte: u8, text: &str) -> Option<usize> {
-    text.bytes().position(|other| other == byte)
-}
-
-/// Whether further fields may be called `type`, `target` or `project`, however that is spelled: the last would count. A
-/// string right after a colon is a value.
-fn may_name_place(fields: &[u8]) -> bool {
-    let from = |offset: usize| fields.get(offset..).unwrap_or_default();
-    let is_name = |before: u8, quote: u8, first: u8| {
-        (before != b':') & (quote == b'"') & ((first == b't') | (first == b'p') | (first == b'\\'))
-    };
-    let triples = fields.iter().zip(from(1)).zip(from(2));
-    // Without a way out, several bytes are looked at in one step.
-    triples.fold(false, |found, ((before, quote), first)| found | is_name(*before, *quote, *first))
 }
 
 #[cfg(test)]

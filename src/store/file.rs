@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
@@ -41,12 +41,20 @@ pub struct FileStore {
     lock_timeout: Duration,
 }
 
-/// What a change is about, where the claims elsewhere need not be read for it.
+/// What a question or a change is about, where the claims elsewhere need not be read for it.
 pub struct Focus<'f> {
     /// The places.
     pub places: &'f [Prepared<'f>],
-    /// Whether the claims around them are really enough, seeing everything else.
+    /// Of whose instances, by id and last heartbeat, none but the holders of claims there matter; none where all do.
+    pub is_bystander: Option<&'f dyn Fn(&str, &str) -> bool>,
+    /// Whether what is left is really enough.
     pub suffices: &'f dyn Fn(&State<'_>) -> bool,
+}
+
+impl Focus<'_> {
+    fn is_bystander(&self, id: &str, last_heartbeat: &str) -> bool {
+        self.is_bystander.is_some_and(|is_bystander| is_bystander(id, last_heartbeat))
+    }
 }
 
 /// A committed, or unneeded, change.
@@ -90,7 +98,7 @@ impl FileStore {
         let path = self.state_path();
         let start = std::time::Instant::now();
         loop {
-            let text = read_text(&path)?;
+            let text = read_text(&path, Vec::new())?;
             match parse(effective(&text)) {
                 Ok(parsed) => return Ok(parsed),
                 Err(_) if start.elapsed() < TORN_READ_PATIENCE => std::thread::sleep(Duration::from_millis(10)),
@@ -99,30 +107,30 @@ impl FileStore {
         }
     }
 
-    /// As [`FileStore::read_parsed`], of a state of which only the claims that concern `places` are kept. Such a state
-    /// answers questions; it must never be written.
+    /// As [`FileStore::read_parsed`], of a state of which only the claims that concern the places are kept, and without
+    /// bystanders where that suffices. Such a state answers questions; it must never be written.
     ///
     /// # Errors
     /// As [`FileStore::read_parsed`].
-    pub fn read_around<T>(
-        &self,
-        places: &[Prepared<'_>],
-        mut answer: impl FnMut(State<'_>) -> T,
-    ) -> Result<T, StoreError> {
-        let concerns = |claim: &Claim<'_>| excerpt::concerns(claim, places);
-        if let Some(text) = self.excerpt(places)
-            && let Ok(state) = document::read_keeping(&text, concerns)
-        {
-            return Ok(answer(state));
+    pub fn read_around<T>(&self, focus: &Focus<'_>, mut answer: impl FnMut(State<'_>) -> T) -> Result<T, StoreError> {
+        let concerns = |claim: &Claim<'_>| excerpt::concerns(claim, focus.places);
+        let everybody = Focus { is_bystander: None, ..*focus };
+        for focus in [focus, &everybody] {
+            if let Some(text) = self.excerpt(focus)
+                && let Ok(state) = document::read_keeping(&text, concerns)
+                && (focus.is_bystander.is_none() || (focus.suffices)(&state))
+            {
+                return Ok(answer(state));
+            }
         }
         self.read_parsed(|text| Ok(answer(document::read_keeping(text, concerns)?)))
     }
 
-    /// The part of the text that may concern `places`, where one can be had without the rest. Whatever prevents it, reading
+    /// The part of the text that may matter, where one can be had without the rest. Whatever prevents it, reading
     /// the whole tells.
-    fn excerpt(&self, places: &[Prepared<'_>]) -> Option<String> {
+    fn excerpt(&self, focus: &Focus<'_>) -> Option<String> {
         let mut file = File::open(self.state_path()).ok()?;
-        let mut sieve = Sieve::new(places);
+        let mut sieve = Sieve::new(focus.places);
         let mut buffer = vec![0; CHUNK];
         let mut filled = 0;
         loop {
@@ -138,7 +146,7 @@ impl FileStore {
             };
             sieve.pass(str::from_utf8(&buffer[..whole]).ok()?);
             if length == 0 {
-                return sieve.finish();
+                return sieve.finish(|id, last_heartbeat| focus.is_bystander(id, last_heartbeat));
             }
             buffer.copy_within(whole..filled, 0);
             filled -= whole;
@@ -157,17 +165,22 @@ impl FileStore {
         focus: Option<Focus<'_>>,
         mut decide: impl for<'s> FnMut(State<'s>) -> Result<Applied<'s>, Refusal>,
     ) -> Result<Committed, StoreError> {
-        let mut guard = self.lock(patience, at)?;
         let path = real_path(&self.state_path());
+        // Where nobody else is writing, this is what the lock finds; and else there is at least room for it.
+        let mut reading = Reading::of(&path, Reading::default()).unwrap_or_default();
+        let mut guard = self.lock(patience, at)?;
         for _ in 0..MOST_ATTEMPTS {
-            let (stamp, text) = self.read_settled(&path)?;
-            let parts = focus.as_ref().and_then(|focus| Parts::of(effective(&text), focus.places));
+            reading = reading.settled(&path)?;
+            let text = &reading.text;
+            let parts = focus.as_ref().and_then(|focus| {
+                Parts::of(effective(text), focus.places, |id, heartbeat| focus.is_bystander(id, heartbeat))
+            });
             let near = parts.as_ref().and_then(|parts| document::read(&parts.near).ok());
             let near = near.zip(focus.as_ref()).filter(|(state, focus)| (focus.suffices)(state));
             let parts = parts.as_ref().filter(|_| near.is_some());
             let mut state = match near {
                 Some((state, _)) => state,
-                None => document::read(effective(&text)).map_err(|error| unreadable(&path, &text, &error))?,
+                None => document::read(effective(text)).map_err(|error| unreadable(&path, text, &error))?,
             };
             if state.schema_version > SCHEMA_VERSION {
                 return Err(StoreError::Newer { path, version: state.schema_version });
@@ -192,11 +205,13 @@ impl FileStore {
                 Some(parts) => document::write_among(state, parts),
                 None => vec![document::write(&mut state).into()],
             };
-            let temporary = Temporary::write(&path, &written, stamp.as_ref())?;
+            let temporary = Temporary::write(&path, &written, reading.stamp.as_ref())?;
             guard.use_revision(revision)?;
             // While it is open its space is not given back, which takes a while and may as well happen after the lock.
             let old = File::open(&path);
-            if !temporary.replace_what_was_read(&path, stamp.as_ref(), effective(&text))? {
+            if !temporary.replace_what_was_read(&path, &reading)? {
+                // Also where its stamp is the same, it is another text.
+                reading.stamp = None;
                 continue;
             }
             if changes.iter().any(|change| change.event.is_durable()) {
@@ -243,24 +258,54 @@ impl FileStore {
     pub fn patience(&self) -> Patience {
         Patience::Until(self.lock_timeout)
     }
+}
 
-    /// The text together with the stamp it had before and after it was read.
-    fn read_settled(&self, path: &Path) -> Result<(Option<Stamp>, Option<String>), StoreError> {
+/// A text, with the stamp its file had when it was read.
+#[derive(Debug, Default)]
+struct Reading {
+    stamp: Option<Stamp>,
+    text: Option<String>,
+    /// Whether the file may change again without a new stamp, since it was so new.
+    is_fresh: bool,
+}
+
+impl Reading {
+    /// Reads the file, into the space of an earlier reading.
+    fn of(path: &Path, earlier: Reading) -> Result<Reading, StoreError> {
+        let stamp = Stamp::at(path);
+        let is_fresh = stamp.as_ref().is_some_and(Stamp::is_fresh);
+        let text = read_text(path, earlier.text.unwrap_or_default().into_bytes())?;
+        Ok(Reading { stamp, text, is_fresh })
+    }
+
+    /// This reading if it is of the file as it is, or another one. Waits a moment where another program is writing.
+    fn settled(mut self, path: &Path) -> Result<Reading, StoreError> {
         let start = std::time::Instant::now();
+        if self.stamp.is_none() || Stamp::at(path) != self.stamp {
+            self = Reading::of(path, self)?;
+        }
         loop {
-            let before = Stamp::at(path);
-            let text = read_text(path)?;
-            let parses = || serde_json::from_str::<serde::de::IgnoredAny>(effective(&text)).is_ok();
-            let settled = Stamp::at(path) == before;
-            if settled && (start.elapsed() > TORN_READ_PATIENCE || !looks_torn(effective(&text)) || parses()) {
-                return Ok((before, text));
+            let parses = || serde_json::from_str::<serde::de::IgnoredAny>(effective(&self.text)).is_ok();
+            let settled = Stamp::at(path) == self.stamp;
+            if settled && (start.elapsed() > TORN_READ_PATIENCE || !looks_torn(effective(&self.text)) || parses()) {
+                return Ok(self);
             }
             if !settled && start.elapsed() > TORN_READ_PATIENCE * 8 {
                 let error = io::Error::other("another program keeps rewriting it");
                 return Err(StoreError::Io { action: "read", path: path.to_owned(), error });
             }
             std::thread::sleep(Duration::from_millis(1));
+            self = Reading::of(path, self)?;
         }
+    }
+
+    /// Whether the file at `path`, which may have been renamed since, is the one that was read. Two writes within one tick
+    /// of a coarse clock leave one stamp, so what was fresh is compared by content.
+    fn still_holds(&self, path: &Path) -> bool {
+        let (Some(stamp), Some(now)) = (&self.stamp, Stamp::at(path)) else { return false };
+        // A rename changes the time of the last change.
+        let same = Stamp { changed: stamp.changed, ..now } == *stamp;
+        same && (!self.is_fresh || has_content(path, effective(&self.text).as_bytes()).unwrap_or(false))
     }
 }
 
@@ -275,14 +320,15 @@ fn effective(text: &Option<String>) -> &str {
 }
 
 /// The text, or none when there is no file.
-fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
+fn read_text(path: &Path, mut bytes: Vec<u8>) -> Result<Option<String>, StoreError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::Io { action: "read", path: path.to_owned(), error }),
     };
     let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+    bytes.clear();
+    bytes.reserve(usize::try_from(length).unwrap_or(0) + 1);
     file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
     let text = String::from_utf8(bytes).map_err(|error| StoreError::Unreadable {
         path: path.to_owned(),
@@ -323,16 +369,11 @@ impl Stamp {
         }
     }
 
-    /// Whether the file at `path`, which may have been renamed since, is the one that was read as `text`. Two writes within
-    /// one tick of a coarse clock leave one stamp, so a fresh file is compared by content.
-    fn still_holds(&self, path: &Path, text: &str) -> bool {
-        let Some(now) = Stamp::at(path) else { return false };
+    /// Whether the file was changed so lately that the next change may leave the same stamp.
+    fn is_fresh(&self) -> bool {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let modified = Duration::new(self.modified.0.try_into().unwrap_or(0), self.modified.1.try_into().unwrap_or(0));
-        let fresh = since_epoch.saturating_sub(modified) < COARSE_TIMESTAMP;
-        // A rename changes the time of the last change.
-        let same = Stamp { changed: self.changed, ..now } == *self;
-        same && (!fresh || has_content(path, text.as_bytes()).unwrap_or(false))
+        since_epoch.saturating_sub(modified) < COARSE_TIMESTAMP
     }
 }
 
@@ -361,12 +402,7 @@ impl Temporary {
             .suffix(TEMPORARY.1)
             .tempfile_in(dir)
             .map_err(StoreError::io("write beside", path))?;
-        // What is longer than the buffer goes past it.
-        let mut buffered = BufWriter::with_capacity(CHUNK, &mut file);
-        let written = text.iter().try_for_each(|piece| buffered.write_all(piece)).and_then(|()| buffered.flush());
-        // Where it failed, what is left in the buffer has no place to go.
-        drop(buffered.into_parts());
-        written.map_err(failed())?;
+        write_all(file.as_file_mut(), text).map_err(failed())?;
         if let Some(stamp) = replaces.filter(|stamp| stamp.mode & 0o777 != 0o600) {
             let mode = fs::Permissions::from_mode(stamp.mode & 0o777);
             file.as_file().set_permissions(mode).map_err(failed())?;
@@ -380,18 +416,20 @@ impl Temporary {
     ///
     /// To look and then rename would leave a moment between the two. So the files change places, and what came out is
     /// looked at; if it is something else it goes back. For that moment readers saw ours, which is about to come again.
-    fn replace_what_was_read(self, path: &Path, stamp: Option<&Stamp>, text: &str) -> Result<bool, StoreError> {
-        if Stamp::at(path).as_ref() != stamp {
+    fn replace_what_was_read(self, path: &Path, read: &Reading) -> Result<bool, StoreError> {
+        if Stamp::at(path) != read.stamp {
             return Ok(false);
         }
-        let Some(stamp) = stamp else { return self.create(path) };
+        if read.stamp.is_none() {
+            return self.create(path);
+        }
         match exchange(self.0.path(), path) {
-            Ok(()) if stamp.still_holds(self.0.path(), text) => Ok(true),
+            Ok(()) if read.still_holds(self.0.path()) => Ok(true),
             Ok(()) => exchange(self.0.path(), path).map(|()| false).map_err(StoreError::io("restore", path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             // Network file systems cannot exchange; there the moment remains.
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-                if stamp.still_holds(path, text) { self.replace(path).map(|()| true) } else { Ok(false) }
+                if read.still_holds(path) { self.replace(path).map(|()| true) } else { Ok(false) }
             }
             Err(error) => Err(StoreError::io("replace", path)(error)),
         }
@@ -414,6 +452,22 @@ impl Temporary {
             error: failed.error,
         })
     }
+}
+
+/// Writes the pieces one after the other, many at a time: a file system puts a long write in larger pieces in memory.
+fn write_all(file: &mut File, pieces: &[Cow<'_, [u8]>]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut rest = &mut slices[..];
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match file.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Lets two files change places, at once.

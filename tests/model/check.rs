@@ -3,7 +3,7 @@
 use aio::protocol::apply::{self, Applied};
 use aio::protocol::document;
 use aio::protocol::evidence::Evidence;
-use aio::protocol::excerpt::Parts;
+use aio::protocol::excerpt::{Parts, Sieve};
 use aio::protocol::lease::HEARTBEAT_INTERVAL_MS;
 use aio::protocol::op::{Change, ClaimRequest, Op, Outcome, Refusal, Request};
 use aio::protocol::place::{Place as At, Prepared};
@@ -83,7 +83,10 @@ fn previews_agree(
     let Op::Claim(ClaimRequest { wanted, wait, .. }) = &request.op else { return Ok(()) };
     let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
     let concerned = |at: At<'_>| places.iter().any(|place| place.overlaps(&at) || place.shadows(&at));
-    let mut state = document::read_keeping(text, |claim| concerned(At::from(claim))).expect("it was read before");
+    let mut sieve = Sieve::new(&places);
+    sieve.pass(text);
+    let excerpt = sieve.finish(|id, _| is_bystander(request, id)).expect("nothing follows the context");
+    let mut state = document::read_keeping(&excerpt, |claim| concerned(At::from(claim))).expect("it was read before");
     state.revision = revision;
     let evidence = World::looked_up(full, &state, &apply::in_question(&state, request));
     match (apply::apply(state, request, &evidence), decided) {
@@ -100,6 +103,10 @@ fn previews_agree(
     Ok(())
 }
 
+fn is_bystander(request: &Request, id: &str) -> bool {
+    request.actor.as_deref() != Some(id)
+}
+
 /// Where a claim may be decided on what is near it, it is decided alike, and what is written then is the same state.
 fn nearby_agrees(
     text: &str,
@@ -110,7 +117,7 @@ fn nearby_agrees(
 ) -> Result<(), String> {
     let Op::Claim(ClaimRequest { wanted, .. }) = &request.op else { return Ok(()) };
     let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
-    let Some(parts) = Parts::of(text, &places) else { return Ok(()) };
+    let Some(parts) = Parts::of(text, &places, |id, _| is_bystander(request, id)) else { return Ok(()) };
     let mut state = document::read(&parts.near).expect("a part of what was read");
     if !apply::is_decided_nearby(&state, request, &full.machine) {
         return Ok(());
