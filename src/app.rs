@@ -94,7 +94,8 @@ impl App {
 
     /// A new id for a claim, wait or context entry.
     pub fn new_id(&self) -> String {
-        ulid::Ulid::generate().to_string()
+        let ms = u64::try_from(wall_ms()).unwrap_or(0);
+        ulid::Ulid::from_parts(ms, (u128::from(random()) << 64) | u128::from(random())).to_string()
     }
 
     /// This process, as a record names it.
@@ -188,8 +189,7 @@ impl App {
     }
 
     fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, Failure> {
-        let nonce = matches!(request.op, Op::Register(_)).then(|| ulid::Ulid::generate().random());
-        let nonce = nonce.map_or(0, |random| u64::try_from(random & u128::from(u64::MAX)).unwrap_or(0));
+        let nonce = if matches!(request.op, Op::Register(_)) { random() } else { 0 };
         let places = places_of(&request.op);
         let suffices = |state: &State<'_>| apply::is_decided_nearby(state, request, self.machine());
         let is_bystander = |id: &str, _: &str| request.actor.as_deref() != Some(id);
@@ -441,6 +441,12 @@ impl App {
 pub fn wall_ms() -> i64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A number nobody can foresee.
+fn random() -> u64 {
+    // Systems without randomness cannot start programs like this one either.
+    getrandom::u64().expect("the system has randomness")
 }
 
 /// What an operation is about, where it is about some places only.

@@ -53,7 +53,7 @@ fn excerpts_agree(text: &str) {
         {
             near_agrees(near, document::read_keeping(text, concerned).expect("it was read"), is_bystander);
         }
-        if let Some(parts) = Parts::of(text, &places, |id, _| is_bystander(id))
+        if let Some(parts) = Parts::of(text, &places, false, |id, _| is_bystander(id))
             && let Ok(near) = document::read(&parts.near)
         {
             let around = document::write_among(near, &parts).concat();

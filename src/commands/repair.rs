@@ -30,7 +30,7 @@ pub(super) fn run(app: &App) -> Result<Vec<String>, Failure> {
     let (instances, claims, context) = (salvaged.instances.len(), salvaged.claims.len(), salvaged.context.len());
     let mut state = salvaged.into_state();
     state.revision = state.revision.max(guard.revision()) + 1;
-    guard.use_revision(state.revision)?;
+    guard.use_revision(state.revision, String::new())?;
     app.store.replace(&guard, &document::write(&mut state))?;
     Ok(vec![format!(
         "repaired: kept {instances} instances, {claims} claims, {context} context entries; the old file is {}",

@@ -238,12 +238,19 @@ pub struct Run<'a> {
 
 impl<'a> Parts<'a> {
     /// Takes a text apart. None where it is not laid out as we write it: where a line among the claims is not one whole
-    /// claim, or the context is not the last section, on lines of its own. For `is_bystander` see [`Sieve::finish`].
-    pub fn of(text: &'a str, places: &[Prepared<'_>], is_bystander: impl Fn(&str, &str) -> bool) -> Option<Parts<'a>> {
+    /// claim, or the context is not the last section, on lines of its own; all but the latter is believed of what
+    /// `we_wrote`. For `is_bystander` see [`Sieve::finish`].
+    pub fn of(
+        text: &'a str,
+        places: &[Prepared<'_>],
+        we_wrote: bool,
+        is_bystander: impl Fn(&str, &str) -> bool,
+    ) -> Option<Parts<'a>> {
         let (mut claims, mut held): (Vec<Range<usize>>, _) = (Vec::new(), Vec::new());
         let mut sieve = Sieve { shortens: false, ..Sieve::new(places) };
         let context = sieve.sift(text, |line, claim| {
-            let Some(holder) = claim.holder_as_written() else { return false };
+            let holder = if we_wrote { claim.holder() } else { claim.holder_as_written() };
+            let Some(holder) = holder else { return false };
             held.push((holder, claim.id));
             match claims.last_mut() {
                 Some(run) if run.end == line.start => run.end = line.end,
@@ -255,12 +262,14 @@ impl<'a> Parts<'a> {
         // The only lines that were looked at as claims are those of the state, each of which is whole.
         let (head, nearby) = sieve.kept.split_at_checked(sieve.claims_at)?;
         let nearby = nearby.strip_prefix("\"claims\":{\n")?;
-        let mut lines = nearby.split_once("\n}")?.0.lines();
-        let is_clear = is_json(&format!("{head}\"\":0}}"))
-            && lines.all(|line| is_member(entry(line)))
-            && !nearby.contains("\n\"claims\":{\n")
-            && is_json(&format!("{{{context}"));
-        if !is_clear {
+        let is_clear = || {
+            let mut lines = nearby.split_once("\n}").unwrap_or_default().0.lines();
+            is_json(&format!("{head}\"\":0}}"))
+                && lines.all(|line| is_member(entry(line)))
+                && !nearby.contains("\n\"claims\":{\n")
+                && is_json(&format!("{{{context}"))
+        };
+        if !(we_wrote || is_clear()) {
             return None;
         }
         let elsewhere = claims.into_iter().map(|lines| Run { after: 0, lines: entry(&text[lines]) }).collect();

@@ -171,9 +171,11 @@ impl FileStore {
         let mut guard = self.lock(patience, at)?;
         for _ in 0..MOST_ATTEMPTS {
             reading = reading.settled(&path)?;
+            let is_ours = reading.stamp.as_ref().is_some_and(|stamp| guard.is_left(&stamp.mark()));
+            reading.is_fresh &= !is_ours;
             let text = &reading.text;
             let parts = focus.as_ref().and_then(|focus| {
-                Parts::of(effective(text), focus.places, |id, heartbeat| focus.is_bystander(id, heartbeat))
+                Parts::of(effective(text), focus.places, is_ours, |id, heartbeat| focus.is_bystander(id, heartbeat))
             });
             let near = parts.as_ref().and_then(|parts| document::read(&parts.near).ok());
             let near = near.zip(focus.as_ref()).filter(|(state, focus)| (focus.suffices)(state));
@@ -206,7 +208,7 @@ impl FileStore {
                 None => vec![document::write(&mut state).into()],
             };
             let temporary = Temporary::write(&path, &written, reading.stamp.as_ref())?;
-            guard.use_revision(revision)?;
+            guard.use_revision(revision, temporary.mark())?;
             // While it is open its space is not given back, which takes a while and may as well happen after the lock.
             let old = File::open(&path);
             if !temporary.replace_what_was_read(&path, &reading)? {
@@ -369,6 +371,12 @@ impl Stamp {
         }
     }
 
+    /// What tells it from whatever is written to that file later, or put in its place.
+    fn mark(&self) -> String {
+        let Stamp { inode, size, modified: (seconds, nanoseconds), .. } = self;
+        format!("{inode} {size} {seconds}.{nanoseconds:09}")
+    }
+
     /// Whether the file was changed so lately that the next change may leave the same stamp.
     fn is_fresh(&self) -> bool {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -391,7 +399,11 @@ fn has_content(path: &Path, mut expected: &[u8]) -> io::Result<bool> {
 }
 
 /// A new content beside the old one, gone again unless it took its place.
-struct Temporary(tempfile::NamedTempFile);
+struct Temporary {
+    file: tempfile::NamedTempFile,
+    /// The time it is to say it was modified at.
+    modified: SystemTime,
+}
 
 impl Temporary {
     fn write(path: &Path, text: &[Cow<'_, [u8]>], replaces: Option<&Stamp>) -> Result<Temporary, StoreError> {
@@ -407,8 +419,19 @@ impl Temporary {
             let mode = fs::Permissions::from_mode(stamp.mode & 0o777);
             file.as_file().set_permissions(mode).map_err(failed())?;
         }
+        let modified = SystemTime::now();
+        // Where it cannot be set, it is not found there later.
+        file.as_file().set_modified(modified).unwrap_or_default();
         file.as_file().sync_all().map_err(failed())?;
-        Ok(Temporary(file))
+        Ok(Temporary { file, modified })
+    }
+
+    /// The mark it will have in its place; none where the file system does not keep times exactly. The system itself dates
+    /// what is written by a clock that ticks slowly, and so never as this is dated.
+    fn mark(&self) -> String {
+        let metadata = self.file.as_file().metadata().ok();
+        let exact = metadata.filter(|metadata| metadata.modified().is_ok_and(|modified| modified == self.modified));
+        exact.map(|metadata| Stamp::of(&metadata).mark()).unwrap_or_default()
     }
 
     /// Takes the place of what was read, unless another program wrote something else there by now: then that stays, and
@@ -423,9 +446,9 @@ impl Temporary {
         if read.stamp.is_none() {
             return self.create(path);
         }
-        match exchange(self.0.path(), path) {
-            Ok(()) if read.still_holds(self.0.path()) => Ok(true),
-            Ok(()) => exchange(self.0.path(), path).map(|()| false).map_err(StoreError::io("restore", path)),
+        match exchange(self.file.path(), path) {
+            Ok(()) if read.still_holds(self.file.path()) => Ok(true),
+            Ok(()) => exchange(self.file.path(), path).map(|()| false).map_err(StoreError::io("restore", path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             // Network file systems cannot exchange; there the moment remains.
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
@@ -437,7 +460,7 @@ impl Temporary {
 
     /// Takes a place where nothing is.
     fn create(self, path: &Path) -> Result<bool, StoreError> {
-        match self.0.persist_noclobber(path) {
+        match self.file.persist_noclobber(path) {
             Ok(_) => Ok(true),
             Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(failed) => Err(StoreError::io("create", path)(failed.error)),
@@ -445,7 +468,7 @@ impl Temporary {
     }
 
     fn replace(self, path: &Path) -> Result<(), StoreError> {
-        let renamed = self.0.persist(path);
+        let renamed = self.file.persist(path);
         renamed.map(drop).map_err(|failed| StoreError::Io {
             action: "replace",
             path: path.to_owned(),

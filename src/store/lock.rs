@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 
-/// What the lock file says. Advice for people, except for the revision.
+/// What the lock file says. Advice for people, except for the revision and the mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockRecord {
     /// Who took the lock last.
@@ -28,6 +28,9 @@ pub struct LockRecord {
     /// The highest revision ever handed out.
     #[serde(default)]
     pub revision: u64,
+    /// What tells the state that the last writer left from anything that is written there later. Empty where nothing does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub state: String,
 }
 
 /// The lock was not had in time.
@@ -76,9 +79,9 @@ impl Guard {
 
     fn enter(mut file: File, path: &Path, since: String) -> Result<Guard, StoreError> {
         let text = read_text(&mut file).map_err(StoreError::io("read", path))?;
-        let revision = parse_record(&text).map_or(0, |record| record.revision);
-        let mut guard =
-            Guard { file, path: path.to_owned(), record: LockRecord { pid: std::process::id(), since, revision } };
+        let last = parse_record(&text).unwrap_or_default();
+        let record = LockRecord { pid: std::process::id(), since, ..last };
+        let mut guard = Guard { file, path: path.to_owned(), record };
         guard.write().map_err(StoreError::io("write", path))?;
         Ok(guard)
     }
@@ -88,12 +91,18 @@ impl Guard {
         self.record.revision
     }
 
-    /// Hands out a revision: from here on it is used up, committed or not.
+    /// Whether a state with this mark is the one that the last writer left.
+    pub fn is_left(&self, mark: &str) -> bool {
+        !mark.is_empty() && self.record.state == mark
+    }
+
+    /// Hands out a revision: from here on it is used up, committed or not. The state to come will have this mark.
     ///
     /// # Errors
     /// When the lock file cannot be written.
-    pub fn use_revision(&mut self, revision: u64) -> Result<(), StoreError> {
+    pub fn use_revision(&mut self, revision: u64, mark: String) -> Result<(), StoreError> {
         self.record.revision = revision;
+        self.record.state = mark;
         self.write().map_err(StoreError::io("write", &self.path))
     }
 
@@ -101,7 +110,7 @@ impl Guard {
     fn write(&mut self) -> io::Result<()> {
         let record = serde_json::to_string(&self.record).map_err(io::Error::other)?;
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(format!("{record:<127}\n").as_bytes())
+        self.file.write_all(format!("{record:<255}\n").as_bytes())
     }
 }
 

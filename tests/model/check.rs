@@ -117,7 +117,7 @@ fn nearby_agrees(
 ) -> Result<(), String> {
     let Op::Claim(ClaimRequest { wanted, .. }) = &request.op else { return Ok(()) };
     let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
-    let Some(parts) = Parts::of(text, &places, |id, _| is_bystander(request, id)) else { return Ok(()) };
+    let Some(parts) = Parts::of(text, &places, false, |id, _| is_bystander(request, id)) else { return Ok(()) };
     let mut state = document::read(&parts.near).expect("a part of what was read");
     if !apply::is_decided_nearby(&state, request, &full.machine) {
         return Ok(());

@@ -74,7 +74,7 @@ impl World {
 
     /// Registers an instance with a session of its own and gives its id.
     pub fn register(&self, tool: &str) -> String {
-        let session = ulid::Ulid::generate().to_string();
+        let session = getrandom::u64().unwrap().to_string();
         let ran = self.aio(["register", tool, "--session", &session]);
         assert_eq!(ran.code, 0, "{ran:?}");
         ran.out.trim().strip_prefix("Registered: ").unwrap().to_owned()
@@ -299,7 +299,7 @@ impl World {
 
     /// The words of a shell command that runs an agent of that name, which runs a script.
     pub fn agent(&self, name: &str, script: &str) -> String {
-        let path = self.home.join(format!("{}.sh", ulid::Ulid::generate()));
+        let path = self.home.join(format!("{}.sh", getrandom::u64().unwrap()));
         std::fs::write(&path, format!("{script}\n:\n")).unwrap();
         format!("'{}' -c '/bin/bash \"$0\"; :' '{}'", self.agent_program(name).display(), path.display())
     }

@@ -42,6 +42,11 @@ impl<'l> ClaimLine<'l> {
         places.iter().all(|place| place.is_clearly_apart(self.kind, self.target, self.project))
     }
 
+    /// The holder, where the line is what we write.
+    pub(super) fn holder(&self) -> Option<&'l str> {
+        Fields(self.rest).string(",\"instanceId\":")
+    }
+
     /// The holder, where the line is to the letter what we write of a claim, and so certainly is JSON, whole and clear.
     pub(super) fn holder_as_written(&self) -> Option<&'l str> {
         let is_odd = |byte: u8| (byte < b' ') | (byte == b'\\');

@@ -144,11 +144,17 @@ fn instances_that_have_nothing_to_do_with_it_are_left_out() {
         state.instances.iter().map(|instance| instance.key.to_string()).collect()
     };
     assert_eq!(names(&excerpt(&text, &places, is_bystander).expect("the context is last")), expected);
-    let parts = Parts::of(&text, &places, is_bystander).expect("we wrote it");
+    let parts = Parts::of(&text, &places, false, is_bystander).expect("we wrote it");
     assert_eq!(names(&parts.near), expected);
     assert_eq!(parts.bystanders.iter().map(|run| run.after).collect::<Vec<_>>(), [1, 5]);
     let again = document::write_among(document::read(&parts.near).expect("it is a state"), &parts).concat();
     assert_eq!(names(str::from_utf8(&again).expect("JSON is UTF-8")), names(&text), "in the order they had");
+    let believed = Parts::of(&text, &places, true, is_bystander).expect("we wrote it");
+    let again_believed =
+        document::write_among(document::read(&believed.near).expect("it is a state"), &believed).concat();
+    let [again, again_believed] =
+        [again, again_believed].map(|text| content(str::from_utf8(&text).expect("JSON is UTF-8")));
+    assert_eq!(again_believed, again);
 
     // Where somebody waits, or lines are not what we write, everybody matters.
     let odd = ["\n\"claude-2", "\n\"claude\\u002d2", "\n\n\"claude-2"];
@@ -230,7 +236,7 @@ impl Dice {
 /// Takes a state apart and writes it again, where that can be done: then nothing was changed.
 fn is_put_together_again(text: &str) -> bool {
     let wanted = file("src/x.rs");
-    let Some(parts) = Parts::of(text, &[Prepared::new(&wanted)], is_bystander) else { return false };
+    let Some(parts) = Parts::of(text, &[Prepared::new(&wanted)], false, is_bystander) else { return false };
     let Ok(near) = document::read(&parts.near) else { return false };
     let near = document::write_among(near, &parts).concat();
     let whole = document::write(&mut document::read(text).expect("its part is a state"));
@@ -326,7 +332,7 @@ fn writing_around_a_place_leaves_everything_else_alone() {
     for text in edited {
         let wanted = file("src/area_1/new.rs");
         let places = [Prepared::new(&wanted)];
-        let Some(parts) = Parts::of(&text, &places, is_bystander) else { continue };
+        let Some(parts) = Parts::of(&text, &places, false, is_bystander) else { continue };
         divided += 1;
         assert!(parts.held.len() > 40, "{}", parts.held.len());
         let add = |state: &mut State<'_>| {
@@ -352,7 +358,7 @@ fn wrapped_claims_are_not_taken_apart() {
     let text = written(9);
     let wanted = file("src/x.rs");
     let places = [Prepared::new(&wanted)];
-    assert!(Parts::of(&text, &places, is_bystander).is_some());
+    assert!(Parts::of(&text, &places, false, is_bystander).is_some());
     for (from, to) in [
         ("\"/p\",\"instanceId\"", "\"/p\",\"x\":{\"y\":1},\n\"instanceId\""),
         ("\"/p\",\"instanceId\"", "\"/p\",\"x\":{\"y\":1},\"instanceId\""),
@@ -431,7 +437,7 @@ fn damage_far_away_is_seen_by_who_writes() {
     let wanted = file("src/x.rs");
     let places = [Prepared::new(&wanted)];
     assert!(
-        Parts::of(&text, &places, is_bystander)
+        Parts::of(&text, &places, false, is_bystander)
             .is_some_and(|parts| parts.held.len() > 20 && document::read(&parts.near).is_ok())
     );
     for (from, to) in [
@@ -445,7 +451,7 @@ fn damage_far_away_is_seen_by_who_writes() {
     ] {
         let edited = text.replacen(from, to, 1);
         assert!(edited != text && document::read(&edited).is_err(), "{to}");
-        let parts = Parts::of(&edited, &places, is_bystander);
+        let parts = Parts::of(&edited, &places, false, is_bystander);
         assert!(parts.is_none_or(|parts| document::read(&parts.near).is_err()), "{to}");
     }
 }
