@@ -81,10 +81,14 @@ impl Pairs {
     /// The median of the ratios, pair by pair: a machine whose speed drifts is as fast for both of a pair.
     pub(crate) fn ratio(&self) -> f64 {
         let pairs = self.subject.iter().zip(&self.floor);
-        let mut ratios: Vec<f64> = pairs.map(|(subject, floor)| subject.as_secs_f64() / floor.as_secs_f64()).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
+        median(pairs.map(|(subject, floor)| subject.as_secs_f64() / floor.as_secs_f64()).collect())
     }
+}
+
+/// The value in the middle.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// The value below which `share` of the values lie.
