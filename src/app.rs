@@ -21,7 +21,7 @@ use crate::protocol::lease::{self, HEARTBEAT_REFRESH_MS};
 use crate::protocol::op::{ClaimRequest, Op, Outcome, Request};
 use crate::protocol::place::Prepared;
 use crate::protocol::state::{Instance, SCHEMA_VERSION, State};
-use crate::protocol::{apply, document, id, spelling, time};
+use crate::protocol::{apply, document, spelling, time};
 use crate::store::StoreError;
 use crate::store::file::{Committed, FileStore, Focus};
 use crate::store::lock::Patience;
@@ -163,13 +163,7 @@ impl App {
     /// # Errors
     /// When the state cannot be read, or nobody can be told to be calling.
     pub fn preview(&self, op: &Op) -> Result<(String, Option<Result<Outcome, Failure>>), Failure> {
-        let is_bystander = self.bystanders();
-        let focus = Focus {
-            places: &places_of(op),
-            is_bystander: is_bystander.as_ref().map(|is_bystander| is_bystander as _),
-            suffices: &|state| self.knows_caller(state),
-        };
-        let (caller, greeting, answer) = self.store.read_around(&focus, |state| {
+        let (caller, greeting, answer) = self.store.read_around(&places_of(op), |state| {
             self.caller(&state).map(|caller| {
                 let greeting = self.greeting(&state, &caller);
                 let request = Request { actor: Some(caller.clone()), op: op.clone() };
@@ -192,8 +186,7 @@ impl App {
         let nonce = if matches!(request.op, Op::Register(_)) { random() } else { 0 };
         let places = places_of(&request.op);
         let suffices = |state: &State<'_>| apply::is_decided_nearby(state, request, self.machine());
-        let is_bystander = |id: &str, _: &str| request.actor.as_deref() != Some(id);
-        let focus = Focus { places: &places, is_bystander: Some(&is_bystander), suffices: &suffices };
+        let focus = Focus { places: &places, actor: request.actor.as_deref(), suffices: &suffices };
         let focus = (!places.is_empty()).then_some(focus);
         let committed = self.store.transact(patience, &self.stamp(), focus, |state| {
             let mut evidence = self.evidence(&state, &apply::in_question(&state, request));
@@ -253,34 +246,19 @@ impl App {
 
     /// Looks at the caller only where the environment leaves it open: that takes longer than everything else in a check.
     fn resolve(&self, state: &State<'_>) -> Result<String, Unidentified> {
-        self.at_first_sight(state).unwrap_or_else(|| identity::resolve(&self.witness(), state, self.machine()))
-    }
-
-    fn at_first_sight(&self, state: &State<'_>) -> Option<Result<String, Unidentified>> {
         let inherited = self.inherited();
-        identity::settled(self.as_id.as_deref(), inherited.as_deref(), state).or_else(|| {
-            let instance = state.instance(&inherited?).filter(|instance| instance.pid != 0)?;
-            // Nothing stands between the two that it could have been inherited through.
-            self.is_below(instance).then(|| Ok(instance.key.to_string()))
-        })
-    }
-
-    /// Whether the state shows who calls without a look at all instances.
-    pub fn knows_caller(&self, state: &State<'_>) -> bool {
-        matches!(self.at_first_sight(state), Some(Ok(_)))
-    }
-
-    /// Tells, by id and last heartbeat, who is certainly not the caller, nor owed a greeting. None where that takes a look at
-    /// all instances.
-    pub fn bystanders(&self) -> Option<impl Fn(&str, &str) -> bool> {
-        let (named, inherited, now_ms) = (self.as_id.as_deref(), self.inherited(), wall_ms());
-        (named.is_some() || inherited.is_some()).then_some(move |id: &str, last_heartbeat: &str| {
-            let may_call = match named {
-                Some(named) => named == id || id::is_abbreviation(id, named),
-                None => inherited.as_deref() == Some(id),
-            };
-            !may_call && lease::is_within(last_heartbeat, now_ms, HEARTBEAT_REFRESH_MS)
-        })
+        if let Some(settled) = identity::settled(self.as_id.as_deref(), inherited.as_deref(), state) {
+            return settled;
+        }
+        let instance = inherited.and_then(|id| state.instance(&id));
+        // Nothing stands between the two that it could have been inherited through.
+        if let Some(instance) = instance.filter(|instance| instance.pid != 0)
+            && self.ancestry.get().is_none()
+            && self.is_below(instance)
+        {
+            return Ok(instance.key.to_string());
+        }
+        identity::resolve(&self.witness(), state, self.machine())
     }
 
     /// Whether `--as` says who calls.
@@ -302,9 +280,6 @@ impl App {
     /// Whether an instance's process stands above the caller, without an agent in between. Looks no further up when it does.
     fn is_below(&self, instance: &Instance<'_>) -> bool {
         let process = ProcessKey { pid: instance.pid, start: instance.process_start };
-        if self.is_known_alive(process) || self.ancestry.get().is_some() {
-            return self.is_known_alive(process);
-        }
         let seen = ancestry::up_to(Some(process));
         let found = seen.below_agent().last().is_some_and(|last| last.key == process);
         if found {

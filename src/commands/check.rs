@@ -14,7 +14,6 @@ use crate::protocol::place::Prepared;
 use crate::protocol::query::{self, Verdict};
 use crate::protocol::state::{State, Wanted};
 use crate::protocol::{apply, time};
-use crate::store::file::Focus;
 
 pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
     let base = match &args.project {
@@ -26,13 +25,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
         wanted.push(targets::any_path(app, path, &base)?);
     }
     let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
-    let is_bystander = app.bystanders();
-    let focus = Focus {
-        places: &places,
-        is_bystander: is_bystander.as_ref().map(|is_bystander| is_bystander as _),
-        suffices: &|state| is_nobodys(app, state) || app.knows_caller(state),
-    };
-    let (verdicts, caller, greeting) = app.store.read_around(&focus, |state| ask(app, &places, &state))??;
+    let (verdicts, caller, greeting) = app.store.read_around(&places, |state| ask(app, &places, &state))??;
     if let Some(caller) = caller {
         app.greet(&caller, greeting);
     }
@@ -43,7 +36,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Report, Failure> {
 type Answers = (Vec<Verdict>, Option<String>, Greeting);
 
 fn ask(app: &App, places: &[Prepared<'_>], state: &State<'_>) -> Result<Answers, Failure> {
-    if is_nobodys(app, state) {
+    if state.claims.is_empty() && state.waiters.is_empty() && !app.is_named() && !app.may_owe_greeting(state) {
         return Ok((vec![Verdict::default(); places.len()], None, Greeting::None));
     }
     let caller = app.caller_if_any(state)?;
@@ -53,11 +46,6 @@ fn ask(app: &App, places: &[Prepared<'_>], state: &State<'_>) -> Result<Answers,
     let verdicts = places.iter().map(|place| query::verdict(place, caller.as_deref(), state, &evidence)).collect();
     let greeting = caller.as_ref().map_or(Greeting::None, |caller| app.greeting(state, caller));
     Ok((verdicts, caller, greeting))
-}
-
-/// Whether nobody holds or waits for the places, and nobody who may be calling is owed anything.
-fn is_nobodys(app: &App, state: &State<'_>) -> bool {
-    state.claims.is_empty() && state.waiters.is_empty() && !app.is_named() && !app.may_owe_greeting(state)
 }
 
 fn report(app: &App, paths: &[String], verdicts: &[Verdict]) -> Report {

@@ -11,15 +11,14 @@
 
 use std::ops::Range;
 
-use serde::de::IgnoredAny;
+pub use self::parts::{Parts, Run};
 
-use self::line::{ClaimLine, InstanceLine, find, held_ids};
-use super::document;
+use self::line::{ClaimLine, find, held_ids};
 use super::place::{Place, Prepared};
 use super::state::Claim;
-use super::text::Text;
 
 mod line;
+mod parts;
 
 /// Whether a claim overlaps or shadows one of the places.
 pub fn concerns(claim: &Claim<'_>, places: &[Prepared<'_>]) -> bool {
@@ -38,23 +37,6 @@ pub struct Sieve<'p> {
     section: Section,
     /// Whether lines lose what nothing of ours reads. What is written again keeps it: it may be others'.
     shortens: bool,
-}
-
-/// Who holds the claim that stands on a line, or several.
-fn holders(line: &str) -> Option<Vec<Text<'_>>> {
-    if let Some(holder) = ClaimLine::of(line).and_then(|claim| claim.holder_as_written()) {
-        return Some(vec![holder.into()]);
-    }
-    let text = format!("{{\"claims\":{{{line}}}}}");
-    let claims = document::read(&text).ok()?.claims;
-    Some(claims.into_iter().map(|claim| claim.instance_id.to_static()).collect())
-}
-
-/// An instance that has nothing to do with a question.
-struct Bystander {
-    line: Range<usize>,
-    /// How many others stand before it.
-    after: usize,
 }
 
 /// Where in a text the sieve stands.
@@ -87,53 +69,9 @@ impl<'p> Sieve<'p> {
         self.sift(lines, |_, claim| claim.is_clear());
     }
 
-    /// What is left of the text, without bystanders where those can be told: instances that hold none of the claims that
-    /// are left, lost nothing, and of which `is_bystander` says so, seeing id and last heartbeat. None where the answer
-    /// takes all of the text, because something follows the context.
-    pub fn finish(self, is_bystander: impl Fn(&str, &str) -> bool) -> Option<String> {
-        let bystanders = self.bystanders(is_bystander).unwrap_or_default();
-        self.finish_without(&bystanders)
-    }
-
-    fn finish_without(self, bystanders: &[Bystander]) -> Option<String> {
-        if self.section == Section::Context(Context::Passed) {
-            return None;
-        }
-        if bystanders.is_empty() {
-            return Some(self.kept);
-        }
-        let starts = [0].into_iter().chain(bystanders.iter().map(|bystander| bystander.line.end));
-        let ends = bystanders.iter().map(|bystander| bystander.line.start).chain([self.kept.len()]);
-        Some(starts.zip(ends).map(|(start, end)| &self.kept[start..end]).collect())
-    }
-
-    /// Who they are. None where what was kept is not laid out to the letter as we write a state without a queue.
-    fn bystanders(&self, is_bystander: impl Fn(&str, &str) -> bool) -> Option<Vec<Bystander>> {
-        let head = self.kept.get(..self.instances_at)?;
-        let instances = self.kept.get(self.instances_at..self.claims_at)?.strip_suffix("},\n")?;
-        let claims = self.kept[self.claims_at..].strip_prefix("\"claims\":{\n")?;
-        let claims = claims.strip_suffix("\n},\n\"waiters\":[],\n\"context\":[]}")?;
-        let holders: Vec<Text<'_>> =
-            claims.lines().map(|line| holders(entry(line))).collect::<Option<Vec<_>>>()?.concat();
-        let mut bystanders = Vec::new();
-        let (mut end, mut others) = (self.instances_at, 0);
-        for line in instances.split_inclusive('\n') {
-            let start = end;
-            end += line.len();
-            let instance = InstanceLine::of(entry(line));
-            if instance.is_none() && !is_member(entry(line)) {
-                return None;
-            }
-            // The last one has no comma that could go with it.
-            let instance = instance
-                .filter(|instance| line.ends_with(",\n") && !holders.iter().any(|holder| *holder == *instance.id));
-            if instance.is_some_and(|instance| is_bystander(instance.id, instance.last_heartbeat)) {
-                bystanders.push(Bystander { line: start..end, after: others });
-            } else {
-                others += 1;
-            }
-        }
-        is_json(&format!("{head}}}}}")).then_some(bystanders)
+    /// What is left of the text. None where it takes all of it, because something follows the context.
+    pub fn finish(self) -> Option<String> {
+        (self.section != Section::Context(Context::Passed)).then_some(self.kept)
     }
 
     /// As [`Sieve::pass`], where `leave` may refuse to leave out a claim that is elsewhere. Says where the context begins.
@@ -210,91 +148,6 @@ impl Context {
             };
         }
     }
-}
-
-/// A state's text in the parts that a change around some places leaves alone, and the one it may change.
-#[derive(Debug)]
-pub struct Parts<'a> {
-    /// The excerpt.
-    pub near: String,
-    /// The bystanders that it leaves out.
-    pub bystanders: Vec<Run<'a>>,
-    /// What it leaves out of the claims.
-    pub elsewhere: Vec<Run<'a>>,
-    /// Holder and id of each claim in there.
-    pub held: Vec<(&'a str, &'a str)>,
-    /// From the context to the end.
-    pub context: &'a str,
-}
-
-/// Entries on lines that follow each other.
-#[derive(Debug)]
-pub struct Run<'a> {
-    /// How many entries of the excerpt stand before them.
-    pub after: usize,
-    /// The lines, without the comma and the line break at the end.
-    pub lines: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    /// Takes a text apart. None where it is not laid out as we write it: where a line among the claims is not one whole
-    /// claim, or the context is not the last section, on lines of its own; all but the latter is believed of what
-    /// `we_wrote`. For `is_bystander` see [`Sieve::finish`].
-    pub fn of(
-        text: &'a str,
-        places: &[Prepared<'_>],
-        we_wrote: bool,
-        is_bystander: impl Fn(&str, &str) -> bool,
-    ) -> Option<Parts<'a>> {
-        let (mut claims, mut held): (Vec<Range<usize>>, _) = (Vec::new(), Vec::new());
-        let mut sieve = Sieve { shortens: false, ..Sieve::new(places) };
-        let context = sieve.sift(text, |line, claim| {
-            let holder = if we_wrote { claim.holder() } else { claim.holder_as_written() };
-            let Some(holder) = holder else { return false };
-            held.push((holder, claim.id));
-            match claims.last_mut() {
-                Some(run) if run.end == line.start => run.end = line.end,
-                _ => claims.push(line),
-            }
-            true
-        })?;
-        let context = &text[context..];
-        // The only lines that were looked at as claims are those of the state, each of which is whole.
-        let (head, nearby) = sieve.kept.split_at_checked(sieve.claims_at)?;
-        let nearby = nearby.strip_prefix("\"claims\":{\n")?;
-        let is_clear = || {
-            let mut lines = nearby.split_once("\n}").unwrap_or_default().0.lines();
-            is_json(&format!("{head}\"\":0}}"))
-                && lines.all(|line| is_member(entry(line)))
-                && !nearby.contains("\n\"claims\":{\n")
-                && is_json(&format!("{{{context}"))
-        };
-        if !(we_wrote || is_clear()) {
-            return None;
-        }
-        let elsewhere = claims.into_iter().map(|lines| Run { after: 0, lines: entry(&text[lines]) }).collect();
-        let bystanders = sieve.bystanders(is_bystander).unwrap_or_default();
-        let near = sieve.finish_without(&bystanders)?;
-        // Before the claims, what was kept is the text.
-        let run = |bystander: Bystander| Run { after: bystander.after, lines: entry(&text[bystander.line]) };
-        let bystanders = bystanders.into_iter().map(run).collect();
-        Some(Parts { near, bystanders, elsewhere, held, context })
-    }
-}
-
-/// A line without what separates it from the next.
-fn entry(line: &str) -> &str {
-    let line = line.strip_suffix('\n').unwrap_or(line);
-    line.strip_suffix(',').unwrap_or(line)
-}
-
-/// Whether a line is one member of an object and nothing else.
-fn is_member(line: &str) -> bool {
-    is_json(&format!("{{{line}}}"))
-}
-
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 #[cfg(test)]

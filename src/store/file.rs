@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
 use super::lock::{Guard, Patience};
+use super::reading::{CHUNK, Reading, Stamp, TORN_READ_PATIENCE};
 use super::{StoreError, archive, journal};
 use crate::protocol::apply::Applied;
 use crate::protocol::excerpt::{Parts, Sieve};
@@ -24,15 +25,8 @@ pub const STATE: &str = "state.json";
 pub const LOCK: &str = "state.lock";
 /// How our temporary files begin and end. Under the lock, one that is there belongs to nobody.
 const TEMPORARY: (&str, &str) = (".state-", ".tmp");
-/// How long a text that is no state may be one that another program is just writing.
-const TORN_READ_PATIENCE: Duration = Duration::from_millis(250);
-/// A file changed so lately may change again without a new time stamp, on file systems with coarse ones.
-const COARSE_TIMESTAMP: Duration = Duration::from_millis(50);
 /// How often we start over when another program keeps writing between our read and our rename.
 const MOST_ATTEMPTS: usize = 100;
-
-/// How much of a file is in memory at once where not all of it need be, in bytes.
-const CHUNK: usize = 16 * 1024;
 
 /// The files of one state directory.
 #[derive(Clone, Debug)]
@@ -41,20 +35,14 @@ pub struct FileStore {
     lock_timeout: Duration,
 }
 
-/// What a question or a change is about, where the claims elsewhere need not be read for it.
+/// What a change is about, where the claims elsewhere need not be read for it.
 pub struct Focus<'f> {
     /// The places.
     pub places: &'f [Prepared<'f>],
-    /// Of whose instances, by id and last heartbeat, none but the holders of claims there matter; none where all do.
-    pub is_bystander: Option<&'f dyn Fn(&str, &str) -> bool>,
-    /// Whether what is left is really enough.
+    /// The instance that asks. Of the others only those matter that hold claims around the places.
+    pub actor: Option<&'f str>,
+    /// Whether what is around them is really enough.
     pub suffices: &'f dyn Fn(&State<'_>) -> bool,
-}
-
-impl Focus<'_> {
-    fn is_bystander(&self, id: &str, last_heartbeat: &str) -> bool {
-        self.is_bystander.is_some_and(|is_bystander| is_bystander(id, last_heartbeat))
-    }
 }
 
 /// A committed, or unneeded, change.
@@ -98,39 +86,39 @@ impl FileStore {
         let path = self.state_path();
         let start = std::time::Instant::now();
         loop {
-            let text = read_text(&path, Vec::new())?;
-            match parse(effective(&text)) {
+            let reading = Reading::of(&path, Reading::default())?;
+            match parse(reading.text()) {
                 Ok(parsed) => return Ok(parsed),
                 Err(_) if start.elapsed() < TORN_READ_PATIENCE => std::thread::sleep(Duration::from_millis(10)),
-                Err(error) => return Err(unreadable(&path, &text, &error)),
+                Err(error) => return Err(reading.unreadable(&path, &error)),
             }
         }
     }
 
-    /// As [`FileStore::read_parsed`], of a state of which only the claims that concern the places are kept, and without
-    /// bystanders where that suffices. Such a state answers questions; it must never be written.
+    /// As [`FileStore::read_parsed`], of a state of which only the claims that concern `places` are kept. Such a state
+    /// answers questions; it must never be written.
     ///
     /// # Errors
     /// As [`FileStore::read_parsed`].
-    pub fn read_around<T>(&self, focus: &Focus<'_>, mut answer: impl FnMut(State<'_>) -> T) -> Result<T, StoreError> {
-        let concerns = |claim: &Claim<'_>| excerpt::concerns(claim, focus.places);
-        let everybody = Focus { is_bystander: None, ..*focus };
-        for focus in [focus, &everybody] {
-            if let Some(text) = self.excerpt(focus)
-                && let Ok(state) = document::read_keeping(&text, concerns)
-                && (focus.is_bystander.is_none() || (focus.suffices)(&state))
-            {
-                return Ok(answer(state));
-            }
+    pub fn read_around<T>(
+        &self,
+        places: &[Prepared<'_>],
+        mut answer: impl FnMut(State<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        let concerns = |claim: &Claim<'_>| excerpt::concerns(claim, places);
+        if let Some(text) = self.excerpt(places)
+            && let Ok(state) = document::read_keeping(&text, concerns)
+        {
+            return Ok(answer(state));
         }
         self.read_parsed(|text| Ok(answer(document::read_keeping(text, concerns)?)))
     }
 
-    /// The part of the text that may matter, where one can be had without the rest. Whatever prevents it, reading
+    /// The part of the text that may concern `places`, where one can be had without the rest. Whatever prevents it, reading
     /// the whole tells.
-    fn excerpt(&self, focus: &Focus<'_>) -> Option<String> {
+    fn excerpt(&self, places: &[Prepared<'_>]) -> Option<String> {
         let mut file = File::open(self.state_path()).ok()?;
-        let mut sieve = Sieve::new(focus.places);
+        let mut sieve = Sieve::new(places);
         let mut buffer = vec![0; CHUNK];
         let mut filled = 0;
         loop {
@@ -146,7 +134,7 @@ impl FileStore {
             };
             sieve.pass(str::from_utf8(&buffer[..whole]).ok()?);
             if length == 0 {
-                return sieve.finish(|id, last_heartbeat| focus.is_bystander(id, last_heartbeat));
+                return sieve.finish();
             }
             buffer.copy_within(whole..filled, 0);
             filled -= whole;
@@ -170,19 +158,15 @@ impl FileStore {
         let mut reading = Reading::of(&path, Reading::default()).unwrap_or_default();
         let mut guard = self.lock(patience, at)?;
         for _ in 0..MOST_ATTEMPTS {
-            reading = reading.settled(&path)?;
-            let is_ours = reading.stamp.as_ref().is_some_and(|stamp| guard.is_left(&stamp.mark()));
-            reading.is_fresh &= !is_ours;
-            let text = &reading.text;
-            let parts = focus.as_ref().and_then(|focus| {
-                Parts::of(effective(text), focus.places, is_ours, |id, heartbeat| focus.is_bystander(id, heartbeat))
-            });
+            reading = reading.settled(&path, &guard)?;
+            let (text, focus) = (reading.text(), focus.as_ref());
+            let parts = focus.and_then(|focus| Parts::of(text, focus.places, focus.actor, reading.is_ours));
             let near = parts.as_ref().and_then(|parts| document::read(&parts.near).ok());
-            let near = near.zip(focus.as_ref()).filter(|(state, focus)| (focus.suffices)(state));
+            let near = near.zip(focus).filter(|(state, focus)| (focus.suffices)(state));
             let parts = parts.as_ref().filter(|_| near.is_some());
             let mut state = match near {
                 Some((state, _)) => state,
-                None => document::read(effective(text)).map_err(|error| unreadable(&path, text, &error))?,
+                None => document::read(text).map_err(|error| reading.unreadable(&path, &error))?,
             };
             if state.schema_version > SCHEMA_VERSION {
                 return Err(StoreError::Newer { path, version: state.schema_version });
@@ -207,13 +191,13 @@ impl FileStore {
                 Some(parts) => document::write_among(state, parts),
                 None => vec![document::write(&mut state).into()],
             };
-            let temporary = Temporary::write(&path, &written, reading.stamp.as_ref())?;
+            let temporary = Temporary::write(&path, &written, reading.stamp())?;
             guard.use_revision(revision, temporary.mark())?;
             // While it is open its space is not given back, which takes a while and may as well happen after the lock.
             let old = File::open(&path);
             if !temporary.replace_what_was_read(&path, &reading)? {
-                // Also where its stamp is the same, it is another text.
-                reading.stamp = None;
+                // Also where the stamp is the same, there is another text.
+                reading = Reading::default();
                 continue;
             }
             if changes.iter().any(|change| change.event.is_durable()) {
@@ -262,142 +246,6 @@ impl FileStore {
     }
 }
 
-/// A text, with the stamp its file had when it was read.
-#[derive(Debug, Default)]
-struct Reading {
-    stamp: Option<Stamp>,
-    text: Option<String>,
-    /// Whether the file may change again without a new stamp, since it was so new.
-    is_fresh: bool,
-}
-
-impl Reading {
-    /// Reads the file, into the space of an earlier reading.
-    fn of(path: &Path, earlier: Reading) -> Result<Reading, StoreError> {
-        let stamp = Stamp::at(path);
-        let is_fresh = stamp.as_ref().is_some_and(Stamp::is_fresh);
-        let text = read_text(path, earlier.text.unwrap_or_default().into_bytes())?;
-        Ok(Reading { stamp, text, is_fresh })
-    }
-
-    /// This reading if it is of the file as it is, or another one. Waits a moment where another program is writing.
-    fn settled(mut self, path: &Path) -> Result<Reading, StoreError> {
-        let start = std::time::Instant::now();
-        if self.stamp.is_none() || Stamp::at(path) != self.stamp {
-            self = Reading::of(path, self)?;
-        }
-        loop {
-            let parses = || serde_json::from_str::<serde::de::IgnoredAny>(effective(&self.text)).is_ok();
-            let settled = Stamp::at(path) == self.stamp;
-            if settled && (start.elapsed() > TORN_READ_PATIENCE || !looks_torn(effective(&self.text)) || parses()) {
-                return Ok(self);
-            }
-            if !settled && start.elapsed() > TORN_READ_PATIENCE * 8 {
-                let error = io::Error::other("another program keeps rewriting it");
-                return Err(StoreError::Io { action: "read", path: path.to_owned(), error });
-            }
-            std::thread::sleep(Duration::from_millis(1));
-            self = Reading::of(path, self)?;
-        }
-    }
-
-    /// Whether the file at `path`, which may have been renamed since, is the one that was read. Two writes within one tick
-    /// of a coarse clock leave one stamp, so what was fresh is compared by content.
-    fn still_holds(&self, path: &Path) -> bool {
-        let (Some(stamp), Some(now)) = (&self.stamp, Stamp::at(path)) else { return false };
-        // A rename changes the time of the last change.
-        let same = Stamp { changed: stamp.changed, ..now } == *stamp;
-        same && (!self.is_fresh || has_content(path, effective(&self.text).as_bytes()).unwrap_or(false))
-    }
-}
-
-/// Whether a text does not end as a whole object does: a writer may be in the middle of it.
-fn looks_torn(text: &str) -> bool {
-    !text.trim_end().ends_with('}')
-}
-
-/// A missing file reads as a state without entries; an existing one that is empty does not.
-fn effective(text: &Option<String>) -> &str {
-    text.as_deref().unwrap_or("{}")
-}
-
-/// The text, or none when there is no file.
-fn read_text(path: &Path, mut bytes: Vec<u8>) -> Result<Option<String>, StoreError> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StoreError::Io { action: "read", path: path.to_owned(), error }),
-    };
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    bytes.clear();
-    bytes.reserve(usize::try_from(length).unwrap_or(0) + 1);
-    file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
-    let text = String::from_utf8(bytes).map_err(|error| StoreError::Unreadable {
-        path: path.to_owned(),
-        reason: format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()),
-    })?;
-    Ok(Some(text))
-}
-
-fn unreadable(path: &Path, text: &Option<String>, error: &serde_json::Error) -> StoreError {
-    let reason = if effective(text).trim().is_empty() { "it is empty".to_owned() } else { error.to_string() };
-    StoreError::Unreadable { path: path.to_owned(), reason }
-}
-
-/// What tells one content of a file from the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-    mode: u32,
-}
-
-impl Stamp {
-    fn at(path: &Path) -> Option<Stamp> {
-        fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))
-    }
-
-    fn of(metadata: &Metadata) -> Stamp {
-        Stamp {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            mode: metadata.mode(),
-        }
-    }
-
-    /// What tells it from whatever is written to that file later, or put in its place.
-    fn mark(&self) -> String {
-        let Stamp { inode, size, modified: (seconds, nanoseconds), .. } = self;
-        format!("{inode} {size} {seconds}.{nanoseconds:09}")
-    }
-
-    /// Whether the file was changed so lately that the next change may leave the same stamp.
-    fn is_fresh(&self) -> bool {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let modified = Duration::new(self.modified.0.try_into().unwrap_or(0), self.modified.1.try_into().unwrap_or(0));
-        since_epoch.saturating_sub(modified) < COARSE_TIMESTAMP
-    }
-}
-
-/// Whether a file contains exactly this.
-fn has_content(path: &Path, mut expected: &[u8]) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        let length = file.read(&mut buffer)?;
-        match expected.strip_prefix(&buffer[..length]) {
-            Some(rest) if length > 0 => expected = rest,
-            rest => return Ok(rest.is_some_and(<[u8]>::is_empty)),
-        }
-    }
-}
-
 /// A new content beside the old one, gone again unless it took its place.
 struct Temporary {
     file: tempfile::NamedTempFile,
@@ -440,10 +288,10 @@ impl Temporary {
     /// To look and then rename would leave a moment between the two. So the files change places, and what came out is
     /// looked at; if it is something else it goes back. For that moment readers saw ours, which is about to come again.
     fn replace_what_was_read(self, path: &Path, read: &Reading) -> Result<bool, StoreError> {
-        if Stamp::at(path) != read.stamp {
+        if Stamp::at(path).as_ref() != read.stamp() {
             return Ok(false);
         }
-        if read.stamp.is_none() {
+        if read.stamp().is_none() {
             return self.create(path);
         }
         match exchange(self.file.path(), path) {

@@ -9,6 +9,7 @@ pub mod file;
 pub mod journal;
 pub mod lock;
 pub mod mount;
+mod reading;
 pub mod watch;
 
 use std::io;

@@ -30,7 +30,9 @@ pub fn perform(history: &mut History, deed: Deed<'_>) -> Result<(), String> {
     let decided = decide(&history.text, &request, &full, revision, true);
     demand!(decided == decide(&history.text, &request, &full, revision, false), "what is looked up is not enough");
     previews_agree(&history.text, &request, &full, revision, &decided)?;
-    nearby_agrees(&history.text, &request, &full, revision, &decided)?;
+    for we_wrote in [false, true] {
+        nearby_agrees(&history.text, &request, &full, revision, &decided, we_wrote)?;
+    }
     let actual = match &decided {
         Ok((outcome, ..)) => Answer::from(outcome),
         Err(refusal) => Answer::from(refusal),
@@ -85,7 +87,7 @@ fn previews_agree(
     let concerned = |at: At<'_>| places.iter().any(|place| place.overlaps(&at) || place.shadows(&at));
     let mut sieve = Sieve::new(&places);
     sieve.pass(text);
-    let excerpt = sieve.finish(|id, _| is_bystander(request, id)).expect("nothing follows the context");
+    let excerpt = sieve.finish().expect("nothing follows the context");
     let mut state = document::read_keeping(&excerpt, |claim| concerned(At::from(claim))).expect("it was read before");
     state.revision = revision;
     let evidence = World::looked_up(full, &state, &apply::in_question(&state, request));
@@ -103,10 +105,6 @@ fn previews_agree(
     Ok(())
 }
 
-fn is_bystander(request: &Request, id: &str) -> bool {
-    request.actor.as_deref() != Some(id)
-}
-
 /// Where a claim may be decided on what is near it, it is decided alike, and what is written then is the same state.
 fn nearby_agrees(
     text: &str,
@@ -114,10 +112,11 @@ fn nearby_agrees(
     full: &Evidence,
     revision: u64,
     decided: &Decided,
+    we_wrote: bool,
 ) -> Result<(), String> {
     let Op::Claim(ClaimRequest { wanted, .. }) = &request.op else { return Ok(()) };
     let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
-    let Some(parts) = Parts::of(text, &places, false, |id, _| is_bystander(request, id)) else { return Ok(()) };
+    let Some(parts) = Parts::of(text, &places, request.actor.as_deref(), we_wrote) else { return Ok(()) };
     let mut state = document::read(&parts.near).expect("a part of what was read");
     if !apply::is_decided_nearby(&state, request, &full.machine) {
         return Ok(());

@@ -72,7 +72,6 @@ impl<'l> ClaimLine<'l> {
 /// A line that begins and ends as we write an instance that lost nothing and was not evicted.
 pub(super) struct InstanceLine<'l> {
     pub(super) id: &'l str,
-    pub(super) last_heartbeat: &'l str,
 }
 
 impl<'l> InstanceLine<'l> {
@@ -87,7 +86,7 @@ impl<'l> InstanceLine<'l> {
         rest.string_or_null(",\"currentTask\":")?;
         rest.string_or_null(",\"beadsIssue\":")?;
         rest.string(",\"startedAt\":")?;
-        let last_heartbeat = rest.string(",\"lastHeartbeat\":")?;
+        rest.string(",\"lastHeartbeat\":")?;
         rest.plain_list(HELD)?;
         rest.optional_string(",\"session\":")?;
         rest.optional_string(",\"host\":")?;
@@ -100,7 +99,7 @@ impl<'l> InstanceLine<'l> {
         rest.optional_number::<u64>(",\"heartbeatMonotonicMs\":")?;
         rest.optional_string(",\"heartbeatStamp\":")?;
         // Only spelled without escapes is it what it looks like.
-        (rest.0.is_empty() && !id.contains('\\')).then_some(InstanceLine { id, last_heartbeat })
+        (rest.0.is_empty() && !id.contains('\\')).then_some(InstanceLine { id })
     }
 }
 

@@ -10,18 +10,13 @@ fn file(target: &str) -> Wanted<'_> {
 }
 
 /// The excerpt of a text that comes line by line.
-fn excerpt(text: &str, places: &[Prepared<'_>], is_bystander: fn(&str, &str) -> bool) -> Option<String> {
+fn excerpt(text: &str, places: &[Prepared<'_>]) -> Option<String> {
     let mut sieve = Sieve::new(places);
     text.split_inclusive('\n').for_each(|line| sieve.pass(line));
-    sieve.finish(is_bystander)
+    sieve.finish()
 }
 
 const CALLER: &str = "amp-4-0000";
-
-/// Everybody but who asks, and who was silent.
-fn is_bystander(id: &str, last_heartbeat: &str) -> bool {
-    id != CALLER && !last_heartbeat.is_empty()
-}
 
 /// Compares both ways of reading a text: how many claims concern the target, and how many bytes the excerpt saved. None
 /// where the text is no state.
@@ -29,39 +24,20 @@ fn compare(text: &str, target: &str) -> Option<(usize, usize)> {
     let wanted = file(target);
     let places = [Prepared::new(&wanted)];
     let whole = document::read_keeping(text, |claim| concerns(claim, &places)).ok()?;
-    let mut kept = text.len();
-    for is_bystander in [|_: &str, _: &str| false, is_bystander] {
-        let excerpt = excerpt(text, &places, is_bystander);
-        let Some(excerpt) = excerpt else { return Some((whole.claims.len(), 0)) };
-        let part = document::read_keeping(&excerpt, |claim| concerns(claim, &places));
-        let Ok(part) = part else { return Some((whole.claims.len(), 0)) };
-        kept = excerpt.len();
-        assert_eq!((&part.claims, &part.waiters), (&whole.claims, &whole.waiters), "{target} in {text}");
-        let is_left_out = |instance: &&Instance<'_>| {
-            let holds = whole.claims.iter().any(|claim| claim.instance_id == instance.key);
-            !holds && part.waiters.is_empty() && is_bystander(&instance.key, &instance.last_heartbeat)
-        };
-        let mut rest = part.instances.iter().filter(|instance| !is_like_claim(instance)).peekable();
-        for instance in &whole.instances {
-            if is_like_claim(instance) {
-                continue;
-            }
-            let is_there = rest.next_if(|kept| known(kept) == known(instance)).is_some();
-            assert!(is_there || is_left_out(&instance) && instance.lost.is_empty(), "{instance:?} in {text}");
-        }
-        assert_eq!(rest.next(), None, "{target} in {text}");
-    }
-    Some((whole.claims.len(), text.len() - kept))
+    let excerpt = excerpt(text, &places);
+    let part = excerpt.as_ref().and_then(|text| document::read_keeping(text, |claim| concerns(claim, &places)).ok());
+    let Some(part) = part else { return Some((whole.claims.len(), 0)) };
+    assert_eq!((&part.claims, &part.waiters), (&whole.claims, &whole.waiters), "{target} in {text}");
+    assert_eq!(known(&part.instances), known(&whole.instances), "{target} in {text}");
+    Some((whole.claims.len(), text.len() - excerpt.as_ref().map_or(text.len(), String::len)))
 }
 
-/// An instance without the fields that nobody knows, of which something that looks like a claim may have been left out.
-fn known<'a>(instance: &Instance<'a>) -> Instance<'a> {
-    Instance { unknown: Unknown::default(), ..instance.clone() }
-}
-
-/// Whether it stands, by whatever accident, as a claim does.
-fn is_like_claim(instance: &Instance<'_>) -> bool {
-    instance.unknown.iter().any(|(field, _)| field == "target")
+/// Instances without what looks like a claim, which may have been left out: fields that nobody knows, and what stands, by
+/// whatever accident, among them.
+fn known<'a>(instances: &[Instance<'a>]) -> Vec<Instance<'a>> {
+    let is_claim = |instance: &&Instance<'_>| instance.unknown.iter().any(|(field, _)| field == "target");
+    let known = |instance: &Instance<'a>| Instance { unknown: Unknown::default(), ..instance.clone() };
+    instances.iter().filter(|instance| !is_claim(instance)).map(known).collect()
 }
 
 fn claims_on(text: &str, target: &str) -> usize {
@@ -78,8 +54,7 @@ fn text_of(mut state: State<'_>) -> String {
     String::from_utf8(document::write(&mut state)).expect("JSON is UTF-8")
 }
 
-/// The same without a queue: four hold what they can, one is silent, one lost something, and most have nothing to do with
-/// `src/x.rs`.
+/// The same without a queue. One instance lost something, and most have nothing to do with `src/x.rs`.
 fn state(count: usize) -> State<'static> {
     let claim = |kind: &'static str, target: String| Claim {
         key: format!("01K{kind}{}", target.replace(['/', '_', '.', '*', '{', '}', ','], "")).into(),
@@ -103,7 +78,6 @@ fn state(count: usize) -> State<'static> {
         id: key.into(),
         tool: "claude".into(),
         issue: (key != CALLER).then(|| "bd-1".into()),
-        last_heartbeat: "2026-01-01T00:00:00.000Z".into(),
         pid: 7,
         ..Instance::default()
     };
@@ -112,7 +86,7 @@ fn state(count: usize) -> State<'static> {
         instance("claude-2-0000"),
         instance("codex-3-0000"),
         instance(CALLER),
-        Instance { last_heartbeat: "".into(), ..instance("gemini-5-0000") },
+        instance("claude-5-0000"),
         Instance { lost, ..instance("claude-6-0000") },
         instance("claude-7-0000"),
         instance("claude-8-0000"),
@@ -131,40 +105,6 @@ fn what_we_write_is_shortened_to_what_matters() {
     assert_eq!(claims_on(&text, "src/area_1/new.rs"), 2, "the directory and the pattern");
     assert_eq!(claims_on(&text, "src/x.rs"), 2, "the pattern, and the other worktree's file");
     assert_eq!(claims_on(&text, "README.md"), 0);
-}
-
-#[test]
-fn instances_that_have_nothing_to_do_with_it_are_left_out() {
-    let text = text_of(state(60));
-    let wanted = file("src/x.rs");
-    let places = [Prepared::new(&wanted)];
-    let expected = ["claude-1-0000", "codex-3-0000", CALLER, "gemini-5-0000", "claude-6-0000", "claude-8-0000"];
-    let names = |text: &str| -> Vec<String> {
-        let state = document::read(text).expect("it is a state");
-        state.instances.iter().map(|instance| instance.key.to_string()).collect()
-    };
-    assert_eq!(names(&excerpt(&text, &places, is_bystander).expect("the context is last")), expected);
-    let parts = Parts::of(&text, &places, false, is_bystander).expect("we wrote it");
-    assert_eq!(names(&parts.near), expected);
-    assert_eq!(parts.bystanders.iter().map(|run| run.after).collect::<Vec<_>>(), [1, 5]);
-    let again = document::write_among(document::read(&parts.near).expect("it is a state"), &parts).concat();
-    assert_eq!(names(str::from_utf8(&again).expect("JSON is UTF-8")), names(&text), "in the order they had");
-    let believed = Parts::of(&text, &places, true, is_bystander).expect("we wrote it");
-    let again_believed =
-        document::write_among(document::read(&believed.near).expect("it is a state"), &believed).concat();
-    let [again, again_believed] =
-        [again, again_believed].map(|text| content(str::from_utf8(&text).expect("JSON is UTF-8")));
-    assert_eq!(again_believed, again);
-
-    // Where somebody waits, or lines are not what we write, everybody matters.
-    let odd = ["\n\"claude-2", "\n\"claude\\u002d2", "\n\n\"claude-2"];
-    let odd = odd.map(|name| text.replace("\n\"claude-2", name));
-    let cut = text.replace(",\"claims\":[],\"pid\":7},\n\"claude-8", ",\"claims\":[],\n\"pid\":7},\n\"claude-8");
-    assert_ne!(cut, text);
-    for (text, left) in [(&written(9), 8), (&odd[0], 6), (&odd[1], 7), (&odd[2], 6), (&cut, 8)] {
-        assert_eq!(names(&excerpt(text, &places, is_bystander).expect("the context is last")).len(), left, "{text}");
-        assert!(is_put_together_again(text));
-    }
 }
 
 #[test]
@@ -216,7 +156,7 @@ fn a_text_that_breaks_before_the_context_is_no_state() {
     for text in
         ["", r#"{"claims":{"1":{"type":"fi"#, r#"{"claims":{}} x"#, "{\n\"claims\":{\n\"1\":{}\n\"context\":[\n]\n}\n"]
     {
-        let excerpt = excerpt(text, &places, is_bystander);
+        let excerpt = excerpt(text, &places);
         assert!(document::read_keeping(&excerpt.unwrap_or_default(), |_| true).is_err(), "{text}");
     }
 }
@@ -233,10 +173,17 @@ impl Dice {
     }
 }
 
-/// Takes a state apart and writes it again, where that can be done: then nothing was changed.
+/// Takes a state apart and writes it again, where that can be done: then nothing was changed. The same once it was written
+/// by us.
 fn is_put_together_again(text: &str) -> bool {
+    let ours = text_of(document::read(text).expect("it is a state"));
+    put_together_again(&ours, true);
+    put_together_again(text, false)
+}
+
+fn put_together_again(text: &str, we_wrote: bool) -> bool {
     let wanted = file("src/x.rs");
-    let Some(parts) = Parts::of(text, &[Prepared::new(&wanted)], false, is_bystander) else { return false };
+    let Some(parts) = Parts::of(text, &[Prepared::new(&wanted)], Some(CALLER), we_wrote) else { return false };
     let Ok(near) = document::read(&parts.near) else { return false };
     let near = document::write_among(near, &parts).concat();
     let whole = document::write(&mut document::read(text).expect("its part is a state"));
@@ -332,7 +279,7 @@ fn writing_around_a_place_leaves_everything_else_alone() {
     for text in edited {
         let wanted = file("src/area_1/new.rs");
         let places = [Prepared::new(&wanted)];
-        let Some(parts) = Parts::of(&text, &places, false, is_bystander) else { continue };
+        let Some(parts) = Parts::of(&text, &places, Some(CALLER), false) else { continue };
         divided += 1;
         assert!(parts.held.len() > 40, "{}", parts.held.len());
         let add = |state: &mut State<'_>| {
@@ -358,7 +305,7 @@ fn wrapped_claims_are_not_taken_apart() {
     let text = written(9);
     let wanted = file("src/x.rs");
     let places = [Prepared::new(&wanted)];
-    assert!(Parts::of(&text, &places, false, is_bystander).is_some());
+    assert!(Parts::of(&text, &places, Some(CALLER), false).is_some());
     for (from, to) in [
         ("\"/p\",\"instanceId\"", "\"/p\",\"x\":{\"y\":1},\n\"instanceId\""),
         ("\"/p\",\"instanceId\"", "\"/p\",\"x\":{\"y\":1},\"instanceId\""),
@@ -437,7 +384,7 @@ fn damage_far_away_is_seen_by_who_writes() {
     let wanted = file("src/x.rs");
     let places = [Prepared::new(&wanted)];
     assert!(
-        Parts::of(&text, &places, false, is_bystander)
+        Parts::of(&text, &places, Some(CALLER), false)
             .is_some_and(|parts| parts.held.len() > 20 && document::read(&parts.near).is_ok())
     );
     for (from, to) in [
@@ -451,7 +398,42 @@ fn damage_far_away_is_seen_by_who_writes() {
     ] {
         let edited = text.replacen(from, to, 1);
         assert!(edited != text && document::read(&edited).is_err(), "{to}");
-        let parts = Parts::of(&edited, &places, false, is_bystander);
+        let parts = Parts::of(&edited, &places, Some(CALLER), false);
         assert!(parts.is_none_or(|parts| document::read(&parts.near).is_err()), "{to}");
+    }
+}
+
+#[test]
+fn instances_that_have_nothing_to_do_with_it_are_left_alone() {
+    let text = text_of(state(60));
+    let wanted = file("src/x.rs");
+    let places = [Prepared::new(&wanted)];
+    let expected = ["claude-1-0000", "codex-3-0000", CALLER, "claude-6-0000", "claude-8-0000"];
+    let names = |text: &str| -> Vec<String> {
+        let state = document::read(text).expect("it is a state");
+        state.instances.iter().map(|instance| instance.key.to_string()).collect()
+    };
+    for we_wrote in [false, true] {
+        let parts = Parts::of(&text, &places, Some(CALLER), we_wrote).expect("we wrote it");
+        assert_eq!(names(&parts.near), expected);
+        assert_eq!(parts.bystanders.iter().map(|run| run.after).collect::<Vec<_>>(), [1, 3, 4]);
+        let again = document::write_among(document::read(&parts.near).expect("it is a state"), &parts).concat();
+        let again = str::from_utf8(&again).expect("JSON is UTF-8");
+        assert_eq!(names(again), names(&text), "in the order they had");
+        assert_eq!(content(again), content(&text));
+    }
+
+    // Where somebody waits, or lines are not what we write, everybody matters.
+    let odd = ["\n\"claude-2", "\n\"claude\\u002d2", "\n\n\"claude-2"];
+    let odd = odd.map(|name| text.replace("\n\"claude-2", name));
+    let cut = text.replace(",\"claims\":[],\"pid\":7},\n\"claude-8", ",\"claims\":[],\n\"pid\":7},\n\"claude-8");
+    assert_ne!(cut, text);
+    for (text, left) in [(&written(9), 8), (&odd[0], 5), (&odd[1], 6), (&odd[2], 5), (&cut, 8)] {
+        assert_eq!(
+            names(&Parts::of(text, &places, Some(CALLER), false).expect("it is clear").near).len(),
+            left,
+            "{text}"
+        );
+        assert!(is_put_together_again(text));
     }
 }
