@@ -1,5 +1,7 @@
 //! States that say what ours say, laid out otherwise by an editor or another program.
 
+use std::os::unix::fs::MetadataExt;
+
 use crate::harness::World;
 
 /// Two sessions, a file that the first holds, and something written down.
@@ -98,6 +100,25 @@ fn damage_anywhere_stops_every_writer() {
     world.write_state(&text);
     let ran = world.aio(["doctor"]);
     assert!(ran.code != 0 && ran.out.contains("context cannot be read"), "{ran:?}");
+}
+
+/// What bears the mark of its last writer is believed. Even an edit in place, at once, of the same length takes it away.
+#[test]
+fn what_was_edited_bears_no_mark() {
+    let (world, claude, codex) = world();
+    for round in 0..20 {
+        world.claim(&claude, &format!("src/more_{round}.rs"));
+        let text = world.state_text();
+        let metadata = world.state_path().metadata().unwrap();
+        let mark = format!("{} {} {}.{:09}", metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec());
+        let lock = std::fs::read_to_string(world.dir.join("state.lock")).unwrap();
+        assert!(lock.contains(&mark), "{lock} without {mark}");
+        world.write_state(&text.replacen("\"exclusive\":true", "\"exclusive\":tru3", 1));
+        assert_eq!(world.state_path().metadata().unwrap().ino(), metadata.ino());
+        let ran = world.aio_as(&codex, ["claim", "src/c.rs"]);
+        assert_eq!(ran.code, 4, "{ran:?}");
+        world.write_state(&text);
+    }
 }
 
 #[test]
