@@ -10,7 +10,7 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
 use super::lock::{Guard, Patience};
-use super::reading::{CHUNK, Reading, Stamp, TORN_READ_PATIENCE};
+use super::reading::{CHUNK, Reading, Stamp, TORN_READ_PATIENCE, open};
 use super::{StoreError, archive, journal};
 use crate::protocol::apply::Applied;
 use crate::protocol::excerpt::{Parts, Sieve};
@@ -117,7 +117,7 @@ impl FileStore {
     /// The part of the text that may concern `places`, where one can be had without the rest. Whatever prevents it, reading
     /// the whole tells.
     fn excerpt(&self, places: &[Prepared<'_>]) -> Option<String> {
-        let mut file = File::open(self.state_path()).ok()?;
+        let mut file = open(&self.state_path()).ok()?;
         let mut sieve = Sieve::new(places);
         let mut buffer = vec![0; CHUNK];
         let mut filled = 0;

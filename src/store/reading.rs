@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -91,14 +91,24 @@ fn looks_torn(text: &str) -> bool {
     !text.trim_end().ends_with('}')
 }
 
+/// Opens a file for reading; without waiting for a writer, should it be a pipe.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    File::options().read(true).custom_flags(flags.cast_signed()).open(path)
+}
+
 /// The text, or none when there is no file.
 fn read_text(path: &Path, mut bytes: Vec<u8>) -> Result<Option<String>, StoreError> {
-    let mut file = match File::open(path) {
+    let mut file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::Io { action: "read", path: path.to_owned(), error }),
     };
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let metadata = file.metadata().map_err(StoreError::io("read", path))?;
+    if !(metadata.is_file() || metadata.is_dir()) {
+        return Err(StoreError::Unreadable { path: path.to_owned(), reason: "it is not a regular file".to_owned() });
+    }
+    let length = metadata.len();
     bytes.clear();
     bytes.reserve(usize::try_from(length).unwrap_or(0) + 1);
     file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;

@@ -45,7 +45,7 @@ const ON_FILES: [&str; 25] = [
     "getdents64",
 ];
 /// Calls that a signal may interrupt; these are simply made again.
-const INTERRUPTIBLE: [&str; 6] = ["openat", "read", "write", "fsync", "fdatasync", "flock"];
+const INTERRUPTIBLE: [&str; 7] = ["openat", "read", "write", "writev", "fsync", "fdatasync", "flock"];
 /// The file sizes after which a write is cut short, in bytes; a shell's `ulimit -f` counts in such blocks.
 const FILE_LIMITS: [u64; 6] = [0, 512, 1024, 2048, 3072, 4096];
 

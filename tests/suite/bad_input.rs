@@ -202,6 +202,19 @@ fn no_home_and_a_directory_that_is_a_file() {
     assert!(elsewhere.join("state.json").exists());
 }
 
+/// Nobody waits for what will never be written into it.
+#[test]
+fn a_pipe_in_the_states_place() {
+    let world = World::new();
+    std::fs::create_dir_all(&world.dir).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(world.state_path()).status().unwrap();
+    assert!(made.success());
+    for args in [&["check", "a"][..], &["claim", "a"], &["status"], &["register", "claude"]] {
+        let ran = world.aio(args);
+        assert!(ran.code == 4 && ran.err.contains("not a regular file"), "{args:?}: {ran:?}");
+    }
+}
+
 #[test]
 fn settings_that_cannot_be_understood() {
     let at = Refusing::new();
