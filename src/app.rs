@@ -1,6 +1,6 @@
 //! The edge: the only reader of environment, home, clock, randomness and current directory.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::cli::Globals;
 use crate::config::Config;
-use crate::error::{Exit, Failure, lost_line, not_registered};
+use crate::error::{Failure, lost_line};
 use crate::host::agents::AGENTS;
 use crate::host::ancestry::{self, Ancestry};
 use crate::host::process;
@@ -35,6 +35,8 @@ pub struct App {
     pub store: FileStore,
     /// The current directory.
     pub cwd: PathBuf,
+    /// Whether the state was changed.
+    pub changed: Cell<bool>,
     as_id: Option<String>,
     config: Config,
     machine: OnceCell<Machine>,
@@ -50,14 +52,16 @@ impl App {
     /// # Errors
     /// When there is no home, no current directory, or a setting that cannot be read.
     pub fn new(globals: &Globals) -> Result<App, Failure> {
-        let cwd = std::env::current_dir()
-            .map_err(|error| Failure::environment(format!("the current directory cannot be read: {error}")))?;
+        let cwd = std::env::current_dir().map_err(|error| {
+            Failure::environment(format!("the current directory cannot be read: {error}")).hint("cd to one that exists")
+        })?;
         let dir = state_directory(&cwd)?;
         let config = Config::load(&dir)?;
         Ok(App {
             output: output(globals.json),
             store: FileStore::new(dir, config.lock_timeout),
             cwd,
+            changed: Cell::new(false),
             as_id: globals.as_id.clone(),
             config,
             machine: OnceCell::new(),
@@ -95,7 +99,7 @@ impl App {
     /// A new id for a claim, wait or context entry.
     pub fn new_id(&self) -> String {
         let ms = u64::try_from(wall_ms()).unwrap_or(0);
-        ulid::Ulid::from_parts(ms, (u128::from(random()) << 64) | u128::from(random())).to_string()
+        ulid::Ulid::from_parts(ms, random()).to_string()
     }
 
     /// This process, as a record names it.
@@ -183,7 +187,7 @@ impl App {
     }
 
     fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, Failure> {
-        let nonce = if matches!(request.op, Op::Register(_)) { random() } else { 0 };
+        let nonce = if matches!(request.op, Op::Register(_)) { random() as u64 } else { 0 };
         let places = places_of(&request.op);
         let suffices = |state: &State<'_>| apply::is_decided_nearby(state, request, self.machine());
         let focus = Focus { places: &places, actor: request.actor.as_deref(), suffices: &suffices };
@@ -193,6 +197,7 @@ impl App {
             evidence.nonce = nonce;
             apply::apply(state, request, &evidence)
         })?;
+        self.changed.set(self.changed.get() || !committed.changes.is_empty());
         Ok(committed)
     }
 
@@ -240,7 +245,7 @@ impl App {
         self.resolve(state).map_err(|error| match state.schema_version {
             // Nothing that needs a caller could be written into it, so registering would not help.
             version if version > SCHEMA_VERSION => StoreError::Newer { path: self.store.state_path(), version }.into(),
-            _ => unidentified(error),
+            _ => error.into(),
         })
     }
 
@@ -302,7 +307,7 @@ impl App {
         match self.resolve(state) {
             Ok(id) => Ok(Some(id)),
             Err(Unidentified::Unknown | Unidentified::Ambiguous(_)) => Ok(None),
-            Err(error) => Err(unidentified(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -390,14 +395,15 @@ impl App {
             .map_err(|error| Failure::usage(error.to_string()).hint("name a path that can exist, . for this directory"))
     }
 
-    /// The project the caller registered, where it is known.
-    pub fn registered_project(&self) -> Option<PathBuf> {
-        let project = self.with_state(|state| {
+    /// The project the caller registered, where there is one.
+    ///
+    /// # Errors
+    /// As [`App::caller_if_any`], and when the state cannot be read.
+    pub fn registered_project(&self) -> Result<Option<PathBuf>, Failure> {
+        self.with_state(|state| {
             let caller = self.caller_if_any(state)?;
-            Ok(caller.and_then(|id| state.instance(&id).map(|instance| instance.project.to_string())))
-        });
-        // Whatever keeps it from being known is reported by the command itself.
-        project.ok().flatten().map(|project| unspell(&project))
+            Ok(caller.and_then(|id| Some(unspell(&state.instance(&id)?.project))))
+        })
     }
 
     /// The worktree around the current directory, or the directory itself, as the state spells it.
@@ -418,10 +424,12 @@ pub fn wall_ms() -> i64 {
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A number nobody can foresee.
-fn random() -> u64 {
+/// Bits nobody can foresee.
+fn random() -> u128 {
+    let mut bytes = [0; 16];
     // Systems without randomness cannot start programs like this one either.
-    getrandom::u64().expect("the system has randomness")
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    u128::from_ne_bytes(bytes)
 }
 
 /// What an operation is about, where it is about some places only.
@@ -458,19 +466,6 @@ pub fn spell(path: &Path) -> String {
 pub fn unspell(text: &str) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
     PathBuf::from(OsString::from_vec(spelling::decode(text).into_owned()))
-}
-
-fn unidentified(error: Unidentified) -> Failure {
-    match error {
-        Unidentified::NoSuch(id) => not_registered(&id).hint("aio status --all lists instances"),
-        Unidentified::Unknown => not_registered(""),
-        Unidentified::Ambiguous(candidates) => {
-            let message = format!("this could be any of {}", candidates.join(" "));
-            let mut failure = Failure::new(Exit::NotRegistered, "identity-ambiguous", message);
-            failure.data = serde_json::json!({ "candidates": candidates });
-            failure.hint("add --as with the one that is yours")
-        }
-    }
 }
 
 /// How answers are printed, before anything else is known.

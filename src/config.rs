@@ -1,5 +1,6 @@
 //! `config.toml`: the person's settings, every one optional.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,8 +38,14 @@ impl Config {
         let path = dir.join(FILE);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            // What cannot be read cannot be obeyed; the state's own error says more.
-            Err(_) => return Ok(Config::default()),
+            // Without a directory there is no file either; the state's own error says more.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Config::default());
+            }
+            Err(error) => {
+                let message = format!("{} cannot be read: {error}", path.display());
+                return Err(Failure::environment(message).hint("make it a file of text that you may read"));
+            }
         };
         let wrong = |reason: String| {
             Failure::environment(format!("{} cannot be understood: {reason}", path.display()))

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::protocol::identity::Unidentified;
 use crate::protocol::op::{Conflict, LostClaim, Refusal};
 use crate::protocol::time;
 use crate::store::StoreError;
@@ -97,6 +98,21 @@ impl Failure {
     }
 }
 
+impl From<Unidentified> for Failure {
+    fn from(error: Unidentified) -> Failure {
+        match error {
+            Unidentified::NoSuch(id) => not_registered(&id).hint("aio status --all lists instances"),
+            Unidentified::Unknown => not_registered(""),
+            Unidentified::Ambiguous(candidates) => {
+                let message = format!("this could be any of {}", candidates.join(" "));
+                let mut failure = Failure::new(Exit::NotRegistered, "identity-ambiguous", message);
+                failure.data = serde_json::json!({ "candidates": candidates });
+                failure.hint("add --as with the one that is yours")
+            }
+        }
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         match error {
@@ -105,7 +121,10 @@ impl From<StoreError> for Failure {
                 let holder = busy.holder.map_or_else(String::new, |holder| {
                     format!(", taken by process {} at {}", holder.pid, holder.since)
                 });
-                let waited = time::span(u64::try_from(busy.waited.as_millis()).unwrap_or(u64::MAX));
+                let waited = match u64::try_from(busy.waited.as_millis()).unwrap_or(u64::MAX) {
+                    ms @ ..1000 => format!("{ms}ms"),
+                    ms => time::span(ms),
+                };
                 let message = format!("busy: the lock {} was not had in {waited}{holder}", busy.path.display());
                 let mut failure =
                     Failure::new(Exit::Busy, "busy", message).hint("try again, or raise lock_timeout in config.toml");

@@ -37,17 +37,20 @@ use crate::output::Report;
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let help = cli::verb(&args).map_or_else(|| "aio --help".to_owned(), |verb| format!("aio {verb} --help"));
-    let result = match cli::parse(args) {
+    let (result, changed) = match cli::parse(args) {
         Ok(invocation) => run(invocation),
         Err(error) if !error.use_stderr() => return print_help(&error),
-        Err(error) => Err(misunderstood(&error).hint(help)),
+        Err(error) => (Err(misunderstood(&error).hint(help)), false),
     };
-    app::output(json).finish(result).into()
+    app::output(json).finish(result, changed).into()
 }
 
-fn run(Invocation { globals, verb }: Invocation) -> Result<Report, Failure> {
-    let app = App::new(&globals)?;
-    commands::run(&app, verb)
+/// How it ended, and whether the state was changed.
+fn run(Invocation { globals, verb }: Invocation) -> (Result<Report, Failure>, bool) {
+    match App::new(&globals) {
+        Ok(app) => (commands::run(&app, verb), app.changed.get()),
+        Err(failure) => (Err(failure), false),
+    }
 }
 
 fn print_help(help: &clap::Error) -> ExitCode {

@@ -122,6 +122,10 @@ fn say(message: &str) -> io::Result<()> {
     io::stderr().write_all(format!("aio: {}\n", printable(message)).as_bytes())
 }
 
+fn unless_nobody_reads(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
+}
+
 /// A message that quotes something huge, without its middle: it names the thing at its beginning and the reason at its end.
 fn shortened(message: &str) -> Cow<'_, str> {
     const KEPT_CHARS: usize = 500;
@@ -144,16 +148,17 @@ pub struct Output {
 }
 
 impl Output {
-    /// Prints how a command ended, and gives the exit code. A reader that went away is no failure.
-    pub fn finish(self, result: Result<Report, Failure>) -> u8 {
+    /// Prints how a command ended, and gives the exit code. A reader that went away is no failure; an answer that cannot be
+    /// written is one, unless something was changed or refused, which the exit code tells all the same.
+    pub fn finish(self, result: Result<Report, Failure>, changed: bool) -> u8 {
         let (exit, written) = match &result {
             Ok(report) => (report.exit, self.report(report)),
             Err(failure) => (failure.exit, self.failure(failure)),
         };
-        match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Environment.code(),
-            _ => exit.code(),
-        }
+        let Err(error) = written.or_else(unless_nobody_reads) else { return exit.code() };
+        // There may be no place left to say it.
+        say(&format!("the answer cannot be written: {error}")).unwrap_or_default();
+        if exit == Exit::Done && !changed { Exit::Environment.code() } else { exit.code() }
     }
 
     fn report(self, report: &Report) -> io::Result<()> {
@@ -165,8 +170,9 @@ impl Output {
                 "message": message, "notes": report.notes, "hints": [], "data": report.data,
             }));
         }
-        self.notes(&report.notes)?;
-        self.lines(&report.lines)
+        let written = self.lines(&report.lines);
+        self.notes(&report.notes).unwrap_or_default();
+        written
     }
 
     fn failure(self, failure: &Failure) -> io::Result<()> {
@@ -177,9 +183,10 @@ impl Output {
                 "message": message, "notes": [], "hints": failure.hints, "data": failure.data,
             }));
         }
-        self.lines(&failure.answer.iter().map(|line| line.clone().into()).collect::<Vec<_>>())?;
+        let written = self.lines(&failure.answer.iter().map(|line| line.clone().into()).collect::<Vec<_>>());
         let hint = failure.hints.first().map_or_else(String::new, |hint| format!("; next: {hint}"));
-        say(&format!("{message}{hint}"))
+        say(&format!("{message}{hint}")).unwrap_or_default();
+        written
     }
 
     /// Prints lines of an answer at once, for commands that go on.

@@ -1,6 +1,7 @@
 //! `aio doctor`: what is wrong on this machine, each with its remedy.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
@@ -54,7 +55,16 @@ impl Finding {
 pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<Report, Failure> {
     let repaired = if args.repair { repair::run(app)? } else { Vec::new() };
     let mut findings = vec![directory(app), permissions(app), file_system(app), locking(app)];
-    findings.extend([state(app), instances(app), clock(app), leftovers(app), journal(app), processes(app), git()]);
+    findings.extend([
+        state(app),
+        instances(app),
+        clock(app),
+        leftovers(app),
+        room(app),
+        journal(app),
+        processes(app),
+        git(),
+    ]);
     findings.extend(case(app));
     let broken = findings.iter().any(|finding| finding.grade == Grade::Broken);
     let mut report = Report::silent(if broken { "broken" } else { "healthy" });
@@ -197,6 +207,17 @@ fn leftovers(app: &App) -> Finding {
             format!("{corrupt} copies of a state that could not be read"),
             "look at them, then remove them",
         ),
+    }
+}
+
+fn room(app: &App) -> Finding {
+    match app.store.try_room() {
+        Ok(()) => Finding::fine("room", "for another state"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::fine("room", "not looked for yet"),
+        Err(error) => {
+            let found = format!("no further state can be written in {}: {error}", app.store.dir().display());
+            Finding::broken("room", found, "make room there, or set AIO_DIR to another disk")
+        }
     }
 }
 

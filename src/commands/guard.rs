@@ -68,7 +68,9 @@ fn person(app: &App, wanted: &[Wanted<'_>], strict: bool) -> Result<Report, Fail
         let evidence = app.evidence(state, &apply::holders_around(state, &places));
         Ok(places.iter().flat_map(|place| query::verdict(place, None, state, &evidence).held).collect())
     })?;
-    let lines: Vec<String> = held.iter().map(describe).collect();
+    let mut lines: Vec<String> = held.iter().map(describe).collect();
+    // Both names of what was renamed.
+    lines.dedup();
     let mut report =
         Report::silent(if held.is_empty() { "guarded" } else { "held" }).with(json!({ "conflicts": held }));
     if strict && !held.is_empty() {

@@ -38,12 +38,16 @@ pub fn any_path(app: &App, typed: &OsStr, base: &Path) -> Result<Wanted<'static>
     check_length(Kind::File, typed)?;
     let resolved = app.physical(Some(base), Path::new(typed))?;
     let kind = if resolved.existing == Existing::Directory { Kind::Directory } else { Kind::File };
-    Ok(Site::around(app, &resolved).wanted(kind, &resolved.path))
+    Ok(Site::around(app, &resolved)?.wanted(kind, &resolved.path))
 }
 
 fn check_length(kind: Kind, typed: &OsStr) -> Result<(), Failure> {
     match typed.len() {
-        0 => Err(Failure::usage(format!("an empty target names no {kind}")).hint("name a path, . for this directory")),
+        0 => {
+            let is_name = matches!(kind, Kind::Task | Kind::Resource);
+            let hint = if is_name { "give it a name" } else { "name a path, . for this directory" };
+            Err(Failure::usage(format!("an empty target names no {kind}")).hint(hint))
+        }
         1..=MAX_TARGET_BYTES => Ok(()),
         length => {
             Err(Failure::usage(format!("a target of {length} bytes is too long; {MAX_TARGET_BYTES} are allowed"))
@@ -79,7 +83,7 @@ fn path(app: &App, kind: Kind, typed: &OsStr, base: &Path) -> Result<Wanted<'sta
         }
         _ => {}
     }
-    Ok(Site::around(app, &resolved).wanted(kind, &resolved.path))
+    Ok(Site::around(app, &resolved)?.wanted(kind, &resolved.path))
 }
 
 /// A pattern keeps its meaning wherever it is read: its literal start is resolved as a path, and one without `/` matches
@@ -93,7 +97,7 @@ fn pattern(app: &App, typed: &str, base: &Path) -> Result<Wanted<'static>, Failu
             .hint("type it from the directory it starts in"));
     }
     let folder = app.physical(Some(base), Path::new(if start.is_empty() { "." } else { start }))?.path;
-    let site = Site::of(app, &folder);
+    let site = Site::of(app, &folder)?;
     let anywhere = if typed.contains('/') { "" } else { "**/" };
     let below = site.relative(&folder).to_str().map(escape_glob).ok_or_else(|| {
         Failure::usage(format!("a pattern cannot start in {}, which is not UTF-8", folder.display()))
@@ -120,7 +124,7 @@ fn escape_glob(literal: &str) -> String {
 
 fn name(app: &App, kind: Kind, typed: &str, base: &Path) -> Result<Wanted<'static>, Failure> {
     let folder = app.physical(Some(base), Path::new("."))?.path;
-    Ok(Site::of(app, &folder).spelled(kind, spelling::encode(typed.as_bytes()).into_owned()))
+    Ok(Site::of(app, &folder)?.spelled(kind, spelling::encode(typed.as_bytes()).into_owned()))
 }
 
 /// The project a place belongs to.
@@ -132,23 +136,23 @@ struct Site {
 
 impl Site {
     /// That of a path, in which no file is looked for below what is none.
-    fn around(app: &App, resolved: &Resolved) -> Site {
+    fn around(app: &App, resolved: &Resolved) -> Result<Site, Failure> {
         let around = resolved.path.parent().filter(|_| resolved.existing != Existing::Directory);
         Site::of(app, around.unwrap_or(&resolved.path))
     }
 
     /// The worktree around a path; where there is none, the caller's registered project if that contains it, else `/`.
-    fn of(app: &App, path: &Path) -> Site {
+    fn of(app: &App, path: &Path) -> Result<Site, Failure> {
         let folds_case = folds_case(path);
         match worktree_of(path) {
             Some(Worktree { root, common_dir }) => {
                 let usual = common_dir == root.join(".git");
                 let repository = if usual { String::new() } else { spell(&common_dir) };
-                Site { root, repository, folds_case }
+                Ok(Site { root, repository, folds_case })
             }
             None => {
-                let registered = app.registered_project().filter(|project| path.starts_with(project));
-                Site { root: registered.unwrap_or_else(|| "/".into()), repository: String::new(), folds_case }
+                let registered = app.registered_project()?.filter(|project| path.starts_with(project));
+                Ok(Site { root: registered.unwrap_or_else(|| "/".into()), repository: String::new(), folds_case })
             }
         }
     }

@@ -117,7 +117,7 @@ impl FileStore {
     /// The part of the text that may concern `places`, where one can be had without the rest. Whatever prevents it, reading
     /// the whole tells.
     fn excerpt(&self, places: &[Prepared<'_>]) -> Option<String> {
-        let mut file = open(&self.state_path()).ok()?;
+        let (mut file, _) = open(&self.state_path()).ok()??;
         let mut sieve = Sieve::new(places);
         let mut buffer = vec![0; CHUNK];
         let mut filled = 0;
@@ -172,7 +172,7 @@ impl FileStore {
                 return Err(StoreError::Newer { path, version: state.schema_version });
             }
             state.schema_version = SCHEMA_VERSION;
-            let revision = state.revision.max(guard.revision()).saturating_add(1);
+            let revision = believable(state.revision).max(believable(guard.revision())) + 1;
             state.revision = revision;
             let Applied { mut state, outcome, changes, archived } = decide(state)?;
             if changes.is_empty() {
@@ -240,6 +240,17 @@ impl FileStore {
         sync_directory(&path)
     }
 
+    /// Writes as much as another state may take, and takes it away again.
+    ///
+    /// # Errors
+    /// When there is no room for it, or it cannot be written there.
+    pub fn try_room(&self) -> io::Result<()> {
+        let path = real_path(&self.state_path());
+        let length = fs::metadata(&path).map_or(0, |metadata| metadata.len()) + 2 * CHUNK as u64;
+        io::copy(&mut io::repeat(b' ').take(length), &mut new_temporary(&path)?)?;
+        Ok(())
+    }
+
     /// How long a writer waits for the lock.
     pub fn patience(&self) -> Patience {
         Patience::Until(self.lock_timeout)
@@ -255,13 +266,8 @@ struct Temporary {
 
 impl Temporary {
     fn write(path: &Path, text: &[Cow<'_, [u8]>], replaces: Option<&Stamp>) -> Result<Temporary, StoreError> {
-        let dir = path.parent().unwrap_or(Path::new("/"));
         let failed = || StoreError::io("write", path);
-        let mut file = tempfile::Builder::new()
-            .prefix(TEMPORARY.0)
-            .suffix(TEMPORARY.1)
-            .tempfile_in(dir)
-            .map_err(StoreError::io("write beside", path))?;
+        let mut file = new_temporary(path).map_err(StoreError::io("write beside", path))?;
         write_all(file.as_file_mut(), text).map_err(failed())?;
         if let Some(stamp) = replaces.filter(|stamp| stamp.mode & 0o777 != 0o600) {
             let mode = fs::Permissions::from_mode(stamp.mode & 0o777);
@@ -325,6 +331,11 @@ impl Temporary {
     }
 }
 
+fn new_temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).tempfile_in(dir)
+}
+
 /// Writes the pieces one after the other, many at a time: a file system puts a long write in larger pieces in memory.
 fn write_all(file: &mut File, pieces: &[Cow<'_, [u8]>]) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
@@ -367,6 +378,12 @@ fn sweep_temporaries(path: &Path) {
             fs::remove_file(entry.path()).unwrap_or_default();
         }
     }
+}
+
+/// A revision, unless somebody wrote a number there that none can reach, and after which there would soon be no other. Numbers
+/// up to this are the same in every program that reads JSON.
+fn believable(revision: u64) -> u64 {
+    if revision < 1 << 53 { revision } else { 0 }
 }
 
 /// Whether a name is that of one of our temporary files.

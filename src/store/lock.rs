@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 
+/// How long the lock file is.
+const RECORD_BYTES: usize = 256;
+
 /// What the lock file says. Advice for people, except for the revision and the mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockRecord {
@@ -82,6 +85,9 @@ impl Guard {
         let last = parse_record(&text).unwrap_or_default();
         let record = LockRecord { pid: std::process::id(), since, ..last };
         let mut guard = Guard { file, path: path.to_owned(), record };
+        if text.len() > RECORD_BYTES {
+            guard.file.set_len(RECORD_BYTES as u64).map_err(StoreError::io("write", path))?;
+        }
         guard.write().map_err(StoreError::io("write", path))?;
         Ok(guard)
     }
@@ -110,7 +116,7 @@ impl Guard {
     fn write(&mut self) -> io::Result<()> {
         let record = serde_json::to_string(&self.record).map_err(io::Error::other)?;
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(format!("{record:<255}\n").as_bytes())
+        self.file.write_all(format!("{record:<0$}\n", RECORD_BYTES - 1).as_bytes())
     }
 }
 

@@ -91,15 +91,10 @@ fn looks_torn(text: &str) -> bool {
     !text.trim_end().ends_with('}')
 }
 
-/// Opens a file for reading; without waiting for a writer, should it be a pipe.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+/// Opens a file for reading, if it is one, without waiting for the writer of a pipe. None where there is nothing.
+pub(super) fn open(path: &Path) -> Result<Option<(File, Metadata)>, StoreError> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits();
-    File::options().read(true).custom_flags(flags.cast_signed()).open(path)
-}
-
-/// The text, or none when there is no file.
-fn read_text(path: &Path, mut bytes: Vec<u8>) -> Result<Option<String>, StoreError> {
-    let mut file = match open(path) {
+    let file = match File::options().read(true).custom_flags(flags.cast_signed()).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::Io { action: "read", path: path.to_owned(), error }),
@@ -108,9 +103,14 @@ fn read_text(path: &Path, mut bytes: Vec<u8>) -> Result<Option<String>, StoreErr
     if !(metadata.is_file() || metadata.is_dir()) {
         return Err(StoreError::Unreadable { path: path.to_owned(), reason: "it is not a regular file".to_owned() });
     }
-    let length = metadata.len();
+    Ok(Some((file, metadata)))
+}
+
+/// The text, or none when there is no file.
+fn read_text(path: &Path, mut bytes: Vec<u8>) -> Result<Option<String>, StoreError> {
+    let Some((mut file, metadata)) = open(path)? else { return Ok(None) };
     bytes.clear();
-    bytes.reserve(usize::try_from(length).unwrap_or(0) + 1);
+    bytes.reserve(usize::try_from(metadata.len()).unwrap_or(0) + 1);
     file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
     let text = String::from_utf8(bytes).map_err(|error| StoreError::Unreadable {
         path: path.to_owned(),

@@ -2,6 +2,8 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use serde_json::Value;
+
 use crate::harness::{Ran, World, run};
 
 /// A world with a state, and what refuses in it.
@@ -200,6 +202,70 @@ fn no_home_and_a_directory_that_is_a_file() {
     let elsewhere = world.home.join("own");
     assert_eq!(run(world.command("aio").env("AIO_DIR", &elsewhere).args(["register", "claude"])).code, 0);
     assert!(elsewhere.join("state.json").exists());
+}
+
+#[test]
+fn settings_that_cannot_be_read() {
+    let world = World::new();
+    let path = world.dir.join("config.toml");
+    std::fs::create_dir_all(&path).unwrap();
+    assert_plain(&world.aio(["status"]), 6, &["config.toml", "cannot be read"]);
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::write(&path, b"cross_worktree = \"block\xff\"\n").unwrap();
+    assert_plain(&world.aio(["check", "a"]), 6, &["config.toml", "cannot be read"]);
+}
+
+/// The exit code says what became of it, though nobody can read the answer.
+#[test]
+fn answers_that_cannot_be_written() {
+    let world = World::new();
+    let (claude, codex) = (world.register("claude"), world.register("codex"));
+    let into_full = |id: &str, args: &[&str]| {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = world.command("aio").args(["--as", id]).args(args).stdout(full).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (id, args, code) in [
+        (&claude, &["claim", "a"][..], 0),
+        (&claude, &["context", "add", "learning", "x"], 0),
+        (&codex, &["claim", "a"], 1),
+        (&codex, &["--json", "claim", "a"], 1),
+        (&codex, &["status"], 6),
+        (&claude, &["release", "all"], 0),
+    ] {
+        let (exit, said) = into_full(id, args);
+        assert!(exit == code && said.contains("the answer cannot be written: "), "{args:?}: {exit} {said}");
+    }
+    assert!(world.state()["claims"].as_object().unwrap().is_empty());
+
+    // Nor does a note that nobody reads take the answer away.
+    let (read, write) = std::io::pipe().unwrap();
+    drop(read);
+    let lost = world.register("amp");
+    world.claim(&lost, "b");
+    world.edit(|state| state["instances"][&lost]["bootId"] = "another".into());
+    let output = world.command("aio").args(["--as", &claude, "claim", "b"]).stderr(write).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("Claimed: "));
+}
+
+/// Whatever stands in the lock file, the next writer makes it one again.
+#[test]
+fn a_lock_file_full_of_something_else() {
+    let world = World::new();
+    let claude = world.register("claude");
+    let lock = world.dir.join("state.lock");
+    let largest = format!("{:<255}\n", r#"{"pid":1,"since":"","revision":18446744073709551615}"#);
+    for (number, junk) in [vec![0xa5; 5000], largest.into_bytes()].into_iter().enumerate() {
+        std::fs::write(&lock, junk).unwrap();
+        world.claim(&claude, &format!("a{number}"));
+        let record: Value = serde_json::from_slice(&std::fs::read(&lock).unwrap()).unwrap();
+        let revision = world.state()["revision"].as_u64().unwrap();
+        assert!(record["revision"] == revision && revision == 2 + number as u64, "{record}");
+    }
+    world.write_state("{}");
+    world.register("codex");
+    assert_eq!(world.state()["revision"], 4);
 }
 
 /// Nobody waits for what will never be written into it.
