@@ -15,11 +15,10 @@ pub(super) fn run(app: &App) -> Result<Vec<String>, Failure> {
     let stamp = app.stamp();
     let mut guard = app.store.lock(app.store.patience(), &stamp)?;
     let path = app.store.state_path();
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(StoreError::Io { action: "read", path, error }.into()),
-    };
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
     let text = String::from_utf8_lossy(&bytes);
     if is_whole(&text) || document::schema_version(&text).is_some_and(|v| v > crate::protocol::state::SCHEMA_VERSION) {
         return Ok(Vec::new());
@@ -29,9 +28,10 @@ pub(super) fn run(app: &App) -> Result<Vec<String>, Failure> {
     let salvaged = salvage::salvage(&text);
     let (instances, claims, context) = (salvaged.instances.len(), salvaged.claims.len(), salvaged.context.len());
     let mut state = salvaged.into_state();
-    state.revision = state.revision.max(guard.revision()) + 1;
+    state.revision = guard.next_revision(state.revision);
     guard.use_revision(state.revision, String::new())?;
     app.store.replace(&guard, &document::write(&mut state))?;
+    app.changed.set(true);
     Ok(vec![format!(
         "repaired: kept {instances} instances, {claims} claims, {context} context entries; the old file is {}",
         copy.display()

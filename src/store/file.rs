@@ -172,7 +172,7 @@ impl FileStore {
                 return Err(StoreError::Newer { path, version: state.schema_version });
             }
             state.schema_version = SCHEMA_VERSION;
-            let revision = believable(state.revision).max(believable(guard.revision())) + 1;
+            let revision = guard.next_revision(state.revision);
             state.revision = revision;
             let Applied { mut state, outcome, changes, archived } = decide(state)?;
             if changes.is_empty() {
@@ -378,12 +378,6 @@ fn sweep_temporaries(path: &Path) {
             fs::remove_file(entry.path()).unwrap_or_default();
         }
     }
-}
-
-/// A revision, unless somebody wrote a number there that none can reach, and after which there would soon be no other. Numbers
-/// up to this are the same in every program that reads JSON.
-fn believable(revision: u64) -> u64 {
-    if revision < 1 << 53 { revision } else { 0 }
 }
 
 /// Whether a name is that of one of our temporary files.

@@ -92,9 +92,11 @@ impl Guard {
         Ok(guard)
     }
 
-    /// The highest revision ever handed out, as far as this file knows.
-    pub fn revision(&self) -> u64 {
-        self.record.revision
+    /// The revision of the next commit on a state: higher than its own, and than every one handed out as far as this file
+    /// knows. Numbers from 2^53 on, which not every program that reads JSON tells apart, were written by no one who counts.
+    pub fn next_revision(&self, revision: u64) -> u64 {
+        let believable = [revision, self.record.revision].into_iter().filter(|revision| *revision < 1 << 53);
+        believable.max().unwrap_or(0) + 1
     }
 
     /// Whether a state with this mark is the one that the last writer left.

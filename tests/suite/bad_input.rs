@@ -266,6 +266,9 @@ fn a_lock_file_full_of_something_else() {
     world.write_state("{}");
     world.register("codex");
     assert_eq!(world.state()["revision"], 4);
+    world.write_state(r#"{"revision":18446744073709551615,"instances":{"#);
+    assert_eq!(world.aio(["doctor", "--repair"]).code, 0);
+    assert_eq!(world.state()["revision"], 5);
 }
 
 /// Nobody waits for what will never be written into it.
@@ -279,6 +282,8 @@ fn a_pipe_in_the_states_place() {
         let ran = world.aio(args);
         assert!(ran.code == 4 && ran.err.contains("not a regular file"), "{args:?}: {ran:?}");
     }
+    let ran = world.aio(["doctor", "--repair"]);
+    assert!(ran.code != 0 && ran.out.contains("not a regular file"), "{ran:?}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl<'a> Parts<'a> {
         let bystanders = bystanders(&kept, instances_at, claims_at, actor).unwrap_or_default();
         let near = without(kept, &bystanders);
         let left_out: usize = bystanders.iter().map(|(line, _)| line.len()).sum();
-        is_clear(&near, claims_at - left_out).then(|| Parts {
+        (!we_wrote || is_clear(&near, claims_at - left_out)).then(|| Parts {
             near,
             // Before the claims, what was kept is the text.
             bystanders: bystanders.into_iter().map(|(line, after)| Run { after, lines: entry(&text[line]) }).collect(),
