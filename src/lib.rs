@@ -8,6 +8,7 @@
 //! | [`commands`] | arguments → operation → commit → report | holds a rule |
 //! | [`app`], [`config`] | environment, home, clock, randomness, current directory | is read around |
 //! | [`output`], [`table`], [`error`] | every printed word's way out | decides |
+//! | [`hooks`] | what an agent is about to do, told from its own words, pure | looks at a file |
 //! | [`host`] | processes, boot, paths, repositories | writes, spawns |
 //! | [`store`] | files, lock, journal, archive | knows a claim from an instance |
 //! | [`protocol`] | every rule, pure | touches a file, clock, process, environment or randomness |
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod error;
+pub mod hooks;
 pub mod host;
 pub mod output;
 pub mod protocol;

@@ -33,6 +33,7 @@ pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
             timeout_ms: milliseconds(timeout),
             again: false,
         }),
+        ..ClaimRequest::default()
     };
     let outcome = hold(app, request).map_err(|failure| with_next_command(failure, &args.words))?;
     Ok(report(outcome))
