@@ -145,6 +145,21 @@ impl Agent {
         }
     }
 
+    /// Writes a whole file, whatever stood in it. Copilot's tool for that makes new files only.
+    pub fn write(self, path: &Path, text: &str) -> Call {
+        match self {
+            Agent::Claude => call("Write", json!({"file_path": path, "content": text})),
+            Agent::Codex => {
+                let lines: String = text.lines().map(|line| format!("+{line}\n")).collect();
+                let patch = format!("*** Begin Patch\n*** Add File: {}\n{lines}*** End Patch\n", path.display());
+                Call { tool: "apply_patch", input: Input::Text(patch) }
+            }
+            Agent::Gemini => call("write_file", json!({"file_path": path, "content": text})),
+            Agent::Copilot => call("create", json!({"path": path, "file_text": text})),
+            Agent::OpenCode => call("write", json!({"filePath": path, "content": text})),
+        }
+    }
+
     /// Replaces a text that is the whole of one line.
     pub fn edit(self, family: Family, path: &Path, old: &str, new: &str) -> Call {
         match (self, family) {

@@ -11,7 +11,9 @@ mod editing;
 #[path = "../suite/harness.rs"]
 #[allow(dead_code, reason = "the other test binaries use the rest")]
 mod harness;
+mod life;
 mod model;
 mod settings;
 mod stage;
+mod together;
 mod wire;

@@ -30,7 +30,7 @@ impl Stage {
     /// A repository with a few files, in a home where aio is installed and no agent knows of it.
     ///
     /// It lies beside the build, not among temporary files, which Codex's sandbox lets everybody write.
-    pub fn bare() -> Stage {
+    fn bare() -> Stage {
         let world = World::bare_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
         assert_eq!(git(&world.project, &["init", "-q"]).code, 0);
         std::fs::write(world.home.join(".gitconfig"), "[user]\n\tname = t\n\temail = t@example.org\n").unwrap();
@@ -42,13 +42,17 @@ impl Stage {
         Stage { world }
     }
 
+    /// The same with these agents installed, of which aio does not know.
+    pub fn unguarded(agents: &[Agent]) -> Stage {
+        let stage = Stage::bare();
+        agents.iter().for_each(|agent| agent.settle(&stage.world.home, &stage.world.project));
+        stage
+    }
+
     /// The same with these agents set up by `aio init`.
     pub fn with(agents: &[Agent]) -> Stage {
-        let stage = Stage::bare();
-        for agent in agents {
-            agent.settle(&stage.world.home, &stage.world.project);
-            stage.set_up(*agent);
-        }
+        let stage = Stage::unguarded(agents);
+        agents.iter().for_each(|agent| stage.set_up(*agent));
         stage
     }
 
