@@ -80,9 +80,9 @@ impl App {
         &self.config.settings
     }
 
-    /// What a hook answers where aio itself fails.
-    pub fn on_failure(&self) -> OnFailure {
-        self.config.on_failure
+    /// Whether an edit is denied where aio itself fails.
+    pub fn denies_on_failure(&self) -> bool {
+        self.config.on_failure == OnFailure::Deny
     }
 
     /// Now, by both clocks.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::app::{App, Greeting, Look};
 use crate::cli::HookArgs;
-use crate::config::OnFailure;
 use crate::error::{Exit, Failure};
 use crate::hooks::adapters::{self, Adapter};
 use crate::hooks::event::{Answer, Event, Moment, Tool, Unfit};
@@ -201,9 +200,10 @@ impl Hook<'_> {
     fn failed(&self, failure: &Failure) -> Answer {
         note(self.app, None, self.words, &failure.message);
         let words = words::failure(&failure.message, failure.hints.first());
-        match (&self.event.moment, self.app.on_failure()) {
-            (Moment::BeforeTool(Tool::Edit(_) | Tool::Shell { .. }), OnFailure::Deny) => Answer::Deny(words),
-            (Moment::BeforeTool(_), OnFailure::Allow) => Answer::Tell(words),
+        match &self.event.moment {
+            Moment::BeforeTool(Tool::Other) => Answer::Nothing,
+            Moment::BeforeTool(_) if self.app.denies_on_failure() => Answer::Deny(words),
+            Moment::BeforeTool(_) => Answer::Tell(words),
             _ => Answer::Nothing,
         }
     }
