@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::protocol::apply::Applied;
 use crate::protocol::evidence::{Evidence, Fate, Machine, Moment, ProcessKey, Recorded, Settings};
 use crate::protocol::lease;
-use crate::protocol::op::{Op, Outcome, Request};
+use crate::protocol::op::{Op, Outcome, Refusal, Request};
 use crate::protocol::place::Prepared;
 use crate::protocol::state::{Instance, State};
 use crate::protocol::{apply, document, spelling, time};
@@ -80,9 +80,9 @@ impl App {
         &self.config.settings
     }
 
-    /// What a hook answers where aio itself fails.
-    pub fn on_failure(&self) -> OnFailure {
-        self.config.on_failure
+    /// Whether an edit is denied where aio itself fails.
+    pub fn denies_on_failure(&self) -> bool {
+        self.config.on_failure == OnFailure::Deny
     }
 
     /// Now, by both clocks.
@@ -181,7 +181,7 @@ impl App {
         if answer.is_some() || greeting == Greeting::News {
             self.greet(&caller, greeting);
         }
-        Ok((caller, answer))
+        Ok((caller, answer.map(|answer| answer.map_err(Failure::from))))
     }
 
     /// As [`App::preview`], without a greeting.
@@ -203,7 +203,7 @@ impl App {
         let evidence = self.evidence_for_answer(&state, &apply::in_question(&state, &request));
         let answer = match apply::apply(state, &request, &evidence) {
             Ok(Applied { outcome, changes, .. }) => changes.is_empty().then_some(Ok(outcome)),
-            Err(refusal) => Some(Err(StoreError::from(refusal).into())),
+            Err(refusal) => Some(Err(refusal)),
         };
         Ok(Look { caller, greeting, answer })
     }
@@ -212,12 +212,12 @@ impl App {
     ///
     /// # Errors
     /// As [`App::transact`].
-    pub fn transact_within(&self, request: &Request, longest: Duration) -> Result<Outcome, Failure> {
+    pub fn transact_within(&self, request: &Request, longest: Duration) -> Result<Outcome, StoreError> {
         let committed = self.commit(request, Patience::Until(longest))?;
         Ok(committed.outcome)
     }
 
-    fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, Failure> {
+    fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, StoreError> {
         let nonce = if matches!(request.op, Op::Register(_)) { random() as u64 } else { 0 };
         let places = places_of(&request.op);
         let suffices = |state: &State<'_>| apply::is_decided_nearby(state, request, self.machine());
@@ -309,7 +309,7 @@ pub struct Look {
     /// What it is owed.
     pub greeting: Greeting,
     /// The answer, where it changes nothing.
-    pub answer: Option<Result<Outcome, Failure>>,
+    pub answer: Option<Result<Outcome, Refusal>>,
 }
 
 /// A path as the state spells it.

@@ -31,7 +31,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::app::App;
-use crate::cli::Invocation;
+use crate::cli::{Invocation, Verb};
 use crate::error::Failure;
 use crate::output::Report;
 
@@ -51,6 +51,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 fn run(Invocation { globals, verb }: Invocation) -> (Result<Report, Failure>, bool) {
     match App::new(&globals) {
         Ok(app) => (commands::run(&app, verb), app.changed.get()),
+        // Whatever else is wrong here, the agent goes on.
+        Err(failure) if matches!(verb, Verb::Hook(_)) => (Ok(commands::hook::unable(&failure)), false),
         Err(failure) => (Err(failure), false),
     }
 }

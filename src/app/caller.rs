@@ -209,4 +209,3 @@ pub enum Greeting {
     /// It lost something, or was evicted, and does not know yet.
     News,
 }
-

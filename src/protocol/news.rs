@@ -17,7 +17,9 @@ pub fn unheard<'e, 'a>(
     evidence: &Evidence,
 ) -> Vec<&'e ContextEntry<'a>> {
     let is_unheard = |entry: &&ContextEntry<'_>| {
-        entry.revision > instance.news_revision && entry.instance_id != instance.key && is_for(entry, instance, evidence)
+        entry.revision > instance.news_revision
+            && entry.instance_id != instance.key
+            && is_for(entry, instance, evidence)
     };
     entries.iter().filter(is_unheard).collect()
 }

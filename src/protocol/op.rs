@@ -436,6 +436,8 @@ pub enum Event {
     ContextAdded,
     ContextClosed,
     ContextPruned,
+    /// A hook let something pass that it could not judge. No commit: its line has revision 0.
+    HookPassed,
 }
 
 impl Event {

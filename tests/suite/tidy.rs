@@ -40,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("config", &["error", "protocol"]),
     ("cli", &[]),
     ("app", &["cli", "config", "error", "host", "output", "protocol", "store"]),
-    ("commands", &["app", "cli", "commands", "error", "host", "output", "protocol", "store", "table"]),
+    ("commands", &["app", "cli", "commands", "error", "hooks", "host", "output", "protocol", "store", "table"]),
     ("lib", &["app", "cli", "commands", "error", "output"]),
 ];
 

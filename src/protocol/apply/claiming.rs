@@ -36,7 +36,11 @@ impl<'a> Turn<'a, '_> {
         let mut conflicts = self.conflicts(&terms, &request.wanted);
         conflicts.extend(self.holders_at(&terms, request.wanted.len(), &request.clear));
         if conflicts.is_empty() {
-            let lost = if request.auto { self.consume_losses(actor, &request.places().map(Prepared::new).collect::<Vec<_>>()) } else { Vec::new() };
+            let lost = if request.auto {
+                self.consume_losses(actor, &request.places().map(Prepared::new).collect::<Vec<_>>())
+            } else {
+                Vec::new()
+            };
             if !lost.is_empty() {
                 return Ok(Outcome::Guarded { lost });
             }
@@ -238,9 +242,8 @@ impl<'a> Turn<'a, '_> {
 
     fn consume_losses(&mut self, actor: &str, places: &[Prepared<'_>]) -> Vec<LostClaim> {
         let Some(instance) = self.state.instance_mut(actor) else { return Vec::new() };
-        let changed_hands = |lost: &Lost<'_>| {
-            !lost.to.is_empty() && places.iter().any(|place| place.overlaps(&lost.into()))
-        };
+        let changed_hands =
+            |lost: &Lost<'_>| !lost.to.is_empty() && places.iter().any(|place| place.overlaps(&lost.into()));
         let mentioned: Vec<LostClaim> =
             instance.lost.iter().filter(|lost| changed_hands(lost)).map(|lost| told_of(actor, lost)).collect();
         instance.lost.retain(|lost| !changed_hands(lost));

@@ -44,7 +44,8 @@ pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Re
     let actor = request.actor.as_deref();
     let correction = actor.map(|id| turn.vouch_for(id, request.op.is_poll())).transpose()?.flatten();
     let outcome = turn.perform(actor, &request.op)?;
-    if let Some(id) = actor {
+    // The last thing a session says is no sign of life.
+    if let Some(id) = actor.filter(|_| !matches!(request.op, Op::EndSession)) {
         let asked = matches!(request.op, Op::Heartbeat | Op::Attend(_)) || matches!(outcome, Outcome::Waiting { .. });
         turn.sign_of_life(id, correction, asked);
     }
