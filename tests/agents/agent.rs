@@ -80,6 +80,7 @@ impl Agent {
                 write(".gemini/settings.json", json!({
                     "privacy": {"usageStatisticsEnabled": false},
                     "telemetry": {"enabled": false},
+                    "model": {"disableLoopDetection": true},
                     "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
                     "security": {"auth": {"selectedType": "gemini-api-key"}},
                 }).to_string());

@@ -39,6 +39,8 @@ impl Stage {
         }
         let ran = world.aio(["init", "--yes"]);
         assert_eq!(ran.code, 0, "{ran:?}");
+        // As `aio init` says; Codex's shell is a login shell, which forgets the path it was started with.
+        std::fs::write(world.home.join(".profile"), "PATH=\"$HOME/.ai-orchestrator/bin:$PATH\"\n").unwrap();
         Stage { world }
     }
 
@@ -58,11 +60,6 @@ impl Stage {
 
     fn set_up(&self, agent: Agent) {
         crate::settings::install(agent, &self.world);
-        if let Some(aio) = std::env::var_os("AIO_STAND_IN") {
-            let bin = self.world.dir.join("bin/aio");
-            std::fs::remove_file(&bin).unwrap();
-            std::fs::copy(aio, bin).unwrap();
-        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -132,7 +129,10 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(Instant::now() < deadline, "it hangs: {:?}", self.model.turns().last());
+            if Instant::now() > deadline {
+                let last = self.model.turns().pop().map(|turn| (turn.index, turn.results));
+                panic!("{} hangs after {last:?}", self.output.display());
+            }
             std::thread::sleep(Duration::from_millis(20));
         };
         let read = |extension| std::fs::read(self.output.with_extension(extension)).unwrap();
