@@ -8,6 +8,7 @@
 
 mod agent;
 mod editing;
+mod failing;
 #[path = "../suite/harness.rs"]
 #[allow(dead_code, reason = "the other test binaries use the rest")]
 mod harness;
@@ -15,5 +16,8 @@ mod life;
 mod model;
 mod settings;
 mod stage;
+#[path = "../proofs/support.rs"]
+#[allow(dead_code, reason = "the proofs use the rest")]
+mod support;
 mod together;
 mod wire;

@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -43,6 +44,8 @@ pub struct Turn {
     pub results: Vec<String>,
     /// Every text in the request: instructions, context, results, all turns.
     pub told: String,
+    /// When it was asked for.
+    pub at: Instant,
 }
 
 type Script = dyn Fn(&Turn) -> Reply + Send + Sync;
@@ -109,7 +112,7 @@ fn answer(request: &Request, script: &Script, turns: &Mutex<Vec<Turn>>) -> (&'st
     let has_tools = request.body["tools"].as_array().is_some_and(|tools| !tools.is_empty());
     let (index, results) = wire.history(&request.body);
     let reply = if has_tools {
-        let turn = Turn { index, results, told: wire::texts(&request.body) };
+        let turn = Turn { index, results, told: wire::texts(&request.body), at: Instant::now() };
         turns.lock().unwrap().push(turn.clone());
         script(&turn)
     } else {

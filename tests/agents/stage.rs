@@ -37,11 +37,17 @@ impl Stage {
         for name in ["src/free.txt", "src/held.txt", "src/other.txt"] {
             world.file(name);
         }
-        let ran = world.aio(["init", "--yes"]);
-        assert_eq!(ran.code, 0, "{ran:?}");
         // As `aio init` says; Codex's shell is a login shell, which forgets the path it was started with.
         std::fs::write(world.home.join(".profile"), "PATH=\"$HOME/.ai-orchestrator/bin:$PATH\"\n").unwrap();
-        Stage { world }
+        let stage = Stage { world };
+        stage.install();
+        stage
+    }
+
+    /// Makes the state directory, and links the programs in it.
+    pub fn install(&self) {
+        let ran = self.world.aio(["init", "--yes"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
     }
 
     /// The same with these agents installed, of which aio does not know.
