@@ -190,6 +190,10 @@ impl App {
     /// As [`App::preview`].
     pub fn look(&self, op: &Op) -> Result<Look, Failure> {
         let places = places_of(op);
+        if matches!(op, Op::Attend(_)) {
+            // Whether anything changes does not depend on claims; what changes does, and that is for the commit.
+            return self.store.read_but_claims(|state| self.decide(state, op))?;
+        }
         if places.is_empty() {
             return self.store.read_parsed(|text| document::read(text).map(|state| self.decide(state, op)))?;
         }
