@@ -7,6 +7,7 @@ mod claims;
 mod foreign;
 mod guarding;
 mod harness;
+mod hooks;
 mod identity;
 mod interference;
 mod json;
