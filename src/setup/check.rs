@@ -1,0 +1,1 @@
+//! Whether an agent's settings say what they should.
