@@ -20,6 +20,7 @@ mod paths;
 mod queue;
 mod running;
 mod sessions;
+mod settings;
 mod setup;
 mod spec;
 mod tidy;

@@ -29,23 +29,27 @@ const MOST_PACKAGES: usize = 140;
 const MOST_LINES: usize = 500;
 
 /// Which rooms a room may use, all others being above it. A file of `src` itself is a room too.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("protocol", &["protocol"]),
     ("hooks", &["hooks", "protocol"]),
     ("store", &["store", "protocol"]),
     ("host", &["host", "protocol"]),
+    ("setup", &["protocol", "setup", "store"]),
     ("error", &["protocol", "store"]),
     ("output", &["error"]),
     ("table", &["output"]),
     ("config", &["error", "protocol"]),
     ("cli", &[]),
     ("app", &["cli", "config", "error", "host", "output", "protocol", "store"]),
-    ("commands", &["app", "cli", "commands", "error", "hooks", "host", "output", "protocol", "store", "table"]),
+    (
+        "commands",
+        &["app", "cli", "commands", "error", "hooks", "host", "output", "protocol", "setup", "store", "table"],
+    ),
     ("lib", &["app", "cli", "commands", "error", "output"]),
 ];
 
 /// Rooms, and what must not stand in them.
-const ABSENT: [(&str, &[&str]); 5] = [
+const ABSENT: [(&str, &[&str]); 6] = [
     // Pure means: the same answer to the same question, always.
     (
         "protocol/",
@@ -58,6 +62,7 @@ const ABSENT: [(&str, &[&str]); 5] = [
     // It looks, and touches nothing.
     ("host/", &["fs::write", "File::create", "OpenOptions", "fs::remove", "fs::rename", "fs::create_dir", "Command"]),
     ("store/", &["Command", "std::env"]),
+    ("setup", &["Command", "std::env", "io::stdin", "io::stderr"]),
     ("cli.rs", &["std::fs", "std::env", "std::io"]),
 ];
 
@@ -66,7 +71,7 @@ const WORDS: [(&[&str], &[&str]); 6] = [
     // The environment is what `App` says it is. `init` asks where the running program lies, which no variable tells.
     (&["std::env", "env::var", "env::args"], &["app.rs", "commands/init.rs", "main.rs", "bin/"]),
     (&["ulid::", "rand::", "getrandom"], &["app.rs"]),
-    (&["Command::new"], &["cli.rs", "commands/run.rs", "commands/guard.rs", "commands/doctor.rs"]),
+    (&["Command::new"], &["cli.rs", "commands/run.rs", "commands/guard.rs", "commands/doctor.rs", "commands/doctor/"]),
     (&[".spawn()"], &["commands/run.rs"]),
     // `status --watch` clears the screen, `init` asks a question, and `App` finds out whether stdout is a terminal.
     (
