@@ -9,6 +9,7 @@
 //! | [`app`], [`config`] | environment, home, clock, randomness, current directory | is read around |
 //! | [`output`], [`table`], [`error`] | every printed word's way out | decides |
 //! | [`host`] | processes, boot, paths, repositories | writes, spawns |
+//! | [`setup`] | what is put in place for agents and people | decides who may edit what |
 //! | [`store`] | files, lock, journal, archive | knows a claim from an instance |
 //! | [`protocol`] | every rule, pure | touches a file, clock, process, environment or randomness |
 //!
@@ -22,6 +23,7 @@ pub mod error;
 pub mod host;
 pub mod output;
 pub mod protocol;
+pub mod setup;
 pub mod store;
 pub mod table;
 

@@ -5,6 +5,7 @@
 mod bad_input;
 mod claims;
 mod foreign;
+mod git_hook;
 mod guarding;
 mod harness;
 mod identity;
@@ -20,6 +21,7 @@ mod queue;
 mod running;
 mod sessions;
 mod setup;
+mod shell_hooks;
 mod spec;
 mod tidy;
 mod vectors;

@@ -29,7 +29,7 @@ const MOST_PACKAGES: usize = 140;
 const MOST_LINES: usize = 500;
 
 /// Which rooms a room may use, all others being above it. A file of `src` itself is a room too.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("protocol", &["protocol"]),
     ("store", &["store", "protocol"]),
     ("host", &["host", "protocol"]),
@@ -38,6 +38,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("table", &["output"]),
     ("config", &["error", "protocol"]),
     ("cli", &[]),
+    ("setup", &["error", "host"]),
     ("app", &["cli", "config", "error", "host", "output", "protocol", "store"]),
     ("commands", &["app", "cli", "commands", "error", "host", "output", "protocol", "store", "table"]),
     ("lib", &["app", "cli", "commands", "error", "output"]),
@@ -61,7 +62,7 @@ const WORDS: [(&[&str], &[&str]); 6] = [
     // The environment is what `App` says it is. `init` asks where the running program lies, which no variable tells.
     (&["std::env", "env::var", "env::args"], &["app.rs", "commands/init.rs", "main.rs", "bin/"]),
     (&["ulid::", "rand::", "getrandom"], &["app.rs"]),
-    (&["Command::new"], &["cli.rs", "commands/run.rs", "commands/guard.rs", "commands/doctor.rs"]),
+    (&["Command::new"], &["cli.rs", "commands/run.rs", "commands/guard.rs", "commands/doctor.rs", "setup/git_hook.rs"]),
     (&[".spawn()"], &["commands/run.rs"]),
     // `status --watch` clears the screen, `init` asks a question, and `App` finds out whether stdout is a terminal.
     (
