@@ -1,26 +1,28 @@
 //! The edge: the only reader of environment, home, clock, randomness and current directory.
 
+mod caller;
+
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+pub use caller::Greeting;
+
 use crate::cli::Globals;
-use crate::config::Config;
-use crate::error::{Failure, lost_line};
-use crate::host::agents::AGENTS;
+use crate::config::{Config, OnFailure};
+use crate::error::Failure;
 use crate::host::ancestry::{self, Ancestry};
 use crate::host::process;
 use crate::host::{machine, path, repository};
 use crate::output::Output;
 use crate::protocol::apply::Applied;
 use crate::protocol::evidence::{Evidence, Fate, Machine, Moment, ProcessKey, Recorded, Settings};
-use crate::protocol::identity::{self, AgentSeen, Unidentified, Witness};
-use crate::protocol::lease::{self, HEARTBEAT_REFRESH_MS};
-use crate::protocol::op::{ClaimRequest, Op, Outcome, Request};
+use crate::protocol::lease;
+use crate::protocol::op::{Op, Outcome, Refusal, Request};
 use crate::protocol::place::Prepared;
-use crate::protocol::state::{Instance, SCHEMA_VERSION, State};
+use crate::protocol::state::{Instance, State};
 use crate::protocol::{apply, document, spelling, time};
 use crate::store::StoreError;
 use crate::store::file::{Committed, FileStore, Focus};
@@ -38,6 +40,7 @@ pub struct App {
     /// Whether the state was changed.
     pub changed: Cell<bool>,
     as_id: Option<String>,
+    session: OnceCell<String>,
     config: Config,
     machine: OnceCell<Machine>,
     boot_id: OnceCell<String>,
@@ -63,6 +66,7 @@ impl App {
             cwd,
             changed: Cell::new(false),
             as_id: globals.as_id.clone(),
+            session: OnceCell::new(),
             config,
             machine: OnceCell::new(),
             boot_id: OnceCell::new(),
@@ -74,6 +78,11 @@ impl App {
     /// The person's settings that rules depend on.
     pub fn settings(&self) -> &Settings {
         &self.config.settings
+    }
+
+    /// What a hook answers where aio itself fails.
+    pub fn on_failure(&self) -> OnFailure {
+        self.config.on_failure
     }
 
     /// Now, by both clocks.
@@ -167,26 +176,48 @@ impl App {
     /// # Errors
     /// When the state cannot be read, or nobody can be told to be calling.
     pub fn preview(&self, op: &Op) -> Result<(String, Option<Result<Outcome, Failure>>), Failure> {
-        let (caller, greeting, answer) = self.store.read_around(&places_of(op), |state| {
-            self.caller(&state).map(|caller| {
-                let greeting = self.greeting(&state, &caller);
-                let request = Request { actor: Some(caller.clone()), op: op.clone() };
-                let evidence = self.evidence_for_answer(&state, &apply::in_question(&state, &request));
-                let answer = match apply::apply(state, &request, &evidence) {
-                    Ok(Applied { outcome, changes, .. }) => changes.is_empty().then_some(Ok(outcome)),
-                    Err(refusal) => Some(Err(StoreError::from(refusal).into())),
-                };
-                (caller, greeting, answer)
-            })
-        })??;
+        let Look { caller, greeting, answer } = self.look(op)?;
         // A commit that follows is a heartbeat itself, but tells nothing of what was lost.
         if answer.is_some() || greeting == Greeting::News {
             self.greet(&caller, greeting);
         }
-        Ok((caller, answer))
+        Ok((caller, answer.map(|answer| answer.map_err(Failure::from))))
     }
 
-    fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, Failure> {
+    /// As [`App::preview`], without a greeting.
+    ///
+    /// # Errors
+    /// As [`App::preview`].
+    pub fn look(&self, op: &Op) -> Result<Look, Failure> {
+        let places = places_of(op);
+        if places.is_empty() {
+            return self.store.read_parsed(|text| document::read(text).map(|state| self.decide(state, op)))?;
+        }
+        self.store.read_around(&places, |state| self.decide(state, op))?
+    }
+
+    fn decide(&self, state: State<'_>, op: &Op) -> Result<Look, Failure> {
+        let caller = self.caller(&state)?;
+        let greeting = self.greeting(&state, &caller);
+        let request = Request { actor: Some(caller.clone()), op: op.clone() };
+        let evidence = self.evidence_for_answer(&state, &apply::in_question(&state, &request));
+        let answer = match apply::apply(state, &request, &evidence) {
+            Ok(Applied { outcome, changes, .. }) => changes.is_empty().then_some(Ok(outcome)),
+            Err(refusal) => Some(Err(refusal)),
+        };
+        Ok(Look { caller, greeting, answer })
+    }
+
+    /// As [`App::transact`], for whoever cannot wait as long for the lock as a person can.
+    ///
+    /// # Errors
+    /// As [`App::transact`].
+    pub fn transact_within(&self, request: &Request, longest: Duration) -> Result<Outcome, StoreError> {
+        let committed = self.commit(request, Patience::Until(longest))?;
+        Ok(committed.outcome)
+    }
+
+    fn commit(&self, request: &Request, patience: Patience) -> Result<Committed, StoreError> {
         let nonce = if matches!(request.op, Op::Register(_)) { random() as u64 } else { 0 };
         let places = places_of(&request.op);
         let suffices = |state: &State<'_>| apply::is_decided_nearby(state, request, self.machine());
@@ -207,177 +238,6 @@ impl App {
     /// When it cannot be read, or `answer` fails.
     pub fn with_state<T>(&self, mut answer: impl FnMut(&State<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
         self.store.read_parsed(|text| document::read(text).map(|state| answer(&state)))?
-    }
-
-    /// What was seen of the caller.
-    pub fn witness(&self) -> Witness {
-        let ancestry = self.ancestry();
-        let sessions = AGENTS.iter().flat_map(|agent| {
-            let values = agent.session_variables.iter().filter_map(|name| self.variable(name));
-            values.map(|value| (agent.tool, value.to_string_lossy().into_owned()))
-        });
-        Witness {
-            named: self.as_id.clone(),
-            inherited: self.inherited(),
-            agent: ancestry.agent.as_ref().map(|seen| AgentSeen {
-                tool: seen.agent.tool,
-                process: seen.process,
-                launcher: seen.launcher,
-            }),
-            ancestors: ancestry.below_agent().iter().map(|process| process.key).collect(),
-            cut_off: self.is_cut_off(),
-            sessions: sessions.collect(),
-            project: self.current_project(),
-        }
-    }
-
-    /// Whether an agent may stand where the walk upwards could not look.
-    fn is_cut_off(&self) -> bool {
-        let ancestry = self.ancestry();
-        ancestry.agent.is_none() && (ancestry.cut_off || !machine::sees_all_processes(self.machine()))
-    }
-
-    /// The instance that calls.
-    ///
-    /// # Errors
-    /// Exit 3, with the candidates and the next command.
-    pub fn caller(&self, state: &State<'_>) -> Result<String, Failure> {
-        self.resolve(state).map_err(|error| match state.schema_version {
-            // Nothing that needs a caller could be written into it, so registering would not help.
-            version if version > SCHEMA_VERSION => StoreError::Newer { path: self.store.state_path(), version }.into(),
-            _ => error.into(),
-        })
-    }
-
-    /// Looks at the caller only where the environment leaves it open: that takes longer than everything else in a check.
-    fn resolve(&self, state: &State<'_>) -> Result<String, Unidentified> {
-        let inherited = self.inherited();
-        if let Some(settled) = identity::settled(self.as_id.as_deref(), inherited.as_deref(), state) {
-            return settled;
-        }
-        let instance = inherited.and_then(|id| state.instance(&id));
-        // Nothing stands between the two that it could have been inherited through.
-        if let Some(instance) = instance.filter(|instance| instance.pid != 0)
-            && self.ancestry.get().is_none()
-            && self.is_below(instance)
-        {
-            return Ok(instance.key.to_string());
-        }
-        identity::resolve(&self.witness(), state, self.machine())
-    }
-
-    /// Whether `--as` says who calls.
-    pub fn is_named(&self) -> bool {
-        self.as_id.is_some()
-    }
-
-    /// Whether a process was seen alive above this one.
-    fn is_known_alive(&self, process: ProcessKey) -> bool {
-        self.alive.get().is_some_and(|(known, _)| *known == process)
-    }
-
-    /// Whether a record names this boot.
-    fn is_this_boot(&self, boot_id: &str) -> bool {
-        let known = self.alive.get().map(|(_, boot_id)| boot_id).filter(|boot_id| !boot_id.is_empty());
-        boot_id == *known.unwrap_or_else(|| self.boot_id.get_or_init(machine::boot_id))
-    }
-
-    /// Whether an instance's process stands above the caller, without an agent in between. Looks no further up when it does.
-    fn is_below(&self, instance: &Instance<'_>) -> bool {
-        let process = ProcessKey { pid: instance.pid, start: instance.process_start };
-        let seen = ancestry::up_to(Some(process));
-        let found = seen.below_agent().last().is_some_and(|last| last.key == process);
-        if found {
-            self.alive.get_or_init(|| (process, instance.boot_id.to_string()));
-        } else {
-            self.ancestry.get_or_init(|| seen);
-        }
-        found
-    }
-
-    fn inherited(&self) -> Option<String> {
-        self.variable("AIO_INSTANCE").map(|id| id.to_string_lossy().into_owned())
-    }
-
-    /// The instance that calls, if one does; a caller that cannot be told apart is nobody, one that is named must exist.
-    ///
-    /// # Errors
-    /// When `--as` names nobody.
-    pub fn caller_if_any(&self, state: &State<'_>) -> Result<Option<String>, Failure> {
-        match self.resolve(state) {
-            Ok(id) => Ok(Some(id)),
-            Err(Unidentified::Unknown | Unidentified::Ambiguous(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Finds the caller, and greets it.
-    ///
-    /// # Errors
-    /// As [`App::caller`].
-    pub fn identify(&self) -> Result<String, Failure> {
-        let (id, greeting) = self.with_state(|state| {
-            let id = self.caller(state)?;
-            let greeting = self.greeting(state, &id);
-            Ok((id, greeting))
-        })?;
-        self.greet(&id, greeting);
-        Ok(id)
-    }
-
-    /// As [`App::identify`], for commands that nobody in particular may run as well.
-    ///
-    /// # Errors
-    /// When `--as` names nobody.
-    pub fn identify_if_any(&self) -> Result<Option<String>, Failure> {
-        let (id, greeting) = self.with_state(|state| {
-            let id = if state.instances.is_empty() { None } else { self.caller_if_any(state)? };
-            let greeting = id.as_ref().map_or(Greeting::None, |id| self.greeting(state, id));
-            Ok((id, greeting))
-        })?;
-        if let Some(id) = &id {
-            self.greet(id, greeting);
-        }
-        Ok(id)
-    }
-
-    /// Whether any instance of the state may be owed a greeting, should it be the caller.
-    pub fn may_owe_greeting(&self, state: &State<'_>) -> bool {
-        let now_ms = wall_ms();
-        let is_fresh =
-            |instance: &Instance<'_>| lease::is_within(&instance.last_heartbeat, now_ms, HEARTBEAT_REFRESH_MS);
-        state.instances.iter().any(|instance| has_news(instance) || !is_fresh(instance))
-    }
-
-    /// What a caller that only reads is owed: its losses told, its heartbeat refreshed.
-    pub fn greeting(&self, state: &State<'_>, id: &str) -> Greeting {
-        let Some(instance) = state.instance(id) else { return Greeting::None };
-        if has_news(instance) {
-            return Greeting::News;
-        }
-        if lease::is_within(&instance.last_heartbeat, wall_ms(), HEARTBEAT_REFRESH_MS) {
-            return Greeting::None;
-        }
-        let evidence = Evidence { now: self.now(), machine: self.machine().clone(), ..Evidence::default() };
-        if lease::heartbeat_age_ms(instance, &evidence) > HEARTBEAT_REFRESH_MS {
-            Greeting::Heartbeat
-        } else {
-            Greeting::None
-        }
-    }
-
-    /// Gives it. A heartbeat is refreshed only if the lock is free. A caller that cannot write (a sandbox, a full disk) is
-    /// no less a reader; its news wait.
-    pub fn greet(&self, id: &str, greeting: Greeting) {
-        let patience = match greeting {
-            Greeting::None => return,
-            Greeting::Heartbeat => Patience::None,
-            Greeting::News => self.store.patience(),
-        };
-        let request = Request { actor: Some(id.to_owned()), op: Op::Heartbeat };
-        if let Ok(Committed { outcome: Outcome::Heartbeat { lost }, .. }) = self.commit(&request, patience) {
-            lost.iter().for_each(|lost| self.warn(&lost_line(lost)));
-        }
     }
 
     /// Says something on the side.
@@ -435,25 +295,21 @@ fn random() -> u128 {
 /// What an operation is about, where it is about some places only.
 fn places_of(op: &Op) -> Vec<Prepared<'_>> {
     match op {
-        Op::Claim(ClaimRequest { wanted, .. }) | Op::Guard { wanted } => wanted.iter().map(Prepared::new).collect(),
+        Op::Claim(request) => request.places().map(Prepared::new).collect(),
+        Op::Guard { wanted } => wanted.iter().map(Prepared::new).collect(),
         _ => Vec::new(),
     }
 }
 
-/// Whether it lost something, or was evicted, and does not know yet.
-fn has_news(instance: &Instance<'_>) -> bool {
-    !instance.evicted_at.is_empty() || instance.lost.iter().any(|lost| !lost.told)
-}
-
-/// See [`App::greeting`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Greeting {
-    /// Nothing is due.
-    None,
-    /// Its heartbeat is old.
-    Heartbeat,
-    /// It lost something, or was evicted, and does not know yet.
-    News,
+/// A decision on what the state was a moment ago.
+#[derive(Debug)]
+pub struct Look {
+    /// Who calls.
+    pub caller: String,
+    /// What it is owed.
+    pub greeting: Greeting,
+    /// The answer, where it changes nothing.
+    pub answer: Option<Result<Outcome, Refusal>>,
 }
 
 /// A path as the state spells it.

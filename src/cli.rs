@@ -66,6 +66,8 @@ verbs! {
     Cleanup(NoArgs) = "cleanup", "Sweep away what stale and dead sessions left";
     Context(ContextArgs) = "context", "Read and write the shared memory";
     Handoff(HandoffArgs) = "handoff", "Leave a note for whoever goes on";
+    Tell(TellArgs) = "tell", "Send a message to another session, to all of an agent's, or to all";
+    Hook(HookArgs) = "hook", "Answer an agent's hook: its event on stdin, in its own dialect";
     Run(RunArgs) = "run", "Run a command as a registered session";
     Guard(GuardArgs) = "guard", "Refuse to commit what another session holds";
     Log(LogArgs) = "log", "Show what happened";
@@ -264,6 +266,24 @@ pub struct HandoffArgs {
     pub words: Vec<String>,
 }
 
+/// `aio tell`
+#[derive(Args, Debug)]
+pub struct TellArgs {
+    /// An instance id or an end of one, an agent (claude, codex, …), or `all`
+    pub to: String,
+    /// The message, or - for stdin
+    #[arg(required = true)]
+    pub words: Vec<String>,
+}
+
+/// `aio hook`
+#[derive(Args, Debug)]
+pub struct HookArgs {
+    /// claude, codex, gemini, copilot, cursor, opencode or amp; then its event, by its own name
+    #[arg(value_name = "AGENT EVENT", allow_hyphen_values = true, trailing_var_arg = true)]
+    pub words: Vec<OsString>,
+}
+
 /// `aio run`
 #[derive(Args, Debug)]
 pub struct RunArgs {
@@ -375,6 +395,7 @@ fn plain(args: &[OsString]) -> Option<Verb> {
     }
     let words = words.to_vec();
     match verb.to_str()? {
+        "hook" => Some(Verb::Hook(HookArgs { words })),
         "check" => Some(Verb::Check(CheckArgs { paths: words, project: None })),
         "claim" => {
             let (project, shared, ttl, wait, reason) = Default::default();

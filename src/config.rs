@@ -20,6 +20,18 @@ pub struct Config {
     pub lock_timeout: Duration,
     /// What rules depend on.
     pub settings: Settings,
+    /// What a hook answers where aio itself fails.
+    pub on_failure: OnFailure,
+}
+
+/// See [`Config::on_failure`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The edit passes: an agent is not kept from its work by a fault of ours.
+    #[default]
+    Allow,
+    /// The edit is denied.
+    Deny,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +39,8 @@ struct Written {
     lock_timeout: Option<String>,
     quiet_limit: Option<String>,
     cross_worktree: Option<String>,
+    auto_ttl: Option<String>,
+    on_failure: Option<String>,
 }
 
 impl Config {
@@ -60,6 +74,13 @@ impl Config {
             let limit = duration("quiet_limit", text).map_err(&wrong)?;
             config.settings.quiet_limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         }
+        if let Some(text) = &written.auto_ttl {
+            let limit = duration("auto_ttl", text).map_err(&wrong)?;
+            config.settings.auto_ttl_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        }
+        if let Some(text) = &written.on_failure {
+            config.on_failure = on_failure(text).map_err(&wrong)?;
+        }
         if let Some(text) = &written.cross_worktree {
             config.settings.cross_worktree = cross_worktree(text).map_err(&wrong)?;
         }
@@ -69,12 +90,20 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { lock_timeout: LOCK_TIMEOUT, settings: Settings::default() }
+        Config { lock_timeout: LOCK_TIMEOUT, settings: Settings::default(), on_failure: OnFailure::default() }
     }
 }
 
 fn duration(key: &str, text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{key} = {text:?}: {error}"))
+}
+
+fn on_failure(text: &str) -> Result<OnFailure, String> {
+    match text {
+        "allow" => Ok(OnFailure::Allow),
+        "deny" => Ok(OnFailure::Deny),
+        _ => Err(format!("on_failure = {text:?} is none of allow, deny")),
+    }
 }
 
 fn cross_worktree(text: &str) -> Result<CrossWorktree, String> {

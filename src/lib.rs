@@ -8,6 +8,7 @@
 //! | [`commands`] | arguments → operation → commit → report | holds a rule |
 //! | [`app`], [`config`] | environment, home, clock, randomness, current directory | is read around |
 //! | [`output`], [`table`], [`error`] | every printed word's way out | decides |
+//! | [`hooks`] | what an agent is about to do, told from its own words, pure | looks at a file |
 //! | [`host`] | processes, boot, paths, repositories | writes, spawns |
 //! | [`setup`] | what is put in place for agents and people | decides who may edit what |
 //! | [`store`] | files, lock, journal, archive | knows a claim from an instance |
@@ -20,6 +21,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod error;
+pub mod hooks;
 pub mod host;
 pub mod output;
 pub mod protocol;
@@ -31,7 +33,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::app::App;
-use crate::cli::Invocation;
+use crate::cli::{Invocation, Verb};
 use crate::error::Failure;
 use crate::output::Report;
 
@@ -51,6 +53,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 fn run(Invocation { globals, verb }: Invocation) -> (Result<Report, Failure>, bool) {
     match App::new(&globals) {
         Ok(app) => (commands::run(&app, verb), app.changed.get()),
+        // Whatever else is wrong here, the agent goes on.
+        Err(failure) if matches!(verb, Verb::Hook(_)) => (Ok(commands::hook::unable(&failure)), false),
         Err(failure) => (Err(failure), false),
     }
 }

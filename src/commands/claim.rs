@@ -9,6 +9,7 @@ use super::{check_words, targets, wait};
 use crate::app::App;
 use crate::cli::ClaimArgs;
 use crate::error::{Failure, describe, no_such_project};
+use crate::hooks::words::shell_word;
 use crate::output::Report;
 use crate::protocol::op::{ClaimRequest, Conflict, LostClaim, Op, Outcome, Request, Wait};
 use crate::protocol::place::Kind;
@@ -33,6 +34,7 @@ pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
             timeout_ms: milliseconds(timeout),
             again: false,
         }),
+        ..ClaimRequest::default()
     };
     let outcome = hold(app, request).map_err(|failure| with_next_command(failure, &args.words))?;
     Ok(report(outcome))
@@ -41,22 +43,11 @@ pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
 /// Whoever is refused may wait in line, and is told how.
 fn with_next_command(mut failure: Failure, words: &[OsString]) -> Failure {
     if failure.code == "held" {
-        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        let words: Vec<String> = words.iter().map(|word| shell_word(&word.to_string_lossy())).collect();
         let dashes = if words.iter().any(|word| word.starts_with('-')) { "-- " } else { "" };
         failure.hints = vec![format!("work on something else, or aio claim --wait {dashes}{}", words.join(" "))];
     }
     failure
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &OsStr) -> String {
-    let word = word.to_string_lossy();
-    let is_plain =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '+' | ',' | '@');
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.into_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Holds what is asked for: answered from a look at the state where that suffices, else committed, else waited for.

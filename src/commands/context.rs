@@ -40,10 +40,14 @@ pub(super) fn run(app: &App, verb: &ContextVerb) -> Result<Report, Failure> {
 }
 
 pub(super) fn handoff(app: &App, args: &HandoffArgs) -> Result<Report, Failure> {
-    let (id, data) = write(app, "handoff", &args.words, Some(app.current_project()))?;
+    let (id, data) = write(app, entry("handoff", Some(app.current_project())), &args.words)?;
     let mut report = Report::done("context-added", format!("Context added: {id}")).with(data);
     report.lines.push("Handoff note left".into());
     Ok(report)
+}
+
+fn entry(category: &str, project: Option<String>) -> NewContext {
+    NewContext { category: category.to_owned(), project, ..NewContext::default() }
 }
 
 /// `[category] words… [project]`; the project as a last word is accepted where it is an existing absolute folder, as the
@@ -51,7 +55,7 @@ pub(super) fn handoff(app: &App, args: &HandoffArgs) -> Result<Report, Failure> 
 fn add(app: &App, words: &[String], project: Option<&OsStr>, global: bool) -> Result<Report, Failure> {
     let (category, words) = match words.split_first() {
         Some((first, _)) if *first == "message" => {
-            return Err(Failure::usage("a message needs an addressee").hint("aio handoff for whoever goes on"));
+            return Err(Failure::usage("a message needs an addressee").hint("aio tell <instance|agent|all> …"));
         }
         Some((first, rest)) if CATEGORIES.contains(&&**first) => (&**first, rest),
         _ => ("learning", words),
@@ -66,7 +70,7 @@ fn add(app: &App, words: &[String], project: Option<&OsStr>, global: bool) -> Re
         Some(folder) => Some(project_of(app, folder)?),
         None => (!global).then(|| app.current_project()),
     };
-    let (id, data) = write(app, category, words, project)?;
+    let (id, data) = write(app, entry(category, project), words)?;
     Ok(Report::done("context-added", format!("Context added: {id}")).with(data))
 }
 
@@ -78,25 +82,17 @@ fn project_of(app: &App, folder: &OsStr) -> Result<String, Failure> {
     Ok(app.project_of(&folder))
 }
 
-fn write(
-    app: &App,
-    category: &str,
-    words: &[String],
-    project: Option<String>,
-) -> Result<(String, serde_json::Value), Failure> {
+/// Writes down what somebody says, for whom and where `entry` tells.
+///
+/// # Errors
+/// When there are no words, or too many, or they cannot be written.
+pub(super) fn write(app: &App, entry: NewContext, words: &[String]) -> Result<(String, serde_json::Value), Failure> {
     let content = content(words)?;
     // Somebody may write without taking part; who takes part signs.
     let actor = app.identify_if_any()?;
     let source = app.ancestry().agent.as_ref().map_or("person", |seen| seen.agent.tool).to_owned();
-    let entry = NewContext {
-        id: app.new_id(),
-        project,
-        category: category.to_owned(),
-        content,
-        source,
-        ..NewContext::default()
-    };
-    let data = json!({ "id": entry.id, "category": category, "project": entry.project, "instance": actor });
+    let entry = NewContext { id: app.new_id(), content, source, ..entry };
+    let data = json!({ "id": entry.id, "category": entry.category, "project": entry.project, "instance": actor });
     let outcome = app.transact(&Request { actor, op: Op::AddContext(entry) })?;
     let Outcome::Context { id } = outcome else { return Ok((String::new(), data)) };
     Ok((id, data))

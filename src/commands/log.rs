@@ -21,7 +21,7 @@ pub(super) fn run(app: &App, args: &LogArgs) -> Result<Report, Failure> {
     let entries = journal::read(app.store.dir());
     let recent = &entries[entries.len().saturating_sub(args.limit)..];
     let Some(changes) = changes else { return Ok(report(app, recent)) };
-    let mut seen = entries.last().map_or(0, |(_, line)| line.revision);
+    let mut seen = Seen::default().and(&entries);
     let mut fresh: Vec<(Box<RawValue>, ReadLine)> = entries.into_iter().rev().take(args.limit).rev().collect();
     let mut printed = None;
     loop {
@@ -29,13 +29,32 @@ pub(super) fn run(app: &App, args: &LogArgs) -> Result<Report, Failure> {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Report::silent("log")),
             result => result.map_err(|error| Failure::environment(format!("cannot print: {error}")))?,
         }
-        printed = fresh.last().map(|(_, line)| line.revision).or(printed);
+        printed = fresh.iter().map(|(_, line)| line.revision).rfind(|revision| *revision > 0).or(printed);
         let size = journal::size(app.store.dir());
         while journal::size(app.store.dir()) == size {
             changes.wait(LOOK_AGAIN);
         }
-        fresh = journal::read(app.store.dir()).into_iter().filter(|(_, line)| line.revision > seen).collect();
-        seen = fresh.last().map_or(seen, |(_, line)| line.revision);
+        fresh = journal::read(app.store.dir()).into_iter().filter(|(_, line)| seen.is_before(line)).collect();
+        seen = seen.and(&fresh);
+    }
+}
+
+/// How far the journal was shown: by revision, and what belongs to no commit by its time.
+#[derive(Clone, Default)]
+struct Seen {
+    revision: u64,
+    at: String,
+}
+
+impl Seen {
+    fn and(self, entries: &[(Box<RawValue>, ReadLine)]) -> Seen {
+        let commits = entries.iter().map(|(_, line)| line.revision).chain([self.revision]);
+        let stamps = entries.iter().map(|(_, line)| line.at.clone()).chain([self.at]);
+        Seen { revision: commits.max().unwrap_or_default(), at: stamps.max().unwrap_or_default() }
+    }
+
+    fn is_before(&self, line: &ReadLine) -> bool {
+        if line.revision == 0 { line.at > self.at } else { line.revision > self.revision }
     }
 }
 
@@ -64,6 +83,10 @@ fn report(app: &App, entries: &[(Box<RawValue>, ReadLine)]) -> Report {
 fn with_gaps(entries: &[(Box<RawValue>, ReadLine)], mut last: Option<u64>) -> Vec<Line> {
     let mut lines = Vec::new();
     for (_, line) in entries {
+        if line.revision == 0 {
+            lines.push(in_words(line));
+            continue;
+        }
         if last.is_some_and(|last| line.revision != last && line.after != last) {
             lines.push(Line::of(Style::Notice, "… something is missing here"));
         }

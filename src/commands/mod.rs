@@ -9,6 +9,7 @@ pub mod completions;
 pub mod context;
 pub mod doctor;
 pub mod guard;
+pub mod hook;
 pub mod init;
 pub mod log;
 pub mod register;
@@ -18,6 +19,7 @@ pub mod run;
 pub mod status;
 pub mod targets;
 pub mod task;
+pub mod tell;
 pub mod wait;
 pub mod watch;
 
@@ -47,6 +49,8 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Cleanup(_) => cleanup::run(app),
         Verb::Context(args) => context::run(app, &args.verb),
         Verb::Handoff(args) => context::handoff(app, &args),
+        Verb::Tell(args) => tell::run(app, &args),
+        Verb::Hook(args) => Ok(hook::run(app, &args)),
         Verb::Run(args) => run::run(app, &args),
         Verb::Guard(args) => guard::run(app, &args),
         Verb::Log(args) => log::run(app, &args),

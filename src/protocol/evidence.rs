@@ -106,6 +106,8 @@ pub struct Settings {
     pub tool_call_limit_ms: u64,
     /// What a claim on a path that is held in another worktree of the repository meets with.
     pub cross_worktree: CrossWorktree,
+    /// How long a claim that a hook took outlasts the turn that last touched it.
+    pub auto_ttl_ms: u64,
 }
 
 impl Default for Settings {
@@ -115,6 +117,7 @@ impl Default for Settings {
             quiet_limit_ms: 60 * MINUTE_MS,
             tool_call_limit_ms: 12 * 60 * MINUTE_MS,
             cross_worktree: CrossWorktree::Warn,
+            auto_ttl_ms: 15 * MINUTE_MS,
         }
     }
 }

@@ -95,6 +95,15 @@ fn named_instance(named: &str, state: &State<'_>) -> Result<String, Unidentified
     one_of(state.instances.iter().filter(fits), "").unwrap_or_else(|| Err(Unidentified::NoSuch(named.to_owned())))
 }
 
+/// The instance of an agent's session. Agents that run the hooks of others give them their own id, so the tool says nothing.
+///
+/// # Errors
+/// When none has registered.
+pub fn of_session(session: &str, state: &State<'_>) -> Result<String, Unidentified> {
+    let found = state.instances.iter().find(|instance| instance.session == *session);
+    found.map(|instance| instance.key.to_string()).ok_or(Unidentified::Unknown)
+}
+
 struct Seen<'w, 's> {
     witness: &'w Witness,
     state: &'s State<'s>,

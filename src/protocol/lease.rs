@@ -123,9 +123,12 @@ pub fn standing(claim: &Claim<'_>, state: &State<'_>, evidence: &Evidence) -> St
     if liveness.holds() { Standing::InForce } else { Standing::HolderGone(liveness) }
 }
 
-/// Whether a claim's own lease ended, whoever lives.
+/// Whether a claim's own lease ended, whoever lives. What an edit took does not lapse while its holder is in a turn.
 pub fn has_lapsed(claim: &Claim<'_>, state: &State<'_>, evidence: &Evidence) -> bool {
     let holder = state.instance(&claim.instance_id);
+    if claim.auto && holder.is_some_and(|holder| !holder.turn_since.is_empty()) {
+        return false;
+    }
     let boot = holder.map_or(("", ""), |holder| (&*holder.host, &*holder.boot_id));
     has_passed(&claim.expires_at, claim.expires_monotonic_ms, boot, evidence)
 }

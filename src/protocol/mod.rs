@@ -11,6 +11,7 @@ pub mod excerpt;
 pub mod id;
 pub mod identity;
 pub mod lease;
+pub mod news;
 pub mod op;
 pub mod overlap;
 pub mod place;

@@ -22,8 +22,12 @@ pub enum Op {
     Register(Registration),
     /// Say that one lives, and hear what one lost.
     Heartbeat,
+    /// A sign of life by which an agent's hook tells where in its work the agent is, and hears what is new.
+    Attend(Turn),
     /// Leave, letting go of everything.
     Unregister,
+    /// Let go of everything, to be known again should the session be resumed.
+    EndSession,
     /// Say what one works on.
     SetTask {
         /// In its own words; empty for idle.
@@ -83,6 +87,23 @@ pub struct Registration {
     pub parent: Option<ProcessKey>,
     /// The instance this is about, where the caller knows it.
     pub id: Option<String>,
+    /// The agent's hooks ask.
+    pub hooks: bool,
+}
+
+/// Where in its work an agent is. A turn is what it does between a person's words and its answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Turn {
+    /// In a turn.
+    #[default]
+    GoesOn,
+    /// At the start of one.
+    Begins {
+        /// What it is about, should the instance have no task yet.
+        task: Option<String>,
+    },
+    /// At the end of one.
+    Ends,
 }
 
 /// See [`Op::Claim`].
@@ -98,6 +119,17 @@ pub struct ClaimRequest {
     pub reason: Option<String>,
     /// Whether to queue when they are not free.
     pub wait: Option<Wait>,
+    /// A hook asks, at an edit: the claims lapse by themselves, and what was lost is to be read again first.
+    pub auto: bool,
+    /// Places that nobody else may hold either, without a claim on them.
+    pub clear: Vec<Wanted<'static>>,
+}
+
+impl ClaimRequest {
+    /// Every place it is about. [`Conflict::wanted`] counts them.
+    pub fn places(&self) -> impl Iterator<Item = &Wanted<'static>> {
+        self.wanted.iter().chain(&self.clear)
+    }
 }
 
 /// How to wait.
@@ -167,6 +199,13 @@ pub enum Outcome {
         /// Those claims.
         lost: Vec<LostClaim>,
     },
+    /// What an agent's hook is to tell it.
+    Heard {
+        /// What it had lost and was not told yet.
+        lost: Vec<LostClaim>,
+        /// What others wrote since, oldest first.
+        news: Vec<News>,
+    },
     /// Left.
     Unregistered {
         /// How many claims that freed.
@@ -191,7 +230,7 @@ pub enum Outcome {
         /// Those claims.
         claims: Vec<Grant>,
     },
-    /// May the commit proceed?
+    /// May the commit, or the edit, proceed?
     Guarded {
         /// Paths that changed hands while the caller was taken for gone; mentioned once.
         lost: Vec<LostClaim>,
@@ -255,6 +294,24 @@ pub struct LostClaim {
     pub reason: String,
     /// When.
     pub at: String,
+}
+
+/// What somebody wrote down, as it is told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct News {
+    /// The entry.
+    pub id: String,
+    /// `message`, `handoff`, …
+    pub category: String,
+    /// The author's instance id, else its tool.
+    pub from: String,
+    /// The words.
+    pub content: String,
+    /// When.
+    pub at: String,
+    /// Milliseconds since then.
+    pub age_ms: u64,
 }
 
 /// A claim, or a place in the queue, that stands in the way.
@@ -379,6 +436,8 @@ pub enum Event {
     ContextAdded,
     ContextClosed,
     ContextPruned,
+    /// A hook let something pass that it could not judge. No commit: its line has revision 0.
+    HookPassed,
 }
 
 impl Event {

@@ -150,6 +150,12 @@ record! {
         heartbeat_monotonic_ms: u64 = sparse "heartbeatMonotonicMs",
         /// The `lastHeartbeat` that `heartbeat_monotonic_ms` belongs to; differs once another program wrote one.
         heartbeat_stamp: Text<'a> = sparse "heartbeatStamp",
+        /// Its agent calls us by itself, at every step of its work.
+        hooks: bool = sparse "hooks",
+        /// When the turn that it is in began; empty between turns.
+        turn_since: Text<'a> = sparse "turnSince",
+        /// Context entries up to this revision are no news to it.
+        news_revision: u64 = sparse "newsRevision",
         /// When `cleanup` took its claims away; empty while it takes part.
         evicted_at: Text<'a> = sparse "evictedAt",
         /// What was taken from it and not yet made good.
@@ -187,6 +193,8 @@ record! {
         expires_at: Text<'a> = sparse "expiresAt",
         /// The same in awake time of the holder's boot.
         expires_monotonic_ms: u64 = sparse "expiresMonotonicMs",
+        /// Taken by a hook at an edit, not asked for: it lapses some time after the turn that last touched it.
+        auto: bool = sparse "auto",
     }
 }
 
@@ -289,8 +297,10 @@ record! {
         created_at: Text<'a> = always "createdAt",
         /// Instance of the author.
         instance_id: Text<'a> = sparse "instanceId",
-        /// Addressee: an instance or a tool.
+        /// Addressee: an instance, a tool or `all`.
         to: Text<'a> = sparse "to",
+        /// Revision at which it was written; tells whom it is news to.
+        revision: u64 = sparse "revision",
         /// When a handoff or warning was dealt with.
         closed_at: Text<'a> = sparse "closedAt",
         /// Who dealt with it.

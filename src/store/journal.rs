@@ -88,6 +88,16 @@ pub fn append(dir: &Path, revision: u64, after: u64, at: &str, changes: &[Change
     file.write_all(&text)
 }
 
+/// Appends what happened outside of any commit, without the lock: a single small write.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn note(dir: &Path, at: &str, change: &Change) -> io::Result<()> {
+    let mut text = serde_json::to_vec(&Line { revision: 0, after: 0, at, change })?;
+    text.push(b'\n');
+    OpenOptions::new().append(true).create(true).mode(0o600).open(dir.join(FILE))?.write_all(&text)
+}
+
 /// Bytes in the current file; changes whenever something is appended or put aside.
 pub fn size(dir: &Path) -> u64 {
     fs::metadata(dir.join(FILE)).map_or(0, |metadata| metadata.len())

@@ -39,6 +39,7 @@ impl From<&Outcome> for Answer {
         match outcome {
             Outcome::Registered { id, .. } => Answer::Registered(id.clone()),
             Outcome::Done => Answer::Done,
+            Outcome::Heard { .. } => unreachable!("nobody in the model attends"),
             Outcome::Heartbeat { lost } => Answer::Told(told(lost)),
             Outcome::Unregistered { released } => Answer::Unregistered(*released),
             Outcome::Claimed { grants, taken_over, shadows } => Answer::Claimed {

@@ -271,6 +271,7 @@ impl History {
             ttl_ms,
             reason: (!reason.is_empty()).then(|| reason.clone()),
             wait,
+            ..ClaimRequest::default()
         };
         Some((request, Ask { who, places, shared: *shared, ttl_ms, reason }))
     }

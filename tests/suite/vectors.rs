@@ -7,7 +7,7 @@ use aio::protocol::apply::{Applied, apply};
 use aio::protocol::evidence::{CrossWorktree, Evidence, Fate, Machine, Moment, ProcessKey, Settings};
 use aio::protocol::identity::{AgentSeen, Unidentified, Witness, resolve};
 use aio::protocol::op::{
-    ClaimRequest, NewContext, Op, Outcome, Refusal, Registration, ReleaseRequest, ReleaseTarget, Request, Wait,
+    ClaimRequest, NewContext, Op, Outcome, Refusal, Registration, ReleaseRequest, ReleaseTarget, Request, Turn, Wait,
 };
 use aio::protocol::place::{Place, Prepared};
 use aio::protocol::state::{Instance, Wanted};
@@ -278,9 +278,16 @@ fn request(step: &Value) -> Request {
             project: text(&op["project"]).to_owned(),
             session: optional(&op["session"]),
             process: process(&op["process"]),
+            hooks: op["hooks"] == true,
             ..Registration::default()
         }),
         "heartbeat" => Op::Heartbeat,
+        "attend" => Op::Attend(match &op["turn"] {
+            Value::Null => Turn::GoesOn,
+            turn if turn == "ends" => Turn::Ends,
+            _ => Turn::Begins { task: optional(&op["task"]) },
+        }),
+        "end-session" => Op::EndSession,
         "unregister" => Op::Unregister,
         "task" => Op::SetTask { description: text(&op["description"]).to_owned(), issue: optional(&op["issue"]) },
         "claim" => Op::Claim(ClaimRequest {
@@ -294,6 +301,8 @@ fn request(step: &Value) -> Request {
                 timeout_ms: wait["timeoutMs"].as_u64().unwrap(),
                 again: wait["again"].as_bool().unwrap_or(false),
             }),
+            auto: op["auto"] == true,
+            clear: all_wanted(&op["clear"]),
         }),
         "cancel-wait" => Op::CancelWait { waiter: text(&op["waiter"]).to_owned() },
         "release" => Op::Release(ReleaseRequest {
@@ -308,7 +317,7 @@ fn request(step: &Value) -> Request {
             category: text(&op["category"]).to_owned(),
             content: text(&op["content"]).to_owned(),
             source: text(&op["source"]).to_owned(),
-            to: None,
+            to: optional(&op["to"]),
         }),
         "close-context" => Op::CloseContext { id: text(&op["id"]).to_owned() },
         "prune-context" => Op::PruneContext { older_than_ms: number("olderThanMs").unwrap() },
@@ -326,6 +335,7 @@ fn told(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Registered { id, again } => json!({ "outcome": "registered", "id": id, "again": again }),
         Outcome::Done => json!({ "outcome": "done" }),
+        Outcome::Heard { lost, news } => json!({ "outcome": "heard", "lost": lost, "news": news }),
         Outcome::Heartbeat { lost } => json!({ "outcome": "heartbeat", "lost": lost }),
         Outcome::Unregistered { released } => json!({ "outcome": "unregistered", "released": released }),
         Outcome::Claimed { grants, taken_over, shadows } => {

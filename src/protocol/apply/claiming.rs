@@ -15,6 +15,8 @@ pub(super) struct Terms<'r> {
     pub(super) shared: bool,
     pub(super) ttl_ms: Option<u64>,
     pub(super) reason: Option<&'r str>,
+    /// Taken by a hook.
+    pub(super) auto: bool,
     /// How many waiters are ahead in the queue.
     pub(super) ahead: usize,
 }
@@ -28,10 +30,20 @@ impl<'a> Turn<'a, '_> {
             shared: request.shared,
             ttl_ms: request.ttl_ms,
             reason: request.reason.as_deref(),
+            auto: request.auto,
             ahead: in_line.unwrap_or(self.state.waiters.len()),
         };
-        let conflicts = self.conflicts(&terms, &request.wanted);
+        let mut conflicts = self.conflicts(&terms, &request.wanted);
+        conflicts.extend(self.holders_at(&terms, request.wanted.len(), &request.clear));
         if conflicts.is_empty() {
+            let lost = if request.auto {
+                self.consume_losses(actor, &request.places().map(Prepared::new).collect::<Vec<_>>())
+            } else {
+                Vec::new()
+            };
+            if !lost.is_empty() {
+                return Ok(Outcome::Guarded { lost });
+            }
             if let Some(position) = in_line {
                 self.end_wait(position);
             }
@@ -118,9 +130,19 @@ impl<'a> Turn<'a, '_> {
         let position = self.state.claims.iter().position(|c| c.key == *claim);
         let held = &mut self.state.claims[position.expect("the covering claim was found in this state")];
         let mut renewed = false;
+        let expiry_is_left = expiry.is_none();
         if let Some((stamp, monotonic_ms)) = expiry {
             held.expires_at = stamp.into();
             held.expires_monotonic_ms = monotonic_ms;
+            renewed = true;
+        }
+        // What was asked for lasts; what an edit touches again lasts for another turn.
+        if held.auto && (!terms.auto || !held.expires_at.is_empty()) {
+            held.auto = terms.auto;
+            if expiry_is_left {
+                held.expires_at = "".into();
+                held.expires_monotonic_ms = 0;
+            }
             renewed = true;
         }
         if let Some(reason) = reason.filter(|reason| held.reason != *reason) {
@@ -175,6 +197,7 @@ impl<'a> Turn<'a, '_> {
         let upgraded = (self.state.claims.iter())
             .position(|claim| claim.instance_id == *terms.instance && Place::from(claim).is_same(place.place()));
         let previous = upgraded.map(|position| self.state.claims.remove(position));
+        let auto = terms.auto && previous.as_ref().is_none_or(|previous| previous.auto);
         let previous = previous.unwrap_or_default();
         let id = if previous.key.is_empty() { wanted.id.to_string() } else { previous.key.into_string() };
         let claim = Claim {
@@ -192,6 +215,7 @@ impl<'a> Turn<'a, '_> {
             reason: terms.reason.unwrap_or_default().to_owned().into(),
             expires_at: expires_at.into(),
             expires_monotonic_ms,
+            auto,
             unknown: previous.unknown,
         };
         let grant = grant_of(&claim, false);
@@ -202,27 +226,29 @@ impl<'a> Turn<'a, '_> {
 
     /// Refuses what another holds; mentions, once, what was lost and changed hands since.
     pub(super) fn guard(&mut self, actor: &str, wanted: &[Wanted<'_>]) -> Result<Outcome, Refusal> {
-        let terms = Terms { instance: actor, shared: false, ttl_ms: None, reason: None, ahead: 0 };
-        let places: Vec<Prepared<'_>> = wanted.iter().map(Prepared::new).collect();
-        let held = places.iter().enumerate();
-        let held: Vec<Conflict> =
-            held.flat_map(|(index, place)| self.holders_of(&terms, index, |at| place.overlaps(at))).collect();
+        let terms = Terms { instance: actor, shared: false, ttl_ms: None, reason: None, auto: false, ahead: 0 };
+        let held = self.holders_at(&terms, 0, wanted);
         if !held.is_empty() {
             return Err(Refusal::Held(held));
         }
-        Ok(Outcome::Guarded { lost: self.consume_losses(actor, &places) })
+        Ok(Outcome::Guarded { lost: self.consume_losses(actor, &wanted.iter().map(Prepared::new).collect::<Vec<_>>()) })
+    }
+
+    /// Who else holds something at these places, the first of which is the `first`th that was asked for.
+    fn holders_at(&self, terms: &Terms<'_>, first: usize, places: &[Wanted<'_>]) -> Vec<Conflict> {
+        let places = places.iter().map(Prepared::new).enumerate();
+        places.flat_map(|(index, place)| self.holders_of(terms, first + index, |at| place.overlaps(at))).collect()
     }
 
     fn consume_losses(&mut self, actor: &str, places: &[Prepared<'_>]) -> Vec<LostClaim> {
         let Some(instance) = self.state.instance_mut(actor) else { return Vec::new() };
-        let changed_hands = |lost: &super::super::state::Lost<'_>| {
-            !lost.to.is_empty() && places.iter().any(|place| place.overlaps(&lost.into()))
-        };
+        let changed_hands =
+            |lost: &Lost<'_>| !lost.to.is_empty() && places.iter().any(|place| place.overlaps(&lost.into()));
         let mentioned: Vec<LostClaim> =
             instance.lost.iter().filter(|lost| changed_hands(lost)).map(|lost| told_of(actor, lost)).collect();
         instance.lost.retain(|lost| !changed_hands(lost));
         if !mentioned.is_empty() {
-            let note = Some(format!("{} lost place(s) mentioned by guard", mentioned.len()));
+            let note = Some(format!("{} lost place(s) mentioned", mentioned.len()));
             self.note(Change { event: Event::Warned, instance: Some(actor.to_owned()), note, ..Change::default() });
         }
         mentioned

@@ -71,9 +71,15 @@ impl Turn<'_, '_> {
             self.state.instance(id).map(|known| (known.last_heartbeat.is_empty(), known.evicted_at.is_empty()));
         let is_news = before.is_some_and(|(is_new, takes_part)| is_new || !takes_part);
         self.beat(id);
+        let revision = self.state.revision;
         let pid_namespace = self.evidence.machine.pid_namespace.clone();
         let Some(instance) = self.state.instance_mut(id) else { return };
         instance.project = registration.project.clone().into();
+        if registration.hooks && !instance.hooks {
+            instance.hooks = true;
+            // What was there before is told as what stands, not as news.
+            instance.news_revision = revision;
+        }
         if let Some(session) = &registration.session {
             instance.session = session.clone().into();
         }

@@ -25,6 +25,7 @@ impl<'a> Turn<'a, '_> {
             created_at: self.now_stamp().into(),
             instance_id: actor.unwrap_or_default().to_owned().into(),
             to: new.to.clone().unwrap_or_default().into(),
+            revision: self.state.revision,
             ..ContextEntry::default()
         };
         let mut left = self.with_entries(|entries| {

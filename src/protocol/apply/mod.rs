@@ -4,6 +4,7 @@
 //! written. It reads no clock, file, environment or randomness: all of that arrives as [`Evidence`]. A store may run it
 //! again on a newer state after losing a race.
 
+mod attending;
 mod claiming;
 mod instances;
 mod memory;
@@ -14,7 +15,7 @@ use super::evidence::{Evidence, Fate, Machine};
 use super::lease::{self, HEARTBEAT_INTERVAL_MS, Liveness};
 use super::op::{Change, Event, Op, Outcome, Refusal, Request};
 use super::place::Prepared;
-use super::state::{ContextEntry, Instance, State, Wanted};
+use super::state::{ContextEntry, Instance, State};
 use super::time;
 
 pub(in crate::protocol) use claiming::grant_of;
@@ -43,8 +44,9 @@ pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Re
     let actor = request.actor.as_deref();
     let correction = actor.map(|id| turn.vouch_for(id, request.op.is_poll())).transpose()?.flatten();
     let outcome = turn.perform(actor, &request.op)?;
-    if let Some(id) = actor {
-        let asked = matches!(request.op, Op::Heartbeat) || matches!(outcome, Outcome::Waiting { .. });
+    // The last thing a session says is no sign of life.
+    if let Some(id) = actor.filter(|_| !matches!(request.op, Op::EndSession)) {
+        let asked = matches!(request.op, Op::Heartbeat | Op::Attend(_)) || matches!(outcome, Outcome::Waiting { .. });
         turn.sign_of_life(id, correction, asked);
     }
     let Turn { mut state, changes, archived, .. } = turn;
@@ -55,16 +57,18 @@ pub fn apply<'a>(state: State<'a>, request: &Request, evidence: &Evidence) -> Re
 /// The instances on whose liveness the decision depends: the edge looks up their processes first.
 pub fn in_question<'s>(state: &'s State<'_>, request: &Request) -> Vec<&'s Instance<'s>> {
     let actor = request.actor.as_deref().and_then(|id| state.instance(id));
-    let around = |wanted: &[Wanted<'_>]| {
-        let mut around = holders_around(state, &wanted.iter().map(Prepared::new).collect::<Vec<_>>());
+    let around = |places: Vec<Prepared<'_>>| {
+        let mut around = holders_around(state, &places);
         around.extend(actor);
         around
     };
     match &request.op {
-        Op::Claim(claim) if claim.wait.is_none() && state.waiters.is_empty() => around(&claim.wanted),
-        Op::Guard { wanted } => around(wanted),
+        Op::Claim(claim) if claim.wait.is_none() && state.waiters.is_empty() => {
+            around(claim.places().map(Prepared::new).collect())
+        }
+        Op::Guard { wanted } => around(wanted.iter().map(Prepared::new).collect()),
         Op::Claim(_) | Op::Cleanup | Op::Register(_) => state.instances.iter().collect(),
-        Op::Release(_) | Op::Unregister | Op::CancelWait { .. } if !state.waiters.is_empty() => {
+        Op::Release(_) | Op::Unregister | Op::EndSession | Op::CancelWait { .. } if !state.waiters.is_empty() => {
             state.instances.iter().collect()
         }
         _ => actor.into_iter().collect(),
@@ -108,7 +112,9 @@ impl Turn<'_, '_> {
         match op {
             Op::Register(registration) => Ok(self.register(registration)),
             Op::Heartbeat => Ok(self.welcome_back(required()?)),
+            Op::Attend(turn) => self.attend(required()?, turn),
             Op::Unregister => Ok(self.unregister(required()?)),
+            Op::EndSession => Ok(self.end_session(required()?)),
             Op::SetTask { description, issue } => Ok(self.set_task(required()?, description, issue.as_deref())),
             Op::Claim(request) => self.claim(required()?, request),
             Op::CancelWait { waiter } => Ok(self.cancel_wait(waiter)),

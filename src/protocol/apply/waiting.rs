@@ -148,6 +148,7 @@ fn terms_of<'r>(waiter: &Waiter<'_>, instance: &'r str, reason: &'r str, ahead: 
         shared: waiter.is_shared(),
         ttl_ms: (waiter.ttl_ms > 0).then_some(waiter.ttl_ms),
         reason: (!reason.is_empty()).then_some(reason),
+        auto: false,
         ahead,
     }
 }

@@ -65,6 +65,7 @@ impl<'l> ClaimLine<'l> {
         rest.text(",\"foldsCase\":true").unwrap_or_default();
         rest.optional_string(",\"expiresAt\":")?;
         rest.optional_number::<u64>(",\"expiresMonotonicMs\":")?;
+        rest.text(",\"auto\":true").unwrap_or_default();
         rest.0.is_empty().then_some(holder)
     }
 }
@@ -98,6 +99,9 @@ impl<'l> InstanceLine<'l> {
         rest.optional_number::<u64>(",\"parentStart\":")?;
         rest.optional_number::<u64>(",\"heartbeatMonotonicMs\":")?;
         rest.optional_string(",\"heartbeatStamp\":")?;
+        rest.text(",\"hooks\":true").unwrap_or_default();
+        rest.optional_string(",\"turnSince\":")?;
+        rest.optional_number::<u64>(",\"newsRevision\":")?;
         // Only spelled without escapes is it what it looks like.
         (rest.0.is_empty() && !id.contains('\\')).then_some(InstanceLine { id })
     }

@@ -1,0 +1,63 @@
+//! The places that a tool is about to touch, found on this machine.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::super::targets;
+use super::{App, ClaimRequest};
+use crate::protocol::place::Kind;
+use crate::protocol::state::Wanted;
+
+/// Where a path belongs that lies in no project: nobody claims there by merely editing.
+const NO_PROJECT: &str = "/";
+
+/// What is to be claimed, what must merely be free, and why something is neither.
+pub(super) struct Places {
+    cwd: PathBuf,
+    wanted: Vec<(Wanted<'static>, String)>,
+    clear: Vec<(Wanted<'static>, String)>,
+    /// What passes unjudged, and why.
+    pub(super) passed: Vec<String>,
+}
+
+impl Places {
+    pub(super) fn new(cwd: PathBuf) -> Places {
+        Places { cwd, wanted: Vec::new(), clear: Vec::new(), passed: Vec::new() }
+    }
+
+    pub(super) fn clear(&mut self) {
+        (self.wanted, self.clear, self.passed) = Default::default();
+    }
+
+    /// A file that an edit tool is about to change.
+    pub(super) fn edit(&mut self, app: &App, typed: &str) {
+        let name = self.name(typed);
+        match targets::any_path(app, OsStr::new(typed), &self.cwd) {
+            Ok(place) if *place.kind == *Kind::Directory.name() => {
+                self.passed.push(format!("{name} is a directory"));
+            }
+            Ok(place) if *place.project == *NO_PROJECT => {
+                self.passed.push(format!("{name} lies in no project, so it is not claimed"));
+                self.clear.push((place, name));
+            }
+            Ok(place) => self.wanted.push((place, name)),
+            Err(failure) => self.passed.push(failure.message),
+        }
+    }
+
+    /// As an agent would type it where it is.
+    fn name(&self, typed: &str) -> String {
+        let below = Path::new(typed).strip_prefix(&self.cwd).ok().and_then(Path::to_str);
+        below.filter(|below| !below.is_empty()).unwrap_or(typed).to_owned()
+    }
+
+    pub(super) fn request(&self) -> ClaimRequest {
+        let places = |list: &[(Wanted<'static>, String)]| list.iter().map(|(place, _)| place.clone()).collect();
+        ClaimRequest { wanted: places(&self.wanted), clear: places(&self.clear), auto: true, ..ClaimRequest::default() }
+    }
+
+    /// Their names, in the order of [`ClaimRequest::places`].
+    pub(super) fn names(&self) -> Vec<String> {
+        self.wanted.iter().chain(&self.clear).map(|(_, name)| name.clone()).collect()
+    }
+}

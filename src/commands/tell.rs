@@ -1,0 +1,42 @@
+//! `aio tell`: a message that its addressee's hooks deliver.
+
+use serde_json::json;
+
+use super::context;
+use crate::app::App;
+use crate::cli::TellArgs;
+use crate::error::{Exit, Failure};
+use crate::host::agents::AGENTS;
+use crate::output::Report;
+use crate::protocol::id::is_abbreviation;
+use crate::protocol::news::EVERYBODY;
+use crate::protocol::op::NewContext;
+use crate::protocol::state::State;
+
+pub(super) fn run(app: &App, args: &TellArgs) -> Result<Report, Failure> {
+    let to = app.with_state(|state| addressee(state, &args.to))?;
+    let message = NewContext { category: "message".to_owned(), to: Some(to.clone()), ..NewContext::default() };
+    let (id, _) = context::write(app, message, &args.words)?;
+    let data = json!({ "id": id, "to": to });
+    Ok(Report::done("told", format!("Message left for {to}: {id}")).with(data))
+}
+
+/// An agent, whether or not it takes part yet; an instance by its id or an end of it; or everybody.
+fn addressee(state: &State<'_>, word: &str) -> Result<String, Failure> {
+    let is_agent = || AGENTS.iter().any(|agent| agent.tool == word);
+    let is_tool = || state.instances.iter().any(|instance| instance.tool == *word);
+    if word == EVERYBODY || state.instance(word).is_some() || is_agent() || is_tool() {
+        return Ok(word.to_owned());
+    }
+    let ids = state.instances.iter().map(|instance| instance.key.to_string());
+    match &*ids.filter(|id| is_abbreviation(id, word)).collect::<Vec<_>>() {
+        [only] => Ok(only.clone()),
+        [] => {
+            Err(Failure::usage(format!("{word:?} is no instance, agent or `all`")).hint("aio status lists instances"))
+        }
+        several => {
+            let message = format!("{word:?} names more than one instance: {}", several.join(" "));
+            Err(Failure::new(Exit::Usage, "ambiguous", message).hint("use more of the id"))
+        }
+    }
+}
