@@ -22,6 +22,22 @@ pub struct Config {
     pub settings: Settings,
     /// What a hook answers where aio itself fails.
     pub on_failure: OnFailure,
+    /// Who is told of tasks.
+    pub beads: Beads,
+}
+
+/// See [`Config::beads`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Beads {
+    /// `bd` or `br`, whichever is found first.
+    #[default]
+    Found,
+    /// `bd`, the original.
+    Bd,
+    /// `br`, its sibling in Rust.
+    Br,
+    /// Nobody.
+    Off,
 }
 
 /// See [`Config::on_failure`].
@@ -41,6 +57,7 @@ struct Written {
     cross_worktree: Option<String>,
     auto_ttl: Option<String>,
     on_failure: Option<String>,
+    beads: Option<String>,
 }
 
 impl Config {
@@ -81,6 +98,9 @@ impl Config {
         if let Some(text) = &written.on_failure {
             config.on_failure = on_failure(text).map_err(&wrong)?;
         }
+        if let Some(text) = &written.beads {
+            config.beads = beads(text).map_err(&wrong)?;
+        }
         if let Some(text) = &written.cross_worktree {
             config.settings.cross_worktree = cross_worktree(text).map_err(&wrong)?;
         }
@@ -90,7 +110,12 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { lock_timeout: LOCK_TIMEOUT, settings: Settings::default(), on_failure: OnFailure::default() }
+        Config {
+            lock_timeout: LOCK_TIMEOUT,
+            settings: Settings::default(),
+            on_failure: OnFailure::default(),
+            beads: Beads::default(),
+        }
     }
 }
 
@@ -103,6 +128,16 @@ fn on_failure(text: &str) -> Result<OnFailure, String> {
         "allow" => Ok(OnFailure::Allow),
         "deny" => Ok(OnFailure::Deny),
         _ => Err(format!("on_failure = {text:?} is none of allow, deny")),
+    }
+}
+
+fn beads(text: &str) -> Result<Beads, String> {
+    match text {
+        "found" => Ok(Beads::Found),
+        "bd" => Ok(Beads::Bd),
+        "br" => Ok(Beads::Br),
+        "off" => Ok(Beads::Off),
+        _ => Err(format!("beads = {text:?} is none of found, bd, br, off")),
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
 mod bad_input;
+mod beads;
 mod claims;
 mod foreign;
 mod git_hook;
@@ -13,6 +14,7 @@ mod interference;
 mod json;
 mod layouts;
 mod liveness;
+mod mcp;
 mod memory;
 #[path = "../model/mod.rs"]
 mod model;
