@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 pub use caller::Greeting;
 
 use crate::cli::Globals;
-use crate::config::{Beads, Config, OnFailure};
+use crate::config::{Config, OnFailure};
 use crate::error::Failure;
 use crate::host::ancestry::{self, Ancestry};
 use crate::host::process;
@@ -85,14 +85,14 @@ impl App {
         &self.config.settings
     }
 
-    /// Who is told of tasks.
-    pub fn beads(&self) -> Beads {
+    /// The programs that are told of tasks; the first that is there is asked.
+    pub fn issue_trackers(&self) -> &'static [&'static str] {
         self.config.beads
     }
 
-    /// What a hook answers where aio itself fails.
-    pub fn on_failure(&self) -> OnFailure {
-        self.config.on_failure
+    /// Whether an edit is denied where aio itself fails.
+    pub fn denies_on_failure(&self) -> bool {
+        self.config.on_failure == OnFailure::Deny
     }
 
     /// Now, by both clocks.
@@ -200,6 +200,10 @@ impl App {
     /// As [`App::preview`].
     pub fn look(&self, op: &Op) -> Result<Look, Failure> {
         let places = places_of(op);
+        if matches!(op, Op::Attend(_)) {
+            // Whether anything changes does not depend on claims; what changes does, and that is for the commit.
+            return self.store.read_but_claims(|state| self.decide(state, op))?;
+        }
         if places.is_empty() {
             return self.store.read_parsed(|text| document::read(text).map(|state| self.decide(state, op)))?;
         }

@@ -12,6 +12,8 @@ use crate::protocol::evidence::{CrossWorktree, Settings};
 /// The file's name in the state directory.
 pub const FILE: &str = "config.toml";
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Beads, and its sibling in Rust.
+const ISSUE_TRACKERS: &[&str] = &["bd", "br"];
 
 /// All settings, with their defaults filled in.
 #[derive(Clone, Debug)]
@@ -22,22 +24,8 @@ pub struct Config {
     pub settings: Settings,
     /// What a hook answers where aio itself fails.
     pub on_failure: OnFailure,
-    /// Who is told of tasks.
-    pub beads: Beads,
-}
-
-/// See [`Config::beads`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Beads {
-    /// `bd` or `br`, whichever is found first.
-    #[default]
-    Found,
-    /// `bd`, the original.
-    Bd,
-    /// `br`, its sibling in Rust.
-    Br,
-    /// Nobody.
-    Off,
+    /// The programs that are told of tasks; the first that is there is asked.
+    pub beads: &'static [&'static str],
 }
 
 /// See [`Config::on_failure`].
@@ -114,7 +102,7 @@ impl Default for Config {
             lock_timeout: LOCK_TIMEOUT,
             settings: Settings::default(),
             on_failure: OnFailure::default(),
-            beads: Beads::default(),
+            beads: ISSUE_TRACKERS,
         }
     }
 }
@@ -131,12 +119,12 @@ fn on_failure(text: &str) -> Result<OnFailure, String> {
     }
 }
 
-fn beads(text: &str) -> Result<Beads, String> {
+fn beads(text: &str) -> Result<&'static [&'static str], String> {
     match text {
-        "found" => Ok(Beads::Found),
-        "bd" => Ok(Beads::Bd),
-        "br" => Ok(Beads::Br),
-        "off" => Ok(Beads::Off),
+        "found" => Ok(ISSUE_TRACKERS),
+        "bd" => Ok(&ISSUE_TRACKERS[..1]),
+        "br" => Ok(&ISSUE_TRACKERS[1..]),
+        "off" => Ok(&[]),
         _ => Err(format!("beads = {text:?} is none of found, bd, br, off")),
     }
 }

@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::app::{App, unspell};
-use crate::config::Beads;
 use crate::host::repository::worktree_of;
 use crate::protocol::op::Grant;
 use crate::protocol::place::Kind;
@@ -40,7 +39,7 @@ pub(super) fn follow(app: &App, claims: &[Grant], step: Step) -> Vec<String> {
     let told = tasks.filter_map(|claim| {
         let folder = folder(&unspell(&claim.project))?;
         let issue = unspell(&claim.target).to_string_lossy().into_owned();
-        let tracker = Tracker { programs: programs(app.beads()), folder, deadline };
+        let tracker = Tracker { programs: app.issue_trackers(), folder, deadline };
         let failed = |reason| format!("the issue {issue} was not {} in beads: {reason}", step.in_words());
         tracker.take(step, &issue).err().map(failed)
     });
@@ -63,15 +62,6 @@ fn folder(project: &Path) -> Option<PathBuf> {
     let main = worktree.common_dir.parent().filter(|_| worktree.common_dir.ends_with(".git"));
     let folders = main.into_iter().chain([&*worktree.root]);
     folders.map(Path::to_owned).find(|folder| folder.join(".beads").is_dir())
-}
-
-fn programs(setting: Beads) -> &'static [&'static str] {
-    match setting {
-        Beads::Found => &["bd", "br"],
-        Beads::Bd => &["bd"],
-        Beads::Br => &["br"],
-        Beads::Off => &[],
-    }
 }
 
 struct Tracker {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::app::{App, Greeting, Look};
 use crate::cli::HookArgs;
-use crate::config::OnFailure;
 use crate::error::{Exit, Failure};
 use crate::hooks::adapters::{self, Adapter};
 use crate::hooks::event::{Answer, Event, Moment, Tool, Unfit};
@@ -20,6 +19,7 @@ use crate::protocol::op::{
 };
 use crate::store::{StoreError, journal};
 
+mod changes;
 mod places;
 mod session;
 
@@ -33,6 +33,8 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 const MOST_PAYLOAD_BYTES: u64 = 32 * 1024 * 1024;
 
 pub(super) fn run(app: &App, args: &HookArgs) -> Report {
+    // Whatever comes of it, no agent shall write into a closed pipe.
+    let payload = payload();
     let words: Vec<String> = args.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let [agent, event] = &*words else {
         return pass(app, &words, "aio hook takes an agent and its event");
@@ -40,7 +42,7 @@ pub(super) fn run(app: &App, args: &HookArgs) -> Report {
     let Some(adapter) = adapters::find(agent) else {
         return pass(app, &words, &format!("unknown agent {agent:?}"));
     };
-    match payload().and_then(|payload| adapter.read(event, &payload)) {
+    match payload.and_then(|payload| adapter.read(event, &payload)) {
         Err(unfit) => pass(app, &words, &unfit.to_string()),
         Ok(read) => answer(app, adapter, event, &read, &words),
     }
@@ -57,6 +59,8 @@ fn answer(app: &App, adapter: &Adapter, event: &str, read: &Event, words: &[Stri
 
 /// For when there is nothing to answer with: no home, settings that cannot be read.
 pub fn unable(failure: &Failure) -> Report {
+    // What it holds matters no more.
+    payload().map(drop).unwrap_or_default();
     let mut report = Report::silent("hook");
     report.notes.push(failure.message.clone());
     report
@@ -108,7 +112,8 @@ impl Hook<'_> {
 
     /// What relative paths start in.
     fn cwd(&self) -> PathBuf {
-        self.event.cwd.as_ref().map_or_else(|| self.app.cwd.clone(), PathBuf::from)
+        let typed = self.event.cwd.as_ref().map_or_else(|| self.app.cwd.clone(), PathBuf::from);
+        self.app.physical(None, &typed).map_or(typed, |resolved| resolved.path)
     }
 
     fn before_edit(&self, files: &[String]) -> Result<Answer, Failure> {
@@ -201,9 +206,10 @@ impl Hook<'_> {
     fn failed(&self, failure: &Failure) -> Answer {
         note(self.app, None, self.words, &failure.message);
         let words = words::failure(&failure.message, failure.hints.first());
-        match (&self.event.moment, self.app.on_failure()) {
-            (Moment::BeforeTool(Tool::Edit(_) | Tool::Shell { .. }), OnFailure::Deny) => Answer::Deny(words),
-            (Moment::BeforeTool(_), OnFailure::Allow) => Answer::Tell(words),
+        match &self.event.moment {
+            Moment::BeforeTool(Tool::Other) => Answer::Nothing,
+            Moment::BeforeTool(_) if self.app.denies_on_failure() => Answer::Deny(words),
+            Moment::BeforeTool(_) => Answer::Tell(words),
             _ => Answer::Nothing,
         }
     }

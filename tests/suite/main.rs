@@ -9,6 +9,7 @@ mod foreign;
 mod git_hook;
 mod guarding;
 mod harness;
+mod hooks;
 mod identity;
 mod interference;
 mod json;

@@ -41,7 +41,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("cli", &[]),
     ("setup", &["error", "host"]),
     ("app", &["cli", "config", "error", "host", "output", "protocol", "store"]),
-    ("commands", &["app", "cli", "commands", "error", "host", "output", "protocol", "store", "table"]),
+    ("commands", &["app", "cli", "commands", "error", "hooks", "host", "output", "protocol", "store", "table"]),
     ("lib", &["app", "cli", "commands", "error", "output"]),
 ];
 

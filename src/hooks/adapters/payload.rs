@@ -39,6 +39,10 @@ pub(super) struct Payload<'p> {
     files: Option<Vec<Cow<'p, str>>>,
     #[serde(borrow)]
     prompt: Option<Cow<'p, str>>,
+    #[serde(borrow)]
+    tool_use_id: Option<Cow<'p, str>>,
+    #[serde(borrow, rename = "call")]
+    plugin_call: Option<Cow<'p, str>>,
 }
 
 impl<'p> Payload<'p> {
@@ -72,6 +76,10 @@ impl<'p> Payload<'p> {
         let names = [&self.tool_name, &self.copilot_tool, &self.plugin_tool];
         let tool = names.into_iter().flatten().next().map(|tool| &**tool);
         tool.ok_or_else(|| Unfit::Payload("no tool is named".to_owned()))
+    }
+
+    pub(super) fn call(&self) -> Option<String> {
+        self.tool_use_id.as_ref().or(self.plugin_call.as_ref()).map(|call| call.clone().into_owned())
     }
 
     pub(super) fn prompt(&self) -> String {
