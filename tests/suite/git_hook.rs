@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use aio::host::repository::worktree_of;
-use aio::setup::git_hook::GitHook;
+use aio::commands::init::git_hook::GitHook;
 
 use crate::harness::{Ran, World, git, run};
 

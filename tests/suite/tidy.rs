@@ -80,7 +80,7 @@ const WORDS: [(&[&str], &[&str]); 6] = [
             "commands/doctor.rs",
             "commands/doctor/",
             "commands/beads.rs",
-            "setup/git_hook.rs",
+            "commands/init/git_hook.rs",
         ],
     ),
     (&[".spawn()"], &["commands/run.rs", "commands/beads.rs"]),
