@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::agents::Agent;
 use super::file::sweep;
@@ -51,6 +51,11 @@ pub fn carry_out(
     }
     done.problems.push(rewritten(&folder));
     Ok(done)
+}
+
+/// The projects whose settings have something of ours.
+pub fn projects(world: &World<'_>) -> Vec<PathBuf> {
+    Manifest::load(&world.dir).projects()
 }
 
 fn rewritten(folder: &Path) -> Problem {

@@ -29,7 +29,7 @@ impl Original {
     /// # Errors
     /// In words, when it is there and cannot be read.
     pub(super) fn read(path: &Path) -> Result<Original, String> {
-        let real = real_path(path);
+        let real = real(path);
         let metadata = match fs::metadata(&real) {
             Ok(metadata) if metadata.is_file() => metadata,
             Ok(_) => return Err("it is no file".to_owned()),
@@ -67,14 +67,14 @@ impl Original {
             new.as_file().set_permissions(Permissions::from_mode(metadata.mode() & 0o7777))?;
         }
         new.as_file().sync_all()?;
-        let is_done = self.swap(new)?;
+        let is_done = self.swap(new, bytes)?;
         File::open(folder)?.sync_all()?;
         Ok(is_done)
     }
 
     /// To look and then rename would leave a moment between the two. So the files change places, and what came out is
     /// looked at; if it is something else it goes back.
-    fn swap(&self, new: tempfile::NamedTempFile) -> io::Result<bool> {
+    fn swap(&self, new: tempfile::NamedTempFile, ours: &[u8]) -> io::Result<bool> {
         let Some(bytes) = &self.bytes else {
             return match new.persist_noclobber(&self.real) {
                 Ok(_) => Ok(true),
@@ -83,8 +83,10 @@ impl Original {
             };
         };
         match exchange(new.path(), &self.real) {
-            Ok(()) if fs::read(new.path())? == *bytes => Ok(true),
-            Ok(()) => exchange(new.path(), &self.real).map(|()| false),
+            Ok(()) => {
+                let out = fs::read(new.path())?;
+                if out == *bytes { Ok(true) } else { self.put_back(new.path(), out, ours).map(|()| false) }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             // Network file systems cannot exchange; there the moment remains.
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
@@ -94,6 +96,19 @@ impl Original {
                 new.persist(&self.real).map(|_| true).map_err(|failed| failed.error)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Puts back what came out. Should something newer come out by that, it goes back in its turn.
+    fn put_back(&self, beside: &Path, mut out: Vec<u8>, ours: &[u8]) -> io::Result<()> {
+        let mut expected = ours.to_owned();
+        loop {
+            exchange(beside, &self.real)?;
+            let newer = fs::read(beside)?;
+            if newer == expected {
+                return Ok(());
+            }
+            expected = std::mem::replace(&mut out, newer);
         }
     }
 
@@ -107,6 +122,18 @@ impl Original {
             Ok(_) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Where a file really is, or will be: one name, by whatever names it is reached.
+pub(super) fn real(path: &Path) -> PathBuf {
+    let path = real_path(path);
+    let known = path.ancestors().find_map(|folder| Some((folder.canonicalize().ok()?, folder)));
+    let Some((known, folder)) = known else { return path };
+    // An empty rest would end it in a slash.
+    match path.strip_prefix(folder) {
+        Ok(rest) if !rest.as_os_str().is_empty() => known.join(rest),
+        _ => known,
     }
 }
 

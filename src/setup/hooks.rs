@@ -64,8 +64,10 @@ impl Hooks {
             found |= !ours.is_empty();
         }
         let is_empty = doc.get(&[Step::Key(HOOKS)]).is_some_and(|left| left.entries().is_empty());
-        if found && is_empty && !was_there(&[Step::Key(HOOKS)]) {
-            doc.remove(&[Step::Key(HOOKS)]);
+        if found && is_empty {
+            if !was_there(&[Step::Key(HOOKS)]) {
+                doc.remove(&[Step::Key(HOOKS)]);
+            }
             self.drop_rest(&mut doc, before.as_ref());
         }
         Ok(doc.into_text())

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 /// How every hook line of a template begins.
-const USUAL_LINE: &str = r#"PATH="$HOME/.ai-orchestrator/bin:$PATH";"#;
+pub(super) const USUAL_LINE: &str = r#"PATH="$HOME/.ai-orchestrator/bin:$PATH";"#;
 /// How the plugins of agents that run JavaScript find us.
 const USUAL_PATH: &str = "${process.env.HOME}/.ai-orchestrator/bin:";
 const USUAL_ENVIRONMENT: &str = "{ ...process.env, PATH: path }";
@@ -29,7 +29,7 @@ pub(super) fn plugin(text: &str, dir: Option<&Path>) -> String {
 }
 
 /// A word that every shell takes as it is.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::agents::Agent;
-use super::file::{Original, missing_folders};
+use super::file::{Original, missing_folders, real};
 use super::manifest::Manifest;
 use super::part::{Part, Placed, parts_of};
 use super::{Scope, World};
@@ -105,7 +105,7 @@ pub fn plan(world: &World<'_>, scope: &Scope, agents: &[&'static Agent], directi
 fn by_file(world: &World<'_>, scope: &Scope, agents: &[&'static Agent]) -> Vec<Shared> {
     let mut files: Vec<(PathBuf, Shared)> = Vec::new();
     for placed in agents.iter().flat_map(|agent| parts_of(agent, world, scope, &text_at)) {
-        let real = crate::store::file::real_path(&placed.path);
+        let real = real(&placed.path);
         match files.iter_mut().find(|(known, _)| *known == real) {
             Some((_, shared)) => shared.parts.push(placed),
             None => files.push((real, Shared { path: placed.path.clone(), parts: vec![placed] })),

@@ -47,7 +47,7 @@ impl Trust {
     pub(super) fn put_in(&self, text: &str) -> Result<String, Wrong> {
         let with = self.hooks.put_in(&self.text).unwrap_or_else(|_| self.text.clone());
         edit(text, |doc| {
-            self.renumber(doc, &with)?;
+            self.renumber(doc, &with);
             for place in self.hooks.places(&with).unwrap_or_default() {
                 let hash = hash(&place);
                 let state = child(child(doc.as_item_mut(), "hooks", true)?, "state", true)?;
@@ -68,7 +68,7 @@ impl Trust {
         let without = self.hooks.take_out(&self.text, None).unwrap_or_else(|_| self.text.clone());
         let before = before.and_then(|text| text.parse::<DocumentMut>().ok());
         edit(text, |doc| {
-            self.renumber(doc, &without)?;
+            self.renumber(doc, &without);
             self.remove_root(doc, before.as_ref());
             Ok(())
         })
@@ -97,9 +97,11 @@ impl Trust {
     }
 
     /// Drops the trust in our hooks as they are, and moves that in others' hooks to where those will stand.
-    fn renumber(&self, doc: &mut DocumentMut, future: &str) -> Result<(), String> {
-        let Some(state) = doc.get_mut("hooks").and_then(|hooks| hooks.get_mut("state")) else { return Ok(()) };
-        let state = state.as_table_like_mut().ok_or("hooks.state is no table")?;
+    fn renumber(&self, doc: &mut DocumentMut, future: &str) {
+        let hooks = doc.get_mut("hooks").and_then(Item::as_table_like_mut);
+        let Some(state) = hooks.and_then(|hooks| hooks.get_mut("state")).and_then(Item::as_table_like_mut) else {
+            return;
+        };
         let (ours, kept) = (self.places(&self.text), self.places(future));
         let moves = self.moves(future);
         let own_hashes: Vec<String> = ours.iter().chain(&kept).map(hash).collect();
@@ -119,7 +121,6 @@ impl Trust {
         for (key, entry) in moved {
             state.insert(&key, entry);
         }
-        Ok(())
     }
 
     fn places(&self, text: &str) -> Vec<Place> {
@@ -143,7 +144,7 @@ impl Trust {
         roots.is_some_and(|roots| roots.iter().any(|root| root.as_str() == Some(&self.dir)))
     }
 
-    fn add_root(&self, doc: &mut DocumentMut) -> Result<(), String> {
+    fn add_root(&self, doc: &mut DocumentMut) -> Result<(), NoTable> {
         if self.has_root(doc) {
             return Ok(());
         }
@@ -151,7 +152,7 @@ impl Trust {
         if sandbox.get(ROOTS).is_none() {
             sandbox[ROOTS] = value(toml_edit::Array::new());
         }
-        let roots = sandbox[ROOTS].as_array_mut().ok_or_else(|| format!("{SANDBOX}.{ROOTS} is no array"))?;
+        let roots = sandbox[ROOTS].as_array_mut().ok_or(NoTable(ROOTS.to_owned()))?;
         let last = roots.iter().last().and_then(|last| last.decor().prefix()).and_then(|prefix| prefix.as_str());
         let Some(indent) = last.and_then(|prefix| Some(prefix[prefix.rfind('\n')?..].to_owned())) else {
             roots.push(self.dir.as_str());
@@ -193,14 +194,33 @@ impl Trust {
     }
 }
 
+/// A key whose value is not of the kind it should be.
+struct NoTable(String);
+
+/// Whether a key is given its value at a place.
+fn is_key(text: &str, place: usize, key: &str) -> bool {
+    text[place + key.len()..].trim_start_matches(['"', '\'', ' ', '\t']).starts_with('=')
+}
+
+/// Whether Codex's settings trust a folder, or one above it.
+pub(super) fn trusts_folder(text: &str, folder: &Path) -> bool {
+    let Ok(doc) = text.parse::<DocumentMut>() else { return false };
+    let projects = doc.get("projects").and_then(Item::as_table_like);
+    let is_trusted = |level: &Item| level.get("trust_level").and_then(Item::as_str) == Some("trusted");
+    projects.is_some_and(|projects| projects.iter().any(|(path, level)| folder.starts_with(path) && is_trusted(level)))
+}
+
 /// Changes settings, and nothing in them but what is changed.
-fn edit(text: &str, change: impl FnOnce(&mut DocumentMut) -> Result<(), String>) -> Result<String, Wrong> {
+fn edit(text: &str, change: impl FnOnce(&mut DocumentMut) -> Result<(), NoTable>) -> Result<String, Wrong> {
     let unix = text.replace("\r\n", "\n");
     let mut doc: DocumentMut = unix.parse().map_err(|error: toml_edit::TomlError| {
         Wrong::at(&unix, error.span().map_or(0, |span| span.start), error.message())
     })?;
     let before = doc.to_string();
-    change(&mut doc).map_err(|reason| Wrong::at(text, 0, reason))?;
+    change(&mut doc).map_err(|NoTable(key)| {
+        let place = unix.match_indices(&key).map(|(place, _)| place).find(|place| is_key(&unix, *place, &key));
+        Wrong::at(&unix, place.unwrap_or(0), format!("{key:?} is something else here"))
+    })?;
     let after = doc.to_string();
     if before == after {
         return Ok(text.to_owned());
@@ -216,14 +236,14 @@ fn edit(text: &str, change: impl FnOnce(&mut DocumentMut) -> Result<(), String>)
 }
 
 /// A table below another, made as that one is where there is none.
-fn child<'t>(parent: &'t mut Item, key: &str, implicit: bool) -> Result<&'t mut Item, String> {
+fn child<'t>(parent: &'t mut Item, key: &str, implicit: bool) -> Result<&'t mut Item, NoTable> {
     if parent.get(key).is_none() {
         let mut table = Table::new();
         table.set_implicit(implicit);
         parent[key] = if parent.is_inline_table() { value(InlineTable::new()) } else { Item::Table(table) };
     }
     let item = &mut parent[key];
-    if item.is_table_like() { Ok(item) } else { Err(format!("{key} is no table")) }
+    if item.is_table_like() { Ok(item) } else { Err(NoTable(key.to_owned())) }
 }
 
 /// The hash by which Codex knows a hook: of its compact JSON with sorted keys, its time limit as it takes effect.

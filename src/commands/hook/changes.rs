@@ -50,7 +50,8 @@ impl Hook<'_> {
     /// Notes what others hold here, before a command runs. Nothing where nobody else is at work.
     pub(super) fn note_before(&self, caller: &str) -> Result<(), Failure> {
         let Some(root) = self.worktree() else { return Ok(()) };
-        let files = self.app.with_state(|state| Ok(is_shared(state, caller, &root).then(|| held(state, caller, &root))))?;
+        let files =
+            self.app.with_state(|state| Ok(is_shared(state, caller, &root).then(|| held(state, caller, &root))))?;
         if let Some(files) = files {
             Calls::of(self.app.store.dir(), caller).note(self.call(), &Before { files });
         }
@@ -79,7 +80,9 @@ impl Hook<'_> {
         let still_held = |file: &&File| state.claim(&file.claim).is_some_and(|claim| claim.instance_id == *file.holder);
         let by_holder = |file: &&File| {
             let edits: Option<Edits> = Calls::of(self.app.store.dir(), &file.holder).read(EDITS);
-            edits.is_some_and(|edits| edits.0.get(&file.path).is_some_and(|print| *print == fingerprint(&unspell(&file.path))))
+            edits.is_some_and(|edits| {
+                edits.0.get(&file.path).is_some_and(|print| *print == fingerprint(&unspell(&file.path)))
+            })
         };
         let files = changed.iter().filter(still_held).filter(|file| !by_holder(file) && file.holder != caller);
         files
@@ -101,7 +104,10 @@ impl Hook<'_> {
         let message = NewContext {
             id: self.app.new_id(),
             category: "message".to_owned(),
-            content: format!("{} changed while a shell command of mine ran: read it again before you edit", changed.path),
+            content: format!(
+                "{} changed while a shell command of mine ran: read it again before you edit",
+                changed.path
+            ),
             source: self.adapter.agent.to_owned(),
             to: Some(changed.holder.clone()),
             ..NewContext::default()

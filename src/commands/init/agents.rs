@@ -11,7 +11,7 @@ use crate::error::{Exit, Failure};
 use crate::host::repository;
 use crate::output::{Line, Report, Style};
 use crate::setup::agents::{AGENTS, Agent};
-use crate::setup::apply::carry_out;
+use crate::setup::apply::{carry_out, projects};
 use crate::setup::plan::{Change, Direction, Plan, Problem, plan};
 use crate::setup::{Scope, World};
 
@@ -23,16 +23,35 @@ pub(super) fn run(app: &App, args: &InitArgs, direction: Direction, report: &mut
     let agents = chosen(&world, args, direction)?;
     report.data = json!({ "agents": agents.iter().map(|agent| agent.name).collect::<Vec<_>>() });
     let planned = plan(&world, &scope, &agents, direction);
-    if planned.changes.is_empty() {
-        say_why_nothing(&agents, direction, &planned, report);
-        return Ok(add_problems(&planned.problems, report));
-    }
     report.data["changes"] = planned.changes.iter().map(|change| in_json(change, args.dry_run)).collect();
-    if args.dry_run || !(args.yes || can_ask()) {
+    let problems = if planned.changes.is_empty() {
+        say_why_nothing(&agents, direction, &planned, report);
+        planned.problems
+    } else if args.dry_run || !(args.yes || can_ask()) {
         would(&planned, args, report);
-        return Ok(add_problems(&planned.problems, report));
+        planned.problems
+    } else {
+        make(app, (&world, &scope, &agents, direction), args, &planned, report)?
+    };
+    add_problems(&problems, report);
+    if direction == Direction::TakeOut && scope == Scope::User {
+        let projects = projects(&world).into_iter().map(|project| {
+            format!("the settings of {0} still have ours; aio init --remove --scope project {0}", project.display())
+        });
+        report.notes.extend(projects);
     }
-    let (common, trust) = (answer(&planned, args, false), answer(&planned, args, true));
+    Ok(())
+}
+
+/// Asks, does what may be done, and gives what could not be.
+fn make(
+    app: &App,
+    (world, scope, agents, direction): (&World<'_>, &Scope, &[&'static Agent], Direction),
+    args: &InitArgs,
+    planned: &Plan,
+    report: &mut Report,
+) -> Result<Vec<Problem>, Failure> {
+    let (common, trust) = (answer(planned, args, false), answer(planned, args, true));
     let skipped = Cell::new(false);
     let allowed = |change: &Change| {
         let is_allowed = if change.is_trust { trust } else { common };
@@ -40,16 +59,16 @@ pub(super) fn run(app: &App, args: &InitArgs, direction: Direction, report: &mut
         is_allowed
     };
     let how = (app.store.patience(), &*app.stamp());
-    let done = carry_out(&world, &scope, &agents, direction, how, &allowed)?;
+    let done = carry_out(world, scope, agents, direction, how, &allowed)?;
     app.changed.set(app.changed.get() || !done.words.is_empty());
     report.lines.extend(done.words.iter().map(|words| words.as_str().into()));
     if skipped.get() {
         report.notes.push("what you did not agree to was not changed".to_owned());
     }
     if !done.words.is_empty() {
-        report.notes.push("agents that are running read their settings anew when they are started again".to_owned());
+        report.notes.push("agents that are running read their settings when they are started again".to_owned());
     }
-    Ok(add_problems(&done.problems, report))
+    Ok(done.problems)
 }
 
 fn scope(app: &App, args: &InitArgs) -> Result<Scope, Failure> {

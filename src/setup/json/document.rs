@@ -250,18 +250,19 @@ fn removal(text: &str, tokens: &[TokenAndRange<'_>], container: &Container, inde
         // Nothing may come to stand behind that comment.
         start = child.start;
     }
-    let mut gone = vec![start..end];
-    gone.extend(own_comma.filter(|comma| *comma >= end).map(|comma| comma..comma + 1));
+    let nothing = |range: Range<usize>| (range, String::new());
+    let is_only = container.children.len() == 1;
+    let (open, last) = (container.range.start + 1, own_comma.map_or(end, |comma| end.max(comma + 1)));
+    if is_only && text[open..start].trim().is_empty() && text[last..close].trim().is_empty() {
+        return vec![nothing(open..close)];
+    }
+    let mut edits = vec![nothing(start..end)];
+    edits.extend(own_comma.filter(|comma| *comma >= end).map(|comma| nothing(comma..comma + 1)));
     if own_comma.is_none() && index > 0 {
         let dangling = comma_between(tokens, container.children[index - 1].end, child.start);
-        gone.extend(dangling.map(|comma| comma..comma + 1));
+        edits.extend(dangling.map(|comma| nothing(comma..comma + 1)));
     }
-    let is_only = container.children.len() == 1;
-    let (open, last) = (container.range.start + 1, gone.iter().map(|range| range.end).max().unwrap_or(close));
-    if is_only && text[open..start].trim().is_empty() && text[last..close].trim().is_empty() {
-        gone = vec![open..close];
-    }
-    gone.into_iter().map(|range| (range, String::new())).collect()
+    edits
 }
 
 /// The comma between two places.
