@@ -242,5 +242,12 @@ fn opencode_settings(origin: &str, patching: bool) -> String {
     let options = json!({"baseURL": format!("{origin}/v1"), "apiKey": "dummy"});
     let provider = json!({"npm": "@ai-sdk/openai-compatible", "name": "loopback", "options": options, "models": models});
     let name = format!("loopback/{model}");
-    json!({"autoupdate": false, "model": name, "small_model": name, "provider": {"loopback": provider}}).to_string()
+    let settings = json!({
+        "autoupdate": false,
+        "snapshot": false,
+        "model": name,
+        "small_model": name,
+        "provider": {"loopback": provider},
+    });
+    settings.to_string()
 }

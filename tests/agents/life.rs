@@ -26,7 +26,7 @@ fn is_freed_by_its_death(agent: Agent) {
         }
         calls.get(turn.index).map_or_else(done, |call| Reply::Call(vec![call.clone()]))
     });
-    eventually("the third turn", || running.model.turns().iter().any(|turn| turn.index == 2).then_some(()));
+    running.reach(2);
     let other = stage.world.register("test");
     let claim = |args: &[&str]| stage.world.aio_as(&other, [&["claim", "file", "src/free.txt"], args].concat());
     let refused = claim(&[]);
