@@ -94,8 +94,7 @@ impl Scanner<'_> {
                 Part::Variable { name: char::from(byte).into(), quoted }
             }
             Some(byte) if is_name_byte(byte) => self.variable(quoted),
-            _ if quoted => Part::Quoted("$".into()),
-            _ => return Some(word.push_text('$')),
+            _ => Part::Quoted("$".into()),
         };
         word.0.push(part);
         Some(())

@@ -4,7 +4,7 @@
 
 use super::Call;
 use crate::hooks::shell::field::Field;
-use crate::hooks::shell::options::{self, Argument, Options};
+use crate::hooks::shell::options::{self, Argument};
 use crate::hooks::shell::{Change, SweepKind, paths};
 
 use super::{copying, patching};
@@ -54,25 +54,19 @@ impl Call<'_> {
     }
 
     /// Restores what each pathspec names.
-    fn restore_each(&mut self, pathspecs: &[Argument], kind: SweepKind) {
+    fn restore(&mut self, pathspecs: &[Argument], kind: SweepKind) -> Option<()> {
         for pathspec in pathspecs {
-            self.restore_one(pathspec, kind);
-        }
-    }
-
-    fn restore_one(&mut self, pathspec: &Argument, kind: SweepKind) -> Option<()> {
-        let field = pathspec.as_ref()?;
-        let Some(text) = field.text() else { return Some(self.touch(pathspec, Change::Write, true)) };
-        match text {
-            ":/" | ":/." | ":" => self.sweep_all(kind),
-            // An asterisk that reached git is a pattern of its own.
-            _ if text.starts_with(':') || text.contains(['*', '?', '[']) => None,
-            _ if paths::name(text).is_none() => {
-                let folder = paths::changed_into(self.scope.cwd.as_deref(), text);
-                self.sweep(kind, folder, true, None)
+            match pathspec.as_ref().and_then(Field::text) {
+                Some(":/" | ":/." | ":") => self.sweep_all(kind)?,
+                // An asterisk that reached git is a pattern of its own.
+                Some(text) if text.starts_with(':') || text.contains(['*', '?', '[']) => {}
+                Some(text) if paths::name(text).is_none() => {
+                    self.sweep(kind, paths::changed_into(self.scope.cwd.as_deref(), text), true, None)?;
+                }
+                _ => self.touch(pathspec, Change::Write, true),
             }
-            _ => Some(self.touch(pathspec, Change::Write, true)),
         }
+        Some(())
     }
 }
 
@@ -91,7 +85,7 @@ fn checkout(call: &mut Call<'_>) -> Option<()> {
     )?;
     let named = &options.operands[..];
     if let Some(pathspecs) = pathspecs.filter(|pathspecs| !pathspecs.is_empty()) {
-        return Some(call.restore_each(pathspecs, SweepKind::Restore));
+        return call.restore(pathspecs, SweepKind::Restore);
     }
     match named {
         // A new branch starts here, with the files as they are.
@@ -99,10 +93,10 @@ fn checkout(call: &mut Call<'_>) -> Option<()> {
         _ if options.has("b B orphan") => call.sweep_all(SweepKind::Switch),
         _ if options.has("f force") => call.sweep_all(SweepKind::Reset),
         [] => None,
-        _ if options.has("ours theirs 2 3") => Some(call.restore_each(named, SweepKind::Restore)),
+        _ if options.has("ours theirs 2 3") => call.restore(named, SweepKind::Restore),
         [one] => checkout_one(one, pathspecs.is_some(), call),
         // The first is a commit, or a path like the others.
-        [_, rest @ ..] => Some(call.restore_each(rest, SweepKind::Restore)),
+        [_, rest @ ..] => call.restore(rest, SweepKind::Restore),
     }
 }
 
@@ -111,7 +105,7 @@ fn checkout_one(word: &Argument, is_branch: bool, call: &mut Call<'_>) -> Option
     let text = word.as_ref().and_then(Field::text);
     match text {
         Some(text) if !is_branch && (paths::name(text).is_none() || text.starts_with(':')) => {
-            call.restore_one(word, SweepKind::Restore)
+            call.restore(std::slice::from_ref(word), SweepKind::Restore)
         }
         Some("HEAD" | "@") => None,
         Some(_) => {
@@ -143,7 +137,7 @@ fn restore(call: &mut Call<'_>) -> Option<()> {
     if options.has("S staged") && !options.has("W worktree") {
         return None;
     }
-    Some(call.restore_each(&options.operands, SweepKind::Restore))
+    call.restore(&options.operands, SweepKind::Restore)
 }
 
 fn reset(call: &mut Call<'_>) -> Option<()> {
@@ -174,9 +168,7 @@ fn stash_away(args: &[Argument], verb: Option<&str>, call: &mut Call<'_>) -> Opt
     match () {
         // What it asks about, or what is in the index, nobody knows.
         () if options.has("p patch S staged") => None,
-        () if verb == Some("push") && !options.operands.is_empty() => {
-            Some(call.restore_each(&options.operands, SweepKind::Stash))
-        }
+        () if verb == Some("push") && !options.operands.is_empty() => call.restore(&options.operands, SweepKind::Stash),
         () => call.sweep_all(SweepKind::Stash),
     }
 }
@@ -189,18 +181,11 @@ fn clean(call: &mut Call<'_>) -> Option<()> {
     if options.operands.is_empty() {
         return call.sweep(SweepKind::Clean, call.scope.cwd.clone(), true, None);
     }
-    Some(clean_each(&options, call))
-}
-
-fn clean_each(options: &Options<'_>, call: &mut Call<'_>) {
     for operand in &options.operands {
-        if let Some(folder) = operand.as_ref().and_then(Field::text).filter(|text| !text.contains(['*', '?', '[', ':']))
-        {
-            let folder = paths::changed_into(call.scope.cwd.as_deref(), folder);
-            // Where the folder is not known, nothing is.
-            call.sweep(SweepKind::Clean, folder, true, None).unwrap_or_default();
-        }
+        let folder = operand.as_ref()?.text().filter(|text| !text.contains(['*', '?', '[', ':']))?;
+        call.sweep(SweepKind::Clean, paths::changed_into(call.scope.cwd.as_deref(), folder), true, None)?;
     }
+    Some(())
 }
 
 fn remove(call: &mut Call<'_>) -> Option<()> {

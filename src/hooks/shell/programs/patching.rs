@@ -36,11 +36,9 @@ pub(super) fn patch(call: &mut Call<'_>) -> Option<()> {
         scope.cwd = paths::changed_into(scope.cwd.as_deref(), folder.as_ref()?.text()?);
     }
     let mut call = Call { args: call.args, scope: &scope, input: call.input, found: &mut *call.found };
-    if let Some(output) = options.value("o output") {
-        return Some(call.touch(output, Change::Write, false));
-    }
-    if let Some(file) = options.operands.first() {
-        return Some(call.touch(file, Change::Write, false));
+    if let Some(file) = options.value("o output").or(options.operands.first()) {
+        call.touch(file, Change::Write, false);
+        return Some(());
     }
     let strip = match options.value("p strip") {
         Some(count) => count.as_ref()?.text()?.parse().ok()?,

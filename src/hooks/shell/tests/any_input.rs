@@ -148,7 +148,7 @@ fn commands_with_a_slip() {
         match random.below(3) {
             0 => drop(characters.remove(at)),
             1 => characters.insert(at, characters[at]),
-            _ => characters[at] = random.pick(&PIECES).chars().next().unwrap(),
+            _ => characters[at] = random.pick(&PIECES).chars().next().expect("no piece is empty"),
         }
         in_time(&characters.into_iter().collect::<String>());
     }
