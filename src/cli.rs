@@ -68,6 +68,7 @@ verbs! {
     Handoff(HandoffArgs) = "handoff", "Leave a note for whoever goes on";
     Tell(TellArgs) = "tell", "Send a message to another session, to all of an agent's, or to all";
     Hook(HookArgs) = "hook", "Answer an agent's hook: its event on stdin, in its own dialect";
+    Mcp(NoArgs) = "mcp", "Serve these commands as tools of the Model Context Protocol, on stdin and stdout";
     Run(RunArgs) = "run", "Run a command as a registered session";
     Guard(GuardArgs) = "guard", "Refuse to commit what another session holds";
     Log(LogArgs) = "log", "Show what happened";
@@ -94,7 +95,7 @@ pub struct StatusArgs {
 }
 
 /// `aio register`
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct RegisterArgs {
     /// Which agent this is: claude, codex, gemini, amp, … [default: the agent this runs in]
     pub tool: Option<String>,
@@ -165,6 +166,9 @@ pub struct ReleaseArgs {
     /// Also what another session holds; its holder is told
     #[arg(long)]
     pub force: bool,
+    /// The tasks among them are done: close their issues
+    #[arg(long)]
+    pub done: bool,
     /// Why
     #[arg(long, value_name = "WORDS")]
     pub reason: Option<String>,
@@ -375,7 +379,7 @@ pub struct CompletionsArgs {
 }
 
 /// A span of time that is not empty.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let longest = Duration::from_secs(366 * 86_400);
     match humantime::parse_duration(text) {
         Ok(duration) if duration < Duration::from_millis(1) => Err("it must be longer than nothing".to_owned()),

@@ -16,6 +16,7 @@ mod manifest;
 pub mod part;
 pub mod plan;
 pub mod scripts;
+pub mod shell_hooks;
 mod snippet;
 mod trust;
 

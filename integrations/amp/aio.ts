@@ -68,6 +68,8 @@ export default function (amp: PluginAPI) {
 	}
 
 	const told = new Set<string>()
+	/** What is to be said of a call before it ran, where only its result can be added to. */
+	const remarks = new Map<string, string>()
 
 	const tell = async (event: string, thread: PluginThread, more: Record<string, unknown> = {}): Promise<Answer> => {
 		const id = await session(thread)
@@ -102,14 +104,17 @@ export default function (amp: PluginAPI) {
 	})
 
 	amp.on('tool.call', async (event, { thread }) => {
-		const { deny } = await tell('tool.call', thread, call(event))
+		const { deny, context } = await tell('tool.call', thread, call(event))
+		if (context) remarks.set(event.toolUseID, context)
 		return deny ? { action: 'reject-and-continue', message: deny } : { action: 'allow' }
 	})
 
 	amp.on('tool.result', async (event, { thread }) => {
 		const more = { ...call(event), output_error: event.status === 'error' }
 		const { context } = await tell('tool.result', thread, more)
-		return context ? extended(event, context) : undefined
+		const words = [remarks.get(event.toolUseID), context].filter(Boolean).join('\n\n')
+		remarks.delete(event.toolUseID)
+		return words ? extended(event, words) : undefined
 	})
 
 	amp.on('agent.end', async (_event, { thread }) => {

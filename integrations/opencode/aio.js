@@ -45,6 +45,8 @@ export const Aio = async ({ client, directory }) => {
   const parents = new Map()
   const started = new Map()
   const briefed = new Set()
+  /** What is to be said of a call before it ran, where only its result can be added to. */
+  const remarks = new Map()
 
   const parent = (session) => {
     if (!parents.has(session)) {
@@ -91,14 +93,17 @@ export const Aio = async ({ client, directory }) => {
 
     "tool.execute.before": async ({ tool, sessionID, callID }, { args }) => {
       const session = await root(sessionID)
-      const { deny } = await tell("tool.execute.before", session, { tool, input: args, call: callID })
+      const { deny, context } = await tell("tool.execute.before", session, { tool, input: args, call: callID })
       if (deny) throw new Error(deny)
+      if (context) remarks.set(callID, context)
     },
 
     "tool.execute.after": async ({ tool, sessionID, callID, args }, output) => {
       const session = await root(sessionID)
       const { context } = await tell("tool.execute.after", session, { tool, input: args, call: callID })
-      if (context && typeof output?.output === "string") output.output += `\n\n${context}`
+      const remark = remarks.get(callID)
+      remarks.delete(callID)
+      if (typeof output?.output === "string") output.output = [output.output, remark, context].filter(Boolean).join("\n\n")
     },
   }
 }

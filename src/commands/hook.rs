@@ -19,6 +19,7 @@ use crate::protocol::op::{
 };
 use crate::store::{StoreError, journal};
 
+mod changes;
 mod places;
 mod session;
 

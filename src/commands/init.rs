@@ -1,6 +1,7 @@
 //! `aio init` and `aio-init`: this machine, its agents' settings, and a project.
 
 mod agents;
+pub mod git_hook;
 
 use std::fs;
 use std::io::{IsTerminal, Write};

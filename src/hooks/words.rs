@@ -110,6 +110,29 @@ pub fn shadows(conflicts: &[Conflict]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A file of another's that is not what it was before a command.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The file.
+    pub path: String,
+    /// Who holds it.
+    pub holder: String,
+    /// It was not the holder itself, as far as can be told.
+    pub is_certain: bool,
+}
+
+/// What changed while a command ran. Nothing when nothing did.
+pub fn changed(changed: &[Changed]) -> String {
+    let lines = changed.iter().take(MOST_CONFLICTS).map(|one| {
+        let (path, holder) = (one_line(&one.path, QUOTED_CHARS), &one.holder);
+        match one.is_certain {
+            true => format!("aio: {path} changed while your command ran; it is held by {holder}, who was told. If your command did it, put it back"),
+            false => format!("aio: {path} changed while your command ran; it is held by {holder}, who may have changed it. Leave it alone"),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// What aio itself could not do.
 pub fn failure(message: &str, next: Option<&String>) -> String {
     let next = next.map_or_else(String::new, |next| format!("; next: {next}"));

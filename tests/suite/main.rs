@@ -3,8 +3,10 @@
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
 mod bad_input;
+mod beads;
 mod claims;
 mod foreign;
+mod git_hook;
 mod guarding;
 mod harness;
 mod hooks;
@@ -13,6 +15,7 @@ mod interference;
 mod json;
 mod layouts;
 mod liveness;
+mod mcp;
 mod memory;
 #[path = "../model/mod.rs"]
 mod model;
@@ -22,6 +25,7 @@ mod running;
 mod sessions;
 mod settings;
 mod setup;
+mod shell_hooks;
 mod spec;
 mod tidy;
 mod vectors;
