@@ -74,7 +74,7 @@ verbs! {
     Log(LogArgs) = "log", "Show what happened";
     Watch(NoArgs) = "watch", "Print one JSON line per change, as it happens";
     Doctor(DoctorArgs) = "doctor", "Find what is wrong on this machine, and its remedy";
-    Init(InitArgs) = "init", "Set up this machine, and a project when one is named";
+    Init(InitArgs) = "init", "Set up this machine, its agents, and a project when one is named";
     Completions(CompletionsArgs) = "completions", "Print the completion script of a shell";
     Man(NoArgs) = "man", "Print the manual page";
 }
@@ -347,6 +347,28 @@ pub struct InitArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Set up these agents, found or not [default: those that are found]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub agents: Vec<String>,
+    /// Change this person's settings of the agents, or the project's
+    #[arg(long, value_enum, default_value_t)]
+    pub scope: InitScope,
+    /// Take out of the agents' settings what was put in
+    #[arg(long)]
+    pub remove: bool,
+    /// Change nothing; show what would be changed
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+}
+
+/// Whose settings `aio init` changes.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InitScope {
+    /// This person's
+    #[default]
+    User,
+    /// The project's, for everybody who works in it
+    Project,
 }
 
 /// `aio completions`

@@ -8,6 +8,7 @@
 //! | [`commands`] | arguments → operation → commit → report | holds a rule |
 //! | [`app`], [`config`] | environment, home, clock, randomness, current directory | is read around |
 //! | [`output`], [`table`], [`error`] | every printed word's way out | decides |
+//! | [`setup`] | what agents' own settings say of us | asks, prints, starts anything |
 //! | [`hooks`] | what an agent is about to do, told from its own words, pure | looks at a file |
 //! | [`host`] | processes, boot, paths, repositories | writes, spawns |
 //! | [`setup`] | what is put in place for agents and people | decides who may edit what |

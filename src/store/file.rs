@@ -364,13 +364,13 @@ fn write_all(file: &mut File, pieces: &[Cow<'_, [u8]>]) -> io::Result<()> {
 }
 
 /// Lets two files change places, at once.
-fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
 /// Where the state really is: a link to it (dotfiles) is written through and stays a link, also where it leads to nothing yet.
-fn real_path(path: &Path) -> PathBuf {
+pub fn real_path(path: &Path) -> PathBuf {
     let Ok(target) = fs::read_link(path) else { return path.to_owned() };
     fs::canonicalize(path).unwrap_or_else(|_| path.parent().unwrap_or(Path::new("/")).join(target))
 }

@@ -24,6 +24,7 @@ mod plugin;
 mod queue;
 mod running;
 mod sessions;
+mod settings;
 mod setup;
 mod shell_hooks;
 mod spec;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use aio::setup::shell_hooks::SCRIPTS;
+use aio::setup::scripts::SCRIPTS;
 
 use crate::harness::{Ran, World, run};
 

@@ -82,8 +82,11 @@ impl<'p> Payload<'p> {
         self.tool_use_id.as_ref().or(self.plugin_call.as_ref()).map(|call| call.clone().into_owned())
     }
 
+    /// What the person wrote: Gemini puts before it what hooks gave at the session's start.
     pub(super) fn prompt(&self) -> String {
-        self.prompt.as_deref().unwrap_or_default().to_owned()
+        let prompt = self.prompt.as_deref().unwrap_or_default();
+        let context = prompt.strip_prefix("<hook_context>").and_then(|rest| rest.split_once("</hook_context>"));
+        context.map_or(prompt, |(_, rest)| rest.trim_start()).to_owned()
     }
 
     pub(super) fn files(&self) -> Vec<String> {

@@ -208,6 +208,14 @@ fn the_first_words_are_the_task_until_another_is_named() {
 }
 
 #[test]
+fn what_hooks_said_is_no_part_of_the_task() {
+    let world = World::new();
+    let one = world.session("gemini", "one");
+    one.hook("BeforeAgent", json!({ "prompt": "<hook_context>others at work</hook_context>\n\nport it" }));
+    assert_eq!(one.instance()["currentTask"], "port it");
+}
+
+#[test]
 fn a_session_is_told_who_is_at_work() {
     let world = World::new();
     let (one, other) = (world.session("claude", "one"), world.session("claude", "other"));

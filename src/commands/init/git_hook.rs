@@ -15,7 +15,7 @@ use std::process::Command;
 use crate::error::Failure;
 use crate::host::repository::Worktree;
 
-const TEXT: &str = include_str!("../../integrations/git/pre-commit");
+const TEXT: &str = include_str!("../../../integrations/git/pre-commit");
 /// What every version of ours has in its second line.
 const MARK: &str = "# aio pre-commit:";
 /// What a hook says that goes by its own name, and so cannot be called by another: husky's, overcommit's.
