@@ -109,13 +109,7 @@ impl Agent {
                 command.envs(off.map(|variable| (variable, "1"))).env("DISABLE_ERROR_REPORTING", "1");
             }
             Agent::Codex => {
-                command.args([
-                    "exec",
-                    "--json",
-                    "--dangerously-bypass-hook-trust",
-                    "-c",
-                    &format!("model_providers.scripted.base_url=\"{origin}/v1\""),
-                ]);
+                command.args(["exec", "--json", "-c", &format!("model_providers.scripted.base_url=\"{origin}/v1\"")]);
                 command.args(resumed.then_some(["resume", "--last"]).into_iter().flatten()).arg("Do the work.");
                 command.env("SCRIPTED_KEY", "dummy");
             }

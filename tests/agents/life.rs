@@ -1,6 +1,5 @@
 //! How sessions end and come back: a killed agent holds nothing, a resumed one is who it was.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -35,16 +34,21 @@ fn is_freed_by_its_death(agent: Agent) {
     assert!(refused.out.contains(&instances_of(&stage, agent)[0]), "{refused:?}");
 
     let process = stage.world.instance(&instances_of(&stage, agent)[0])["pid"].clone();
+    assert!(process.is_u64(), "its process is not recorded");
     running.kill();
     eventually("the end of its process", || is_gone(&process).then_some(()));
     let granted = claim(&[]);
     assert_eq!(granted.code, 0, "{granted:?}");
 }
 
-/// A process whose parent has not noticed its end yet is gone as well.
+/// No thread of it runs any more, whether or not its parent has noticed.
 fn is_gone(process: &Value) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{process}/stat"));
-    status.is_ok_and(|status| status.contains(") Z ")) || !Path::new(&format!("/proc/{process}")).exists()
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let running = threads.filter(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        !status.is_empty() && !status.contains(") Z ") && !status.contains(") X ")
+    });
+    running.count() == 0
 }
 
 fn is_itself_when_resumed(agent: Agent) {

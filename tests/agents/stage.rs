@@ -65,7 +65,8 @@ impl Stage {
     }
 
     fn set_up(&self, agent: Agent) {
-        crate::settings::install(agent, &self.world);
+        let ran = self.world.aio(["init", "--yes", "--agents", agent.name()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
