@@ -6,6 +6,8 @@ use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, SystemTime};
 
 pub use caller::Greeting;
@@ -39,6 +41,8 @@ pub struct App {
     pub cwd: PathBuf,
     /// Whether the state was changed.
     pub changed: Cell<bool>,
+    /// What ends a wait, where that is not a signal: the number of the one it is to be taken for, once it is not 0.
+    pub interruption: Option<Arc<AtomicUsize>>,
     as_id: Option<String>,
     session: OnceCell<String>,
     config: Config,
@@ -65,6 +69,7 @@ impl App {
             store: FileStore::new(dir, config.lock_timeout),
             cwd,
             changed: Cell::new(false),
+            interruption: None,
             as_id: globals.as_id.clone(),
             session: OnceCell::new(),
             config,
@@ -78,6 +83,11 @@ impl App {
     /// The person's settings that rules depend on.
     pub fn settings(&self) -> &Settings {
         &self.config.settings
+    }
+
+    /// The programs that are told of tasks; the first that is there is asked.
+    pub fn issue_trackers(&self) -> &'static [&'static str] {
+        self.config.beads
     }
 
     /// Whether an edit is denied where aio itself fails.
@@ -190,6 +200,10 @@ impl App {
     /// As [`App::preview`].
     pub fn look(&self, op: &Op) -> Result<Look, Failure> {
         let places = places_of(op);
+        if matches!(op, Op::Attend(_)) {
+            // Whether anything changes does not depend on claims; what changes does, and that is for the commit.
+            return self.store.read_but_claims(|state| self.decide(state, op))?;
+        }
         if places.is_empty() {
             return self.store.read_parsed(|text| document::read(text).map(|state| self.decide(state, op)))?;
         }

@@ -12,6 +12,8 @@ use crate::protocol::evidence::{CrossWorktree, Settings};
 /// The file's name in the state directory.
 pub const FILE: &str = "config.toml";
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Beads, and its sibling in Rust.
+const ISSUE_TRACKERS: &[&str] = &["bd", "br"];
 
 /// All settings, with their defaults filled in.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct Config {
     pub settings: Settings,
     /// What a hook answers where aio itself fails.
     pub on_failure: OnFailure,
+    /// The programs that are told of tasks; the first that is there is asked.
+    pub beads: &'static [&'static str],
 }
 
 /// See [`Config::on_failure`].
@@ -41,6 +45,7 @@ struct Written {
     cross_worktree: Option<String>,
     auto_ttl: Option<String>,
     on_failure: Option<String>,
+    beads: Option<String>,
 }
 
 impl Config {
@@ -81,6 +86,9 @@ impl Config {
         if let Some(text) = &written.on_failure {
             config.on_failure = on_failure(text).map_err(&wrong)?;
         }
+        if let Some(text) = &written.beads {
+            config.beads = beads(text).map_err(&wrong)?;
+        }
         if let Some(text) = &written.cross_worktree {
             config.settings.cross_worktree = cross_worktree(text).map_err(&wrong)?;
         }
@@ -90,7 +98,12 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { lock_timeout: LOCK_TIMEOUT, settings: Settings::default(), on_failure: OnFailure::default() }
+        Config {
+            lock_timeout: LOCK_TIMEOUT,
+            settings: Settings::default(),
+            on_failure: OnFailure::default(),
+            beads: ISSUE_TRACKERS,
+        }
     }
 }
 
@@ -103,6 +116,16 @@ fn on_failure(text: &str) -> Result<OnFailure, String> {
         "allow" => Ok(OnFailure::Allow),
         "deny" => Ok(OnFailure::Deny),
         _ => Err(format!("on_failure = {text:?} is none of allow, deny")),
+    }
+}
+
+fn beads(text: &str) -> Result<&'static [&'static str], String> {
+    match text {
+        "found" => Ok(ISSUE_TRACKERS),
+        "bd" => Ok(&ISSUE_TRACKERS[..1]),
+        "br" => Ok(&ISSUE_TRACKERS[1..]),
+        "off" => Ok(&[]),
+        _ => Err(format!("beads = {text:?} is none of found, bd, br, off")),
     }
 }
 

@@ -8,8 +8,10 @@
 //! | [`commands`] | arguments → operation → commit → report | holds a rule |
 //! | [`app`], [`config`] | environment, home, clock, randomness, current directory | is read around |
 //! | [`output`], [`table`], [`error`] | every printed word's way out | decides |
+//! | [`setup`] | what agents' own settings say of us | asks, prints, starts anything |
 //! | [`hooks`] | what an agent is about to do, told from its own words, pure | looks at a file |
 //! | [`host`] | processes, boot, paths, repositories | writes, spawns |
+//! | [`setup`] | what is put in place for agents and people | decides who may edit what |
 //! | [`store`] | files, lock, journal, archive | knows a claim from an instance |
 //! | [`protocol`] | every rule, pure | touches a file, clock, process, environment or randomness |
 //!
@@ -24,6 +26,7 @@ pub mod hooks;
 pub mod host;
 pub mod output;
 pub mod protocol;
+pub mod setup;
 pub mod store;
 pub mod table;
 

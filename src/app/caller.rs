@@ -79,6 +79,11 @@ impl App {
         self.session.get_or_init(|| session.to_owned());
     }
 
+    /// Who calls, where `--as` says it.
+    pub fn name(&self) -> Option<&str> {
+        self.as_id.as_deref()
+    }
+
     /// Whether `--as` says who calls.
     pub fn is_named(&self) -> bool {
         self.as_id.is_some()

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::beads::{self, Step};
 use super::{check_words, targets, wait};
 use crate::app::App;
 use crate::cli::ClaimArgs;
 use crate::error::{Failure, describe, no_such_project};
 use crate::hooks::words::shell_word;
 use crate::output::Report;
-use crate::protocol::op::{ClaimRequest, Conflict, LostClaim, Op, Outcome, Request, Wait};
+use crate::protocol::op::{ClaimRequest, Conflict, Grant, LostClaim, Op, Outcome, Request, Wait};
 use crate::protocol::place::Kind;
 
 pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
@@ -37,7 +38,16 @@ pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
         ..ClaimRequest::default()
     };
     let outcome = hold(app, request).map_err(|failure| with_next_command(failure, &args.words))?;
-    Ok(report(outcome))
+    let begun = beads::follow(app, &new_in(&outcome), Step::Begun);
+    let mut report = report(outcome);
+    report.notes.extend(begun);
+    Ok(report)
+}
+
+/// What was not held before.
+fn new_in(outcome: &Outcome) -> Vec<Grant> {
+    let Outcome::Claimed { grants, .. } = outcome else { return Vec::new() };
+    grants.iter().filter(|grant| !grant.held_before).cloned().collect()
 }
 
 /// Whoever is refused may wait in line, and is told how.
@@ -72,7 +82,7 @@ pub fn commit(app: &App, caller: &str, mut request: ClaimRequest) -> Result<Outc
         wanted.id = app.new_id().into();
     }
     // Before there is a place in the queue that a signal would have to give up.
-    let signal = request.wait.is_some().then(wait::caught_signals).transpose()?;
+    let signal = request.wait.is_some().then(|| wait::caught_signals(app)).transpose()?;
     let request = Request { actor: Some(caller.to_owned()), op: Op::Claim(request) };
     match (app.transact(&request)?, signal) {
         (Outcome::Waiting { conflicts }, Some(signal)) => wait::until_granted(app, &request, &conflicts, &signal),

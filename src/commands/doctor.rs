@@ -1,5 +1,7 @@
 //! `aio doctor`: what is wrong on this machine, each with its remedy.
 
+mod agents;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -66,6 +68,7 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<Report, Failure> {
         git(),
     ]);
     findings.extend(case(app));
+    findings.extend(agents::findings(app));
     let broken = findings.iter().any(|finding| finding.grade == Grade::Broken);
     let mut report = Report::silent(if broken { "broken" } else { "healthy" });
     report.exit = if broken { Exit::Environment } else { Exit::Done };

@@ -19,6 +19,7 @@ use crate::protocol::op::{
 };
 use crate::store::{StoreError, journal};
 
+mod changes;
 mod places;
 mod session;
 
@@ -32,6 +33,8 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 const MOST_PAYLOAD_BYTES: u64 = 32 * 1024 * 1024;
 
 pub(super) fn run(app: &App, args: &HookArgs) -> Report {
+    // Whatever comes of it, no agent shall write into a closed pipe.
+    let payload = payload();
     let words: Vec<String> = args.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let [agent, event] = &*words else {
         return pass(app, &words, "aio hook takes an agent and its event");
@@ -39,7 +42,7 @@ pub(super) fn run(app: &App, args: &HookArgs) -> Report {
     let Some(adapter) = adapters::find(agent) else {
         return pass(app, &words, &format!("unknown agent {agent:?}"));
     };
-    match payload().and_then(|payload| adapter.read(event, &payload)) {
+    match payload.and_then(|payload| adapter.read(event, &payload)) {
         Err(unfit) => pass(app, &words, &unfit.to_string()),
         Ok(read) => answer(app, adapter, event, &read, &words),
     }
@@ -56,6 +59,8 @@ fn answer(app: &App, adapter: &Adapter, event: &str, read: &Event, words: &[Stri
 
 /// For when there is nothing to answer with: no home, settings that cannot be read.
 pub fn unable(failure: &Failure) -> Report {
+    // What it holds matters no more.
+    payload().map(drop).unwrap_or_default();
     let mut report = Report::silent("hook");
     report.notes.push(failure.message.clone());
     report
@@ -107,7 +112,8 @@ impl Hook<'_> {
 
     /// What relative paths start in.
     fn cwd(&self) -> PathBuf {
-        self.event.cwd.as_ref().map_or_else(|| self.app.cwd.clone(), PathBuf::from)
+        let typed = self.event.cwd.as_ref().map_or_else(|| self.app.cwd.clone(), PathBuf::from);
+        self.app.physical(None, &typed).map_or(typed, |resolved| resolved.path)
     }
 
     fn before_edit(&self, files: &[String]) -> Result<Answer, Failure> {

@@ -1,4 +1,7 @@
-//! `aio init` and `aio-init`: this machine, and a project.
+//! `aio init` and `aio-init`: this machine, its agents' settings, and a project.
+
+mod agents;
+pub mod git_hook;
 
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -11,6 +14,9 @@ use crate::app::App;
 use crate::cli::InitArgs;
 use crate::error::{Failure, no_such_project};
 use crate::output::Report;
+use crate::setup::World;
+use crate::setup::plan::Direction;
+use crate::setup::scripts::{self, SCRIPTS};
 
 /// What stands in the state directory's `bin/`.
 const PROGRAMS: [&str; 3] = ["aio", "aio-context", "aio-init"];
@@ -19,36 +25,58 @@ const IGNORED: &str = "\n# AI Orchestrator\n.ai-orchestrator/\n";
 const NOTES: &str = include_str!("project_notes.md");
 
 pub(super) fn run(app: &App, args: &InitArgs) -> Result<Report, Failure> {
-    let mut done = machine(app)?;
     let mut report = Report::silent("initialised");
-    if let Some(path) = &args.path {
-        let project = app.physical(None, Path::new(path))?.path;
-        if !project.is_dir() {
-            return Err(no_such_project(&project));
-        }
-        let planned = project_changes(&project);
-        if planned.is_empty() {
-            done.push(format!("{} is set up", project.display()));
-        } else if args.yes || agreed(&planned) {
-            for change in &planned {
-                change.make().map_err(|error| {
-                    Failure::environment(format!("cannot write {}: {error}", change.path().display()))
-                })?;
-                done.push(change.in_words());
-            }
-        } else {
-            done.extend(planned.iter().map(|change| format!("would {}", change.in_words())));
-            report.notes.push("the project was not changed; repeat with --yes to do so".to_owned());
-        }
+    if args.remove {
+        agents::run(app, args, Direction::TakeOut, &mut report)?;
+        return Ok(report);
     }
-    let bin = app.store.dir().join("bin");
-    done.push(format!("Add to your shell's profile: export PATH=\"{}:$PATH\"", bin.display()));
-    report.data = json!({ "directory": app.store.dir(), "done": done });
-    report.lines = done.into_iter().map(Into::into).collect();
+    let named = args.path.as_ref().map(|path| project(app, Path::new(path))).transpose()?;
+    let mut done = if args.dry_run { Vec::new() } else { machine(app)? };
+    if let Some(path) = named {
+        set_up_project(&path, args, &mut done, &mut report)?;
+    }
+    report.lines = done.iter().map(|line| line.as_str().into()).collect();
+    agents::run(app, args, Direction::PutIn, &mut report)?;
+    if !args.dry_run {
+        let bin = app.store.dir().join("bin");
+        report.lines.push(format!("Add to your shell's profile: export PATH=\"{}:$PATH\"", bin.display()).into());
+    }
+    report.data["directory"] = json!(app.store.dir());
+    report.data["done"] = report.lines.iter().map(|line| json!(line.plain())).collect();
     Ok(report)
 }
 
-/// The state directory, private, with links to the programs that run now.
+/// What agents' settings depend on here; none without a home.
+pub(super) fn world<'w>(app: &App, variable: &'w dyn Fn(&str) -> Option<std::ffi::OsString>) -> Option<World<'w>> {
+    let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())?;
+    let path = variable("PATH").iter().flat_map(std::env::split_paths).collect();
+    Some(World { home, dir: app.store.dir().to_owned(), path, variable })
+}
+
+fn project(app: &App, typed: &Path) -> Result<PathBuf, Failure> {
+    let project = app.physical(None, typed)?.path;
+    if project.is_dir() { Ok(project) } else { Err(no_such_project(&project)) }
+}
+
+fn set_up_project(project: &Path, args: &InitArgs, done: &mut Vec<String>, report: &mut Report) -> Result<(), Failure> {
+    let planned = project_changes(project);
+    if planned.is_empty() {
+        done.push(format!("{} is set up", project.display()));
+    } else if !args.dry_run && (args.yes || agreed(&planned.iter().map(Change::in_words).collect::<Vec<_>>())) {
+        for change in &planned {
+            change
+                .make()
+                .map_err(|error| Failure::environment(format!("cannot write {}: {error}", change.path().display())))?;
+            done.push(change.in_words());
+        }
+    } else {
+        done.extend(planned.iter().map(|change| format!("would {}", change.in_words())));
+        report.notes.push("the project was not changed; repeat with --yes to do so".to_owned());
+    }
+    Ok(())
+}
+
+/// The state directory, private, with links to the programs that run now, and the scripts for people's shells.
 fn machine(app: &App) -> Result<Vec<String>, Failure> {
     let dir = app.store.dir();
     let bin = dir.join("bin");
@@ -77,9 +105,10 @@ fn machine(app: &App) -> Result<Vec<String>, Failure> {
             }
         }
     }
+    let written = scripts::install(dir, SCRIPTS).map_err(failed(&dir.join("integrations")))?;
+    done.extend(written.iter().map(|path| format!("wrote {}", path.display())));
     Ok(done)
 }
-
 /// At every moment the old link or the new one is there.
 fn replace_link(target: &Path, link: &Path) -> std::io::Result<()> {
     let beside = link.with_extension(format!("new-{}", std::process::id()));
@@ -137,13 +166,16 @@ fn project_changes(project: &Path) -> Vec<Change> {
 }
 
 /// Asks, where there is somebody to ask.
-fn agreed(planned: &[Change]) -> bool {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+fn agreed(planned: &[String]) -> bool {
+    if !can_ask() {
         return false;
     }
-    let list: Vec<String> = planned.iter().map(Change::in_words).collect();
     let mut answer = String::new();
-    let asked = write!(std::io::stderr(), "aio: {}? [y/N] ", list.join(", and "));
+    let asked = write!(std::io::stderr(), "aio: {}? [y/N] ", planned.join(", and "));
     let read = std::io::stdin().read_line(&mut answer);
     asked.is_ok() && read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
+fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }

@@ -2,6 +2,7 @@
 //!
 //! No rule lives here; what a command decides is only how to ask and how to say it.
 
+mod beads;
 pub mod check;
 pub mod claim;
 pub mod cleanup;
@@ -12,6 +13,7 @@ pub mod guard;
 pub mod hook;
 pub mod init;
 pub mod log;
+pub mod mcp;
 pub mod register;
 pub mod release;
 pub mod repair;
@@ -51,6 +53,7 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Handoff(args) => context::handoff(app, &args),
         Verb::Tell(args) => tell::run(app, &args),
         Verb::Hook(args) => Ok(hook::run(app, &args)),
+        Verb::Mcp(_) => mcp::run(app),
         Verb::Run(args) => run::run(app, &args),
         Verb::Guard(args) => guard::run(app, &args),
         Verb::Log(args) => log::run(app, &args),

@@ -15,6 +15,34 @@ use crate::protocol::id::is_tool_name;
 use crate::protocol::op::{Op, Outcome, Registration, Request};
 
 pub(super) fn run(app: &App, args: &RegisterArgs) -> Result<Report, Failure> {
+    let Joined { id, again, has_process } = join(app, args)?;
+    let data = json!({ "instance": id, "again": again, "process": has_process });
+    let mut report = Report::done("registered", format!("Registered: {id}")).with(data);
+    if !has_process {
+        report.notes.push(
+            "your process is not known for certain, so only heartbeats keep your claims (5 minutes); \
+             pass --pid $$, or use aio run"
+                .to_owned(),
+        );
+    }
+    Ok(report)
+}
+
+/// Who takes part now.
+pub(super) struct Joined {
+    /// Its instance.
+    pub(super) id: String,
+    /// It was known before.
+    pub(super) again: bool,
+    /// Its process is recorded.
+    pub(super) has_process: bool,
+}
+
+/// Registers the caller.
+///
+/// # Errors
+/// When it cannot be told what to register, or it cannot be written.
+pub(super) fn join(app: &App, args: &RegisterArgs) -> Result<Joined, Failure> {
     let tool = tool(app, args)?;
     let mut registration = Registration {
         project: project(app, args)?,
@@ -26,22 +54,15 @@ pub(super) fn run(app: &App, args: &RegisterArgs) -> Result<Report, Failure> {
     if registration.process.is_none() {
         registration.parent = app.ancestry().ancestors.first().map(|parent| parent.key);
     }
-    let unrecorded = registration.process.is_none();
+    let has_process = registration.process.is_some();
     let outcome = app.transact(&Request { actor: None, op: Op::Register(registration) })?;
-    let Outcome::Registered { id, again } = outcome else { return Ok(Report::silent("registered")) };
+    let Outcome::Registered { id, again } = outcome else {
+        return Err(Failure::environment("the registration was not answered"));
+    };
     if again {
         app.greet(&id, Greeting::News);
     }
-    let data = json!({ "instance": id, "again": again, "process": !unrecorded });
-    let mut report = Report::done("registered", format!("Registered: {id}")).with(data);
-    if unrecorded {
-        report.notes.push(
-            "your process is not known for certain, so only heartbeats keep your claims (5 minutes); \
-             pass --pid $$, or use aio run"
-                .to_owned(),
-        );
-    }
-    Ok(report)
+    Ok(Joined { id, again, has_process })
 }
 
 fn tool(app: &App, args: &RegisterArgs) -> Result<String, Failure> {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::beads::{self, Step};
 use super::{check_words, targets};
 use crate::app::App;
 use crate::cli::ReleaseArgs;
@@ -20,7 +21,9 @@ pub(super) fn run(app: &App, args: &ReleaseArgs) -> Result<Report, Failure> {
     let op = Op::Release(ReleaseRequest { targets, force: args.force, reason: args.reason.clone() });
     let outcome = app.transact(&Request { actor: caller(app, args)?, op })?;
     let Outcome::Released { claims } = outcome else { return Ok(Report::silent("released")) };
-    Ok(Report::done("released", "Released").with(json!({ "claims": claims })))
+    let mut report = Report::done("released", "Released").with(json!({ "claims": claims }));
+    report.notes = beads::follow(app, &claims, if args.done { Step::Done } else { Step::PutBack });
+    Ok(report)
 }
 
 /// A person may release by force without taking part.

@@ -16,7 +16,7 @@ use crate::error::{Exit, Failure};
 use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
-use crate::protocol::id::is_tool_name;
+use crate::protocol::id::{is_tool_name, tool_name};
 use crate::protocol::op::{ClaimRequest, Op, Outcome, Registration, Request, Wait};
 
 /// Signals that are meant for the command.
@@ -111,13 +111,8 @@ fn register(app: &App, args: &RunArgs, id: Option<&str>, process: Option<Process
 
 /// The command's own name, as far as it can be a tool's.
 fn tool(args: &RunArgs) -> String {
-    let named = || {
-        let name = Path::new(&args.command[0]).file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
-        let fitting = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let name: String = name.chars().map(|c| if fitting(c) { c } else { '-' }).take(32).collect();
-        if is_tool_name(&name) { name } else { "run".to_owned() }
-    };
-    args.tool.clone().unwrap_or_else(named)
+    let command = || tool_name(&Path::new(&args.command[0]).file_stem().unwrap_or_default().to_string_lossy());
+    args.tool.clone().or_else(command).unwrap_or_else(|| "run".to_owned())
 }
 
 fn claim_first(app: &App, args: &RunArgs, id: &str) -> Result<(), Failure> {

@@ -52,9 +52,8 @@ fn page(app: &App, args: &StatusArgs) -> Result<Report, Failure> {
         let mut report = Report::silent("status");
         if app.output.json {
             report.data = view.as_json();
-        } else {
-            report.lines = view.lines();
         }
+        report.lines = view.lines();
         Ok(report)
     })
 }

@@ -53,7 +53,10 @@ pub(super) fn until_granted(
 ///
 /// # Errors
 /// When signals cannot be caught.
-pub(super) fn caught_signals() -> Result<Arc<AtomicUsize>, Failure> {
+pub(super) fn caught_signals(app: &App) -> Result<Arc<AtomicUsize>, Failure> {
+    if let Some(interruption) = &app.interruption {
+        return Ok(Arc::clone(interruption));
+    }
     let caught = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         let number = usize::try_from(signal).unwrap_or_default();

@@ -9,6 +9,8 @@ pub struct Event {
     pub session: String,
     /// The folder that relative paths start in, where the agent says so.
     pub cwd: Option<String>,
+    /// The agent's own id of the tool call, where it gives one.
+    pub call: Option<String>,
     /// What it is about.
     pub moment: Moment,
 }

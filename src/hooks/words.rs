@@ -26,36 +26,68 @@ pub struct Colleague {
 
 /// Why an edit is denied, and what to do instead. `asked` are the places of the edit, as they would be typed.
 pub fn denial(conflicts: &[Conflict], asked: &[String], by_command: bool) -> String {
-    let lead = if by_command { "aio: this command would change what is not yours. " } else { "aio: " };
-    let mut lines: Vec<String> = conflicts.iter().take(MOST_CONFLICTS).map(|one| conflict(one, asked)).collect();
-    if conflicts.len() > MOST_CONFLICTS {
-        lines.push(format!("and {} more (aio status)", conflicts.len() - MOST_CONFLICTS));
+    let lead = if by_command { "aio: this command would change what is not yours: " } else { "aio: " };
+    let mut by_holder: Vec<(&Conflict, Vec<String>)> = Vec::new();
+    for conflict in conflicts {
+        let name = name(conflict, asked);
+        let same =
+            |(first, _): &&mut (&Conflict, _)| first.holder == conflict.holder && first.waiting == conflict.waiting;
+        match by_holder.iter_mut().find(same) {
+            Some((_, names)) if names.contains(&name) => {}
+            Some((_, names)) => names.push(name),
+            None => by_holder.push((conflict, vec![name])),
+        }
+    }
+    let mut lines: Vec<String> =
+        by_holder.iter().take(MOST_CONFLICTS).map(|(first, names)| held_by(first, names)).collect();
+    if by_holder.len() > MOST_CONFLICTS {
+        lines.push(format!("and {} more (aio status)", by_holder.len() - MOST_CONFLICTS));
     }
     format!("{lead}{}. {}", lines.join("; "), next_step(conflicts, asked))
 }
 
-fn conflict(conflict: &Conflict, asked: &[String]) -> String {
-    let held = if conflict.kind() == Some(Kind::File) {
-        String::new()
-    } else {
-        format!(" ({} {})", conflict.kind, conflict.target)
+fn held_by(first: &Conflict, names: &[String]) -> String {
+    let verb = match (names.len(), first.waiting) {
+        (1, true) => "is awaited first by",
+        (1, false) => "is held by",
+        (_, true) => "are awaited first by",
+        (_, false) => "are held by",
     };
-    let name = asked.get(conflict.wanted).map_or(&*conflict.target, |name| &**name);
-    let name = if name == "." || name.contains(['*', '?', '[', '{']) { &*conflict.target } else { name };
-    let verb = if conflict.waiting { "is awaited first by" } else { "is held by" };
-    let task = conflict.task.as_ref().map_or_else(String::new, |task| format!(", working on {}", quoted(task)));
-    let reason = if conflict.reason.is_empty() { String::new() } else { format!(" for {}", quoted(&conflict.reason)) };
-    let seen = time::span(conflict.last_seen_ms);
-    format!("{name}{held} {verb} {}{reason}{task}, since {}, last seen {seen} ago", conflict.holder, conflict.since)
+    let task = first.task.as_ref().map_or_else(String::new, |task| format!(", working on {}", quoted(task)));
+    let reason = if first.reason.is_empty() { String::new() } else { format!(" for {}", quoted(&first.reason)) };
+    let (names, seen) = (listed(names), time::span(first.last_seen_ms));
+    format!("{names} {verb} {}{reason}{task}, since {}, last seen {seen} ago", first.holder, first.since)
+}
+
+/// What is in the way, as it would be typed: the place that was asked for, and the place around it that is held.
+fn name(conflict: &Conflict, asked: &[String]) -> String {
+    let asked = asked.get(conflict.wanted).filter(|name| is_path(name));
+    let name = one_line(asked.map_or(&*conflict.target, |name| &**name), QUOTED_CHARS);
+    match conflict.kind() {
+        Some(Kind::File) => name,
+        _ => format!("{name} (in the {} {})", conflict.kind, one_line(&conflict.target, QUOTED_CHARS)),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let more = names.len().saturating_sub(MOST_CONFLICTS);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", names[..names.len().min(MOST_CONFLICTS)].join(", "))
 }
 
 fn next_step(conflicts: &[Conflict], asked: &[String]) -> String {
-    let one = conflicts.first().and_then(|first| asked.get(first.wanted));
-    let plain = one.filter(|name| !name.contains(['*', '?', '[', '{']) && *name != ".");
-    match plain {
-        Some(name) => format!("Do other work, or wait for it: aio claim --wait {}", shell_word(name)),
-        None => "Do other work, or narrow the command to files of your own".to_owned(),
+    let mut names: Vec<&String> = conflicts.iter().filter_map(|conflict| asked.get(conflict.wanted)).collect();
+    names.dedup();
+    if names.is_empty() || names.len() > MOST_CONFLICTS || !names.iter().all(|name| is_path(name)) {
+        return "Do other work, or change only files of your own".to_owned();
     }
+    let words: Vec<String> = names.into_iter().map(|name| shell_word(name)).collect();
+    format!("Do other work, or wait: aio claim --wait {}", words.join(" "))
+}
+
+/// Whether a place is one path, and not a pattern or all there is.
+fn is_path(name: &str) -> bool {
+    name != "." && !name.contains(['*', '?', '[', '{'])
 }
 
 /// Why an edit is refused once: the file may not be what the model remembers.
@@ -74,6 +106,29 @@ pub fn shadows(conflicts: &[Conflict]) -> String {
             "aio: {} is also being changed by {}{task} in {}: a merge conflict ahead",
             one.target, one.holder, one.project
         )
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A file of another's that is not what it was before a command.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The file.
+    pub path: String,
+    /// Who holds it.
+    pub holder: String,
+    /// It was not the holder itself, as far as can be told.
+    pub is_certain: bool,
+}
+
+/// What changed while a command ran. Nothing when nothing did.
+pub fn changed(changed: &[Changed]) -> String {
+    let lines = changed.iter().take(MOST_CONFLICTS).map(|one| {
+        let (path, holder) = (one_line(&one.path, QUOTED_CHARS), &one.holder);
+        match one.is_certain {
+            true => format!("aio: {path} changed while your command ran; it is held by {holder}, who was told. If your command did it, put it back"),
+            false => format!("aio: {path} changed while your command ran; it is held by {holder}, who may have changed it. Leave it alone"),
+        }
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -6,9 +6,11 @@
 pub mod agents;
 pub mod ancestry;
 pub mod folding;
+pub mod ignored;
 mod interpreter;
 pub mod machine;
 pub mod path;
 pub mod process;
 pub mod repository;
 pub mod shell;
+pub mod stat;

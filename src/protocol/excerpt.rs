@@ -37,6 +37,8 @@ pub struct Sieve<'p> {
     section: Section,
     /// Whether lines lose what nothing of ours reads. What is written again keeps it: it may be others'.
     shortens: bool,
+    /// Whether the context is kept.
+    remembers: bool,
 }
 
 /// Where in a text the sieve stands.
@@ -61,7 +63,20 @@ enum Context {
 impl<'p> Sieve<'p> {
     /// Keeps what may concern these places.
     pub fn new(places: &'p [Prepared<'p>]) -> Self {
-        Sieve { places, kept: String::new(), instances_at: 0, claims_at: 0, section: Section::Other, shortens: true }
+        Sieve {
+            places,
+            kept: String::new(),
+            instances_at: 0,
+            claims_at: 0,
+            section: Section::Other,
+            shortens: true,
+            remembers: false,
+        }
+    }
+
+    /// Keeps everything but claims.
+    pub fn but_claims() -> Self {
+        Sieve { remembers: true, ..Sieve::new(&[]) }
     }
 
     /// Takes in the next lines, all of them whole.
@@ -98,7 +113,7 @@ impl<'p> Sieve<'p> {
                     }
                 }
                 "}\n" | "},\n" => self.section = Section::Other,
-                "\"context\":[\n" | "\"context\":[]\n" => {
+                "\"context\":[\n" | "\"context\":[]\n" if !self.remembers => {
                     let mut context = Context::Within;
                     context.pass(&lines[start..]);
                     self.section = Section::Context(context);

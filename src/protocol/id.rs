@@ -12,6 +12,13 @@ pub fn is_tool_name(name: &str) -> bool {
     starts_well && name.len() <= 32 && name.chars().all(allowed)
 }
 
+/// What a program or a client calls itself, as far as it can be a tool's name.
+pub fn tool_name(name: &str) -> Option<String> {
+    let fitting = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let name: String = name.to_lowercase().chars().map(|c| if fitting(c) { c } else { '-' }).take(32).collect();
+    Some(name.trim_matches('-').to_owned()).filter(|name| is_tool_name(name))
+}
+
 /// `<tool>-<unix seconds>-<4 hex>`, as the playbook writes it.
 pub fn instance_id(tool: &str, unix_s: i64, nonce: u64) -> String {
     format!("{tool}-{unix_s}-{:04x}", nonce & 0xffff)
@@ -39,6 +46,18 @@ mod tests {
         for bad in ["", "5a", "-a", "Claude", "a b", "a_b", "é", &"a".repeat(33)] {
             assert!(!is_tool_name(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn names_are_made_tool_names_where_they_can_be() {
+        let made = |name: &str| tool_name(name).unwrap_or_default();
+        assert_eq!(
+            (made("Visual Studio Code"), made("my_agent.py")),
+            ("visual-studio-code".into(), "my-agent-py".into())
+        );
+        assert_eq!(made(&"é(".repeat(40)), "");
+        assert_eq!((made(""), made("7zip"), made("a ")), (String::new(), String::new(), "a".into()));
+        assert_eq!(made(&"a".repeat(40)).len(), 32);
     }
 
     #[test]

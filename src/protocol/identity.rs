@@ -168,9 +168,11 @@ impl<'s> Seen<'_, 's> {
     }
 }
 
-/// The only instance, or the only one of this project.
+/// The only instance, or the only one of this project. Two variables of one session find the same one twice.
 fn one_of<'s>(instances: impl Iterator<Item = &'s Instance<'s>>, project: &str) -> Found {
-    let all: Vec<&Instance<'_>> = instances.collect();
+    let mut all: Vec<&Instance<'_>> = instances.collect();
+    all.sort_unstable_by_key(|instance| &instance.key);
+    all.dedup_by_key(|instance| &instance.key);
     let here: Vec<&Instance<'_>> = all.iter().copied().filter(|instance| instance.project == *project).collect();
     match (&*all, &*here) {
         ([], _) => None,

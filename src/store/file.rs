@@ -106,7 +106,7 @@ impl FileStore {
         mut answer: impl FnMut(State<'_>) -> T,
     ) -> Result<T, StoreError> {
         let concerns = |claim: &Claim<'_>| excerpt::concerns(claim, places);
-        if let Some(text) = self.excerpt(places)
+        if let Some(text) = self.excerpt(Sieve::new(places))
             && let Ok(state) = document::read_keeping(&text, concerns)
         {
             return Ok(answer(state));
@@ -114,11 +114,22 @@ impl FileStore {
         self.read_parsed(|text| Ok(answer(document::read_keeping(text, concerns)?)))
     }
 
-    /// The part of the text that may concern `places`, where one can be had without the rest. Whatever prevents it, reading
-    /// the whole tells.
-    fn excerpt(&self, places: &[Prepared<'_>]) -> Option<String> {
+    /// As [`FileStore::read_around`], of a state without claims.
+    ///
+    /// # Errors
+    /// As [`FileStore::read_parsed`].
+    pub fn read_but_claims<T>(&self, mut answer: impl FnMut(State<'_>) -> T) -> Result<T, StoreError> {
+        if let Some(text) = self.excerpt(Sieve::but_claims())
+            && let Ok(state) = document::read_keeping(&text, |_| false)
+        {
+            return Ok(answer(state));
+        }
+        self.read_parsed(|text| Ok(answer(document::read_keeping(text, |_| false)?)))
+    }
+
+    /// What a sieve leaves of the text, where it can be had without the rest. Whatever prevents it, reading the whole tells.
+    fn excerpt(&self, mut sieve: Sieve<'_>) -> Option<String> {
         let (mut file, _) = open(&self.state_path()).ok()??;
-        let mut sieve = Sieve::new(places);
         let mut buffer = vec![0; CHUNK];
         let mut filled = 0;
         loop {
@@ -353,13 +364,13 @@ fn write_all(file: &mut File, pieces: &[Cow<'_, [u8]>]) -> io::Result<()> {
 }
 
 /// Lets two files change places, at once.
-fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
 /// Where the state really is: a link to it (dotfiles) is written through and stays a link, also where it leads to nothing yet.
-fn real_path(path: &Path) -> PathBuf {
+pub fn real_path(path: &Path) -> PathBuf {
     let Ok(target) = fs::read_link(path) else { return path.to_owned() };
     fs::canonicalize(path).unwrap_or_else(|_| path.parent().unwrap_or(Path::new("/")).join(target))
 }

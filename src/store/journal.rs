@@ -5,7 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,7 @@ pub fn append(dir: &Path, revision: u64, after: u64, at: &str, changes: &[Change
 pub fn note(dir: &Path, at: &str, change: &Change) -> io::Result<()> {
     let mut text = serde_json::to_vec(&Line { revision: 0, after: 0, at, change })?;
     text.push(b'\n');
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     OpenOptions::new().append(true).create(true).mode(0o600).open(dir.join(FILE))?.write_all(&text)
 }
 

@@ -5,6 +5,7 @@
 //! process, and nothing is written without the lock.
 
 pub mod archive;
+pub mod calls;
 pub mod file;
 pub mod journal;
 pub mod lock;

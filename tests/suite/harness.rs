@@ -41,7 +41,12 @@ impl World {
 
     /// The same without git.
     pub fn bare() -> World {
-        let root = tempfile::Builder::new().prefix("aio-test-").tempdir().unwrap();
+        World::bare_in(&std::env::temp_dir())
+    }
+
+    /// The same in a folder that is not the one for temporary files.
+    pub fn bare_in(folder: &Path) -> World {
+        let root = tempfile::Builder::new().prefix("aio-test-").tempdir_in(folder).unwrap();
         let base = root.path().canonicalize().unwrap();
         let (home, dir, project) = (base.join("home"), base.join("home/.ai-orchestrator"), base.join("project"));
         std::fs::create_dir_all(&home).unwrap();

@@ -3,23 +3,30 @@
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
 mod bad_input;
+mod beads;
 mod claims;
 mod foreign;
+mod git_hook;
 mod guarding;
 mod harness;
+mod hooks;
 mod identity;
 mod interference;
 mod json;
 mod layouts;
 mod liveness;
+mod mcp;
 mod memory;
 #[path = "../model/mod.rs"]
 mod model;
 mod paths;
+mod plugin;
 mod queue;
 mod running;
 mod sessions;
+mod settings;
 mod setup;
+mod shell_hooks;
 mod spec;
 mod tidy;
 mod vectors;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::targets;
 use super::{App, ClaimRequest};
+use crate::app::unspell;
 use crate::protocol::place::Kind;
 use crate::protocol::state::Wanted;
 
@@ -31,24 +32,26 @@ impl Places {
 
     /// A file that an edit tool is about to change.
     pub(super) fn edit(&mut self, app: &App, typed: &str) {
-        let name = self.name(typed);
-        match targets::any_path(app, OsStr::new(typed), &self.cwd) {
-            Ok(place) if *place.kind == *Kind::Directory.name() => {
-                self.passed.push(format!("{name} is a directory"));
-            }
-            Ok(place) if *place.project == *NO_PROJECT => {
-                self.passed.push(format!("{name} lies in no project, so it is not claimed"));
-                self.clear.push((place, name));
-            }
-            Ok(place) => self.wanted.push((place, name)),
-            Err(failure) => self.passed.push(failure.message),
+        let place = match targets::any_path(app, OsStr::new(typed), &self.cwd) {
+            Ok(place) => place,
+            Err(failure) => return self.passed.push(failure.message),
+        };
+        let name = self.name(&place);
+        if *place.kind == *Kind::Directory.name() {
+            self.passed.push(format!("{name} is a directory"));
+        } else if *place.project == *NO_PROJECT {
+            self.passed.push(format!("{name} lies in no project, so it is not claimed"));
+            self.clear.push((place, name));
+        } else {
+            self.wanted.push((place, name));
         }
     }
 
     /// As an agent would type it where it is.
-    fn name(&self, typed: &str) -> String {
-        let below = Path::new(typed).strip_prefix(&self.cwd).ok().and_then(Path::to_str);
-        below.filter(|below| !below.is_empty()).unwrap_or(typed).to_owned()
+    fn name(&self, place: &Wanted<'_>) -> String {
+        let path = unspell(&place.project).join(unspell(&place.target));
+        let below = path.strip_prefix(&self.cwd).ok().filter(|below| *below != Path::new(""));
+        below.unwrap_or(&path).display().to_string()
     }
 
     pub(super) fn request(&self) -> ClaimRequest {

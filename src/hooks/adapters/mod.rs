@@ -85,7 +85,7 @@ impl Adapter {
             At::TurnEnd => Moment::TurnEnds,
             At::SessionEnd => Moment::SessionEnds,
         };
-        Ok(Event { session: payload.session()?, cwd: payload.cwd(), moment })
+        Ok(Event { session: payload.session()?, cwd: payload.cwd(), call: payload.call(), moment })
     }
 
     fn tool(&self, payload: &Payload<'_>) -> Result<Tool, Unfit> {

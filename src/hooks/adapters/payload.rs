@@ -39,6 +39,10 @@ pub(super) struct Payload<'p> {
     files: Option<Vec<Cow<'p, str>>>,
     #[serde(borrow)]
     prompt: Option<Cow<'p, str>>,
+    #[serde(borrow)]
+    tool_use_id: Option<Cow<'p, str>>,
+    #[serde(borrow, rename = "call")]
+    plugin_call: Option<Cow<'p, str>>,
 }
 
 impl<'p> Payload<'p> {
@@ -74,8 +78,15 @@ impl<'p> Payload<'p> {
         tool.ok_or_else(|| Unfit::Payload("no tool is named".to_owned()))
     }
 
+    pub(super) fn call(&self) -> Option<String> {
+        self.tool_use_id.as_ref().or(self.plugin_call.as_ref()).map(|call| call.clone().into_owned())
+    }
+
+    /// What the person wrote: Gemini puts before it what hooks gave at the session's start.
     pub(super) fn prompt(&self) -> String {
-        self.prompt.as_deref().unwrap_or_default().to_owned()
+        let prompt = self.prompt.as_deref().unwrap_or_default();
+        let context = prompt.strip_prefix("<hook_context>").and_then(|rest| rest.split_once("</hook_context>"));
+        context.map_or(prompt, |(_, rest)| rest.trim_start()).to_owned()
     }
 
     pub(super) fn files(&self) -> Vec<String> {

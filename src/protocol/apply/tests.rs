@@ -1,6 +1,7 @@
 //! The rules of the decider, each on a small machine of its own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod attending;
 mod claims;
 mod memory;
 mod queue;

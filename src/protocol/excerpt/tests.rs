@@ -11,7 +11,10 @@ fn file(target: &str) -> Wanted<'_> {
 
 /// The excerpt of a text that comes line by line.
 fn excerpt(text: &str, places: &[Prepared<'_>]) -> Option<String> {
-    let mut sieve = Sieve::new(places);
+    sift(text, Sieve::new(places))
+}
+
+fn sift(text: &str, mut sieve: Sieve<'_>) -> Option<String> {
     text.split_inclusive('\n').for_each(|line| sieve.pass(line));
     sieve.finish()
 }
@@ -24,12 +27,24 @@ fn compare(text: &str, target: &str) -> Option<(usize, usize)> {
     let wanted = file(target);
     let places = [Prepared::new(&wanted)];
     let whole = document::read_keeping(text, |claim| concerns(claim, &places)).ok()?;
+    compare_but_claims(text);
     let excerpt = excerpt(text, &places);
     let part = excerpt.as_ref().and_then(|text| document::read_keeping(text, |claim| concerns(claim, &places)).ok());
     let Some(part) = part else { return Some((whole.claims.len(), 0)) };
     assert_eq!((&part.claims, &part.waiters), (&whole.claims, &whole.waiters), "{target} in {text}");
     assert_eq!(known(&part.instances), known(&whole.instances), "{target} in {text}");
     Some((whole.claims.len(), text.len() - excerpt.as_ref().map_or(text.len(), String::len)))
+}
+
+/// Compares what is read of everything but claims, where it can be read so.
+fn compare_but_claims(text: &str) {
+    let part = sift(text, Sieve::but_claims()).expect("nothing follows a context that is kept");
+    let whole = document::read_keeping(text, |_| false).expect("it is a state");
+    let Ok(part) = document::read_keeping(&part, |_| false) else { return };
+    assert_eq!(part.waiters, whole.waiters, "{text}");
+    assert_eq!(known(&part.instances), known(&whole.instances), "{text}");
+    let entries = |state: &State<'_>| state.context.entries().map(|entries| format!("{entries:?}")).ok();
+    assert_eq!(entries(&part), entries(&whole), "{text}");
 }
 
 /// Instances without what looks like a claim, which may have been left out: fields that nobody knows, and what stands, by

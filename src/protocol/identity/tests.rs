@@ -101,6 +101,13 @@ fn the_nearest_agent_decides_by_its_session_then_by_its_process() {
 }
 
 #[test]
+fn an_agent_with_two_names_for_its_session_is_one() {
+    let twice = vec![("codex", "S".to_owned()), ("codex", "S".to_owned())];
+    let seen = Witness { agent: agent("codex", AGENT), sessions: twice, ..witness() };
+    assert_eq!(resolved(&seen, &[instance("codex-1-aaaa", "codex", "S", None)]), Ok("codex-1-aaaa".to_owned()));
+}
+
+#[test]
 fn a_session_variable_alone_counts_only_where_ancestors_are_cut_off() {
     let sandboxed = instance("codex-1-aaaa", "codex", "S", None);
     let visible = instance("codex-1-aaaa", "codex", "S", Some(AGENT));

@@ -1,0 +1,109 @@
+//! One session of each agent beside another instance that holds a file: every way to edit it, and what the model is told.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+use crate::agent::{Agent, Family};
+use crate::model::{Reply, done};
+use crate::stage::{Holder, Stage, TASK};
+
+/// A refusal names the holder in full, its task, and what to do next.
+fn is_refusal(result: &str, holder: &Holder) {
+    for word in [&*holder.id, TASK, "aio claim", "--wait"] {
+        assert!(result.contains(word), "{word} is not in: {result}");
+    }
+}
+
+fn is_no_refusal(result: &str, holder: &Holder) {
+    assert!(!result.contains(&holder.id), "{result}");
+}
+
+/// The claims of everybody but the holder, as they stand in the state: target and tool.
+fn claims_of_others(state: &Value, holder: &str) -> Vec<(String, String)> {
+    let claims = state["claims"].as_object().unwrap().values().filter(|claim| claim["instanceId"] != holder);
+    let owner = |claim: &Value| claim["instanceId"].as_str().unwrap().split('-').next().unwrap().to_owned();
+    claims.map(|claim| (claim["target"].as_str().unwrap().to_owned(), owner(claim))).collect()
+}
+
+fn a_session(agent: Agent, family: Family) {
+    let stage = Stage::with(&[agent]);
+    let holder = stage.holder_of("src/held.txt");
+    let [free, held, other] = ["src/free.txt", "src/held.txt", "src/other.txt"].map(|name| stage.path(name));
+    let two_files: Vec<_> = match agent.patch(&[(&other, "src/other.txt", "two"), (&held, "src/held.txt", "two")]) {
+        Some(patch) if family == Family::Patching || agent == Agent::Codex => vec![patch],
+        _ => vec![agent.edit(family, &held, "src/held.txt", "two"), agent.edit(family, &other, "src/other.txt", "two")],
+    };
+    let steps = vec![
+        vec![agent.read(&free), agent.read(&held), agent.read(&other)],
+        vec![agent.edit(family, &free, "src/free.txt", "one")],
+        vec![agent.edit(family, &held, "src/held.txt", "one")],
+        two_files.clone(),
+        vec![agent.shell("cd src && echo three > held.txt")],
+        vec![agent.shell("cat src/held.txt && git status --short | wc -l && sed -n 1p src/held.txt")],
+    ];
+    let seen = Arc::new(Mutex::new(Value::Null));
+    let (state, noted) = (stage.world.state_path(), seen.clone());
+    let ended = stage
+        .start(agent, family, false, move |turn| {
+            if turn.index == 2 {
+                *noted.lock().unwrap() = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
+            }
+            steps.get(turn.index).map_or_else(done, |calls| Reply::Call(calls.clone()))
+        })
+        .end();
+
+    assert_eq!(ended.ran.code, 0, "{:?}", ended.ran);
+    is_no_refusal(&ended.result(1), &holder);
+    assert_eq!(stage.text("src/free.txt").trim_end(), "one");
+    let claims = claims_of_others(&seen.lock().unwrap(), &holder.id);
+    assert_eq!(claims, [("src/free.txt".to_owned(), agent.name().to_owned())]);
+
+    is_refusal(&ended.result(2), &holder);
+    let both = ended.results(3);
+    is_refusal(&both[0], &holder);
+    if both.len() == 1 {
+        assert_eq!(stage.text("src/other.txt"), "src/other.txt", "half of a patch was applied");
+    } else {
+        is_no_refusal(&both[1], &holder);
+        assert_eq!(stage.text("src/other.txt").trim_end(), "two");
+    }
+    is_refusal(&ended.result(4), &holder);
+    assert!(ended.result(5).contains("src/held.txt"), "{}", ended.result(5));
+    assert_eq!(stage.text("src/held.txt"), "src/held.txt");
+}
+
+#[test]
+fn claude_obeys() {
+    a_session(Agent::Claude, Family::Usual);
+}
+
+#[test]
+fn codex_obeys() {
+    a_session(Agent::Codex, Family::Usual);
+}
+
+#[test]
+fn gemini_obeys() {
+    a_session(Agent::Gemini, Family::Usual);
+}
+
+#[test]
+fn copilot_obeys() {
+    a_session(Agent::Copilot, Family::Usual);
+}
+
+#[test]
+fn copilot_obeys_when_it_patches() {
+    a_session(Agent::Copilot, Family::Patching);
+}
+
+#[test]
+fn opencode_obeys() {
+    a_session(Agent::OpenCode, Family::Usual);
+}
+
+#[test]
+fn opencode_obeys_when_it_patches() {
+    a_session(Agent::OpenCode, Family::Patching);
+}

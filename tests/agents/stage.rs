@@ -1,0 +1,180 @@
+//! A home, a repository and the people in it: where agents are run.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::agent::{Agent, Family};
+use crate::harness::{Ran, Sleeper, World, ended, git, run};
+use crate::model::{Model, Reply, Turn};
+
+/// An agent that has not ended by then hangs.
+const LIMIT: Duration = Duration::from_secs(100);
+
+pub struct Stage {
+    pub world: World,
+}
+
+/// Another instance, with a process, that holds something.
+pub struct Holder {
+    pub id: String,
+    /// Its process: the instance lives as long as this does.
+    pub process: Sleeper,
+}
+
+pub const TASK: &str = "renaming the parser";
+
+impl Stage {
+    /// A repository with a few files, in a home where aio is installed and no agent knows of it.
+    ///
+    /// It lies beside the build, not among temporary files, which Codex's sandbox lets everybody write.
+    fn bare() -> Stage {
+        let world = World::bare_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
+        assert_eq!(git(&world.project, &["init", "-q"]).code, 0);
+        std::fs::write(world.home.join(".gitconfig"), "[user]\n\tname = t\n\temail = t@example.org\n").unwrap();
+        for name in ["src/free.txt", "src/held.txt", "src/other.txt"] {
+            world.file(name);
+        }
+        // As `aio init` says; Codex's shell is a login shell, which forgets the path it was started with.
+        std::fs::write(world.home.join(".profile"), "PATH=\"$HOME/.ai-orchestrator/bin:$PATH\"\n").unwrap();
+        let stage = Stage { world };
+        stage.install();
+        stage
+    }
+
+    /// Makes the state directory, and links the programs in it.
+    pub fn install(&self) {
+        let ran = self.world.aio(["init", "--yes"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+
+    /// The same with these agents installed, of which aio does not know.
+    pub fn unguarded(agents: &[Agent]) -> Stage {
+        let stage = Stage::bare();
+        agents.iter().for_each(|agent| agent.settle(&stage.world.home, &stage.world.project));
+        stage
+    }
+
+    /// The same with these agents set up by `aio init`.
+    pub fn with(agents: &[Agent]) -> Stage {
+        let stage = Stage::unguarded(agents);
+        agents.iter().for_each(|agent| stage.set_up(*agent));
+        stage
+    }
+
+    fn set_up(&self, agent: Agent) {
+        let ran = self.world.aio(["init", "--yes", "--agents", agent.name()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.world.project.join(name)
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Somebody at work on a file.
+    pub fn holder_of(&self, name: &str) -> Holder {
+        let process = Sleeper::new();
+        let id = self.world.register_process("test", &process.0);
+        self.world.claim(&id, name);
+        let ran = self.world.aio_as(&id, ["task", TASK]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        Holder { id, process }
+    }
+
+    /// Runs an agent to its end.
+    pub fn run(&self, agent: Agent, script: impl Fn(&Turn) -> Reply + Send + Sync + 'static) -> Ended {
+        self.start(agent, Family::Usual, false, script).end()
+    }
+
+    /// Starts an agent, in a process group of its own, with nothing in its environment but this home.
+    pub fn start(
+        &self,
+        agent: Agent,
+        family: Family,
+        resumed: bool,
+        script: impl Fn(&Turn) -> Reply + Send + Sync + 'static,
+    ) -> Running {
+        let model = Model::start(script);
+        let mut command = agent.command(model.port, family, resumed);
+        let output = self.world.home.join(format!("{}-{}", agent.name(), model.port));
+        let system = "/usr/local/bin:/usr/bin:/bin";
+        let variables: Vec<_> =
+            command.get_envs().map(|(key, value)| (key.to_owned(), value.unwrap().to_owned())).collect();
+        command.env_clear().env("HOME", &self.world.home).env("TERM", "dumb").env("LANG", "C.UTF-8");
+        command.env("PATH", format!("{}:{system}", self.world.dir.join("bin").display())).envs(variables);
+        command.current_dir(&self.world.project).process_group(0).stdin(Stdio::null());
+        command.stdout(File::create(output.with_extension("out")).unwrap());
+        command.stderr(File::create(output.with_extension("err")).unwrap());
+        Running { child: command.spawn().unwrap(), model, output }
+    }
+}
+
+/// An agent at work; its process group is killed when dropped.
+pub struct Running {
+    pub child: Child,
+    pub model: Model,
+    output: PathBuf,
+}
+
+/// An agent that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub ran: Ran,
+    pub turns: Vec<Turn>,
+}
+
+impl Running {
+    /// Waits for the end; fails when the agent hangs.
+    pub fn end(mut self) -> Ended {
+        let deadline = Instant::now() + LIMIT;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > deadline {
+                let last = self.model.turns().pop().map(|turn| (turn.index, turn.results));
+                panic!("{} hangs after {last:?}", self.output.display());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let read = |extension| std::fs::read(self.output.with_extension(extension)).unwrap();
+        let output = std::process::Output { status, stdout: read("out"), stderr: read("err") };
+        Ended { ran: ended(output), turns: self.model.turns() }
+    }
+
+    /// As `kill -9` of the agent and all that it started.
+    pub fn kill(&mut self) {
+        let group = format!("-{}", self.child.id());
+        run(std::process::Command::new("kill").args(["-KILL", "--", &group]));
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.kill();
+        }
+    }
+}
+
+impl Ended {
+    /// What the tools gave that were called in the turn of this number, one for each call.
+    pub fn results(&self, turn: usize) -> Vec<String> {
+        let next = self.turns.iter().find(|next| next.index == turn + 1);
+        next.unwrap_or_else(|| panic!("no turn after {turn}: {self:#?}")).results.clone()
+    }
+
+    /// The result of the only call of a turn.
+    pub fn result(&self, turn: usize) -> String {
+        let results = self.results(turn);
+        assert_eq!(results.len(), 1, "{results:?}");
+        results.into_iter().next().unwrap()
+    }
+}
