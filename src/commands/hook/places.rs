@@ -30,13 +30,39 @@ impl Places {
         (self.wanted, self.clear, self.passed) = Default::default();
     }
 
+    /// Whether nothing is asked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.wanted.is_empty() && self.clear.is_empty()
+    }
+
     /// A file that an edit tool is about to change.
     pub(super) fn edit(&mut self, app: &App, typed: &str) {
+        self.edit_if(app, typed, |_| true);
+    }
+
+    /// What lies below a folder, or those files below it that are called so: nobody else may hold any of it.
+    pub(super) fn keep_clear(&mut self, app: &App, folder: &Path, called: Option<&str>) {
+        let place = match called {
+            None => targets::wanted(app, Kind::Directory, folder.as_os_str(), &self.cwd),
+            Some(name) => targets::wanted(app, Kind::Pattern, OsStr::new(&format!("**/{name}")), folder),
+        };
+        // What is no place at all is nobody's either.
+        if let Ok(place) = place {
+            let name = self.name(&place);
+            self.clear.push((place, name));
+        }
+    }
+
+    /// A file that is changed, and claimed if it is part of somebody's `work`.
+    pub(super) fn edit_if(&mut self, app: &App, typed: &str, is_work: impl Fn(&Path) -> bool) {
         let place = match targets::any_path(app, OsStr::new(typed), &self.cwd) {
             Ok(place) => place,
             Err(failure) => return self.passed.push(failure.message),
         };
         let name = self.name(&place);
+        if !is_work(&path_of(&place)) {
+            return self.clear.push((place, name));
+        }
         if *place.kind == *Kind::Directory.name() {
             self.passed.push(format!("{name} is a directory"));
         } else if *place.project == *NO_PROJECT {
@@ -49,7 +75,7 @@ impl Places {
 
     /// As an agent would type it where it is.
     fn name(&self, place: &Wanted<'_>) -> String {
-        let path = unspell(&place.project).join(unspell(&place.target));
+        let path = path_of(place);
         let below = path.strip_prefix(&self.cwd).ok().filter(|below| *below != Path::new(""));
         below.unwrap_or(&path).display().to_string()
     }
@@ -63,4 +89,8 @@ impl Places {
     pub(super) fn names(&self) -> Vec<String> {
         self.wanted.iter().chain(&self.clear).map(|(_, name)| name.clone()).collect()
     }
+}
+
+fn path_of(place: &Wanted<'_>) -> PathBuf {
+    unspell(&place.project).join(unspell(&place.target))
 }
