@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::places::Places;
 use super::{Answer, App, Failure, Hook, Op, Turn};
-use crate::hooks::shell::{Change, Extent, Look, Sweep, SweepKind, Surroundings, effects};
+use crate::hooks::shell::{Change, Extent, Look, Surroundings, Sweep, SweepKind, effects};
 use crate::host::ignored::is_ignored;
 use crate::host::repository::worktree_of;
 
@@ -83,8 +83,7 @@ impl Places {
 fn is_work(path: &Path) -> bool {
     const TEMPORARY: [&str; 3] = ["/tmp", "/var/tmp", "/dev"];
     let Some(worktree) = worktree_of(path) else { return false };
-    let lies_about =
-        TEMPORARY.iter().any(|folder| path.starts_with(folder) && !worktree.root.starts_with(folder));
+    let lies_about = TEMPORARY.iter().any(|folder| path.starts_with(folder) && !worktree.root.starts_with(folder));
     !lies_about && !path.starts_with(worktree.root.join(".git")) && !is_ignored(path, &worktree)
 }
 
