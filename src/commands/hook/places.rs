@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::targets;
 use super::{App, ClaimRequest};
 use crate::app::unspell;
+use crate::hooks::words::Asked;
 use crate::protocol::place::Kind;
 use crate::protocol::state::Wanted;
 
@@ -86,8 +87,13 @@ impl Places {
     }
 
     /// Their names, in the order of [`ClaimRequest::places`].
-    pub(super) fn names(&self) -> Vec<String> {
-        self.wanted.iter().chain(&self.clear).map(|(_, name)| name.clone()).collect()
+    pub(super) fn names(&self) -> Vec<Asked> {
+        let places = self.wanted.iter().chain(&self.clear);
+        let asked = |(place, name): &(Wanted<'_>, String)| Asked {
+            name: name.clone(),
+            is_file: *place.kind == *Kind::File.name(),
+        };
+        places.map(asked).collect()
     }
 }
 

@@ -51,7 +51,8 @@ impl Places {
     fn touch(&mut self, app: &App, _change: Change, extent: &Extent) {
         match extent {
             Extent::File(path) => self.write(app, path),
-            Extent::Tree(folder) => self.keep_clear(app, Path::new(folder), None),
+            Extent::Tree(path) if Path::new(path).is_dir() => self.keep_clear(app, Path::new(path), None),
+            Extent::Tree(path) => self.write(app, path),
             Extent::Named { folder, name } => self.keep_clear(app, Path::new(folder), Some(name)),
             Extent::Mirror { to, from } => {
                 for below in files_below(Path::new(from)) {
