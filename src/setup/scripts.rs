@@ -6,8 +6,16 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::{FOLDER, write};
 
+/// It tells by the name of its file whose it is.
+const SHELL_HOOK: &str = include_str!("../../integrations/shell/hook.sh");
+
 /// Their names there, and what they say.
-pub const SCRIPTS: &[(&str, &str)] = &[];
+pub const SCRIPTS: &[(&str, &str)] = &[
+    ("amp-hook.sh", SHELL_HOOK),
+    ("claude-hook.sh", SHELL_HOOK),
+    ("codex-hook.sh", SHELL_HOOK),
+    ("gemini-hook.sh", SHELL_HOOK),
+];
 
 /// Writes those that are missing or say something else, and names them.
 ///
