@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::agent::{Agent, Family};
+use crate::agent::{Agent, Manner};
 use crate::harness::{Ran, Sleeper, World, ended, git, run};
 use crate::model::{Model, Reply, Turn};
 
@@ -89,19 +89,18 @@ impl Stage {
 
     /// Runs an agent to its end.
     pub fn run(&self, agent: Agent, script: impl Fn(&Turn) -> Reply + Send + Sync + 'static) -> Ended {
-        self.start(agent, Family::Usual, false, script).end()
+        self.start(agent, Manner::default(), script).end()
     }
 
     /// Starts an agent, in a process group of its own, with nothing in its environment but this home.
     pub fn start(
         &self,
         agent: Agent,
-        family: Family,
-        resumed: bool,
+        manner: Manner,
         script: impl Fn(&Turn) -> Reply + Send + Sync + 'static,
     ) -> Running {
         let model = Model::start(script);
-        let mut command = agent.command(model.port, family, resumed);
+        let mut command = agent.command(model.port, manner);
         let output = self.world.home.join(format!("{}-{}", agent.name(), model.port));
         let system = "/usr/local/bin:/usr/bin:/bin";
         let variables: Vec<_> =
