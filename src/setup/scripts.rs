@@ -1,22 +1,20 @@
-//! Shell functions that people source from their profiles, kept in the state directory's `integrations/`.
+//! The functions that people source, kept in the state directory's `integrations/`.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::manifest::{FOLDER, write};
-
-/// Their names there, and what they say.
-pub const SCRIPTS: &[(&str, &str)] = &[];
+use super::shell_hooks::{TOOLS, file_name, text};
 
 /// Writes those that are missing or say something else, and names them.
 ///
 /// # Errors
 /// When one cannot be written; it is as it was then.
-pub fn install(dir: &Path, scripts: &[(&str, &str)]) -> io::Result<Vec<PathBuf>> {
+pub fn install(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut written = Vec::new();
-    for (name, text) in scripts {
-        let path = dir.join(FOLDER).join(name);
+    for tool in TOOLS {
+        let (path, text) = (dir.join(FOLDER).join(file_name(tool)), text(tool));
         if !fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes()) {
             write(&path, text.as_bytes())?;
             written.push(path);
@@ -30,14 +28,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scripts_are_written_when_they_differ() {
+    fn they_are_written_when_they_differ() {
         let dir = tempfile::tempdir().expect("a folder");
-        let scripts = [("a.sh", "one\n"), ("b.sh", "two\n")];
-        let paths: Vec<PathBuf> = ["a.sh", "b.sh"].map(|name| dir.path().join(FOLDER).join(name)).into();
-        assert_eq!(install(dir.path(), &scripts).expect("room"), paths);
-        assert!(install(dir.path(), &scripts).expect("room").is_empty());
+        let paths = install(dir.path()).expect("room");
+        assert_eq!(paths.len(), TOOLS.len());
+        assert!(install(dir.path()).expect("room").is_empty());
         fs::write(&paths[1], "old\n").expect("room");
-        assert_eq!(install(dir.path(), &scripts).expect("room"), paths[1..]);
-        assert_eq!(fs::read_to_string(&paths[1]).expect("it is there"), "two\n");
+        assert_eq!(install(dir.path()).expect("room"), paths[1..2]);
+        assert_eq!(fs::read_to_string(&paths[1]).expect("it is there"), text(TOOLS[1]));
     }
 }

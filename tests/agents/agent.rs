@@ -52,10 +52,9 @@ impl Agent {
     /// The native programs where packages have them: their launchers need a second or a newer Node.js.
     fn programs(self) -> &'static [&'static str] {
         match self {
-            Agent::Claude => &[
-                "@anthropic-ai/claude-code-linux-x64/claude",
-                "@anthropic-ai/claude-code-linux-arm64/claude",
-            ],
+            Agent::Claude => {
+                &["@anthropic-ai/claude-code-linux-x64/claude", "@anthropic-ai/claude-code-linux-arm64/claude"]
+            }
             Agent::Codex => &[
                 "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
                 "@openai/codex-linux-arm64/vendor/aarch64-unknown-linux-musl/bin/codex",
@@ -77,13 +76,17 @@ impl Agent {
             Agent::Claude => write(".claude/settings.json", "{\n  \"cleanupPeriodDays\": 30\n}\n".into()),
             Agent::Codex => write(".codex/config.toml", codex_settings(project)),
             Agent::Gemini => {
-                write(".gemini/settings.json", json!({
-                    "privacy": {"usageStatisticsEnabled": false},
-                    "telemetry": {"enabled": false},
-                    "model": {"disableLoopDetection": true},
-                    "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
-                    "security": {"auth": {"selectedType": "gemini-api-key"}},
-                }).to_string());
+                write(
+                    ".gemini/settings.json",
+                    json!({
+                        "privacy": {"usageStatisticsEnabled": false},
+                        "telemetry": {"enabled": false},
+                        "model": {"disableLoopDetection": true},
+                        "general": {"enableAutoUpdate": false, "enableAutoUpdateNotification": false},
+                        "security": {"auth": {"selectedType": "gemini-api-key"}},
+                    })
+                    .to_string(),
+                );
                 write(".gemini/trustedFolders.json", json!({project.to_str().unwrap(): "TRUST_FOLDER"}).to_string());
             }
             Agent::Copilot => write(".copilot/config.json", "{}\n".into()),
@@ -106,7 +109,13 @@ impl Agent {
                 command.envs(off.map(|variable| (variable, "1"))).env("DISABLE_ERROR_REPORTING", "1");
             }
             Agent::Codex => {
-                command.args(["exec", "--json", "--dangerously-bypass-hook-trust", "-c", &format!("model_providers.scripted.base_url=\"{origin}/v1\"")]);
+                command.args([
+                    "exec",
+                    "--json",
+                    "--dangerously-bypass-hook-trust",
+                    "-c",
+                    &format!("model_providers.scripted.base_url=\"{origin}/v1\""),
+                ]);
                 command.args(resumed.then_some(["resume", "--last"]).into_iter().flatten()).arg("Do the work.");
                 command.env("SCRIPTED_KEY", "dummy");
             }
@@ -120,7 +129,9 @@ impl Agent {
                 command.args(["-p", "Do the work.", "--allow-all-tools", "--output-format", "json", "--no-color"]);
                 command.args(resumed.then_some("--continue"));
                 command.env("COPILOT_OFFLINE", "true").env("COPILOT_AUTO_UPDATE", "false");
-                command.env("COPILOT_PROVIDER_BASE_URL", format!("{origin}/v1")).env("COPILOT_PROVIDER_API_KEY", "dummy");
+                command
+                    .env("COPILOT_PROVIDER_BASE_URL", format!("{origin}/v1"))
+                    .env("COPILOT_PROVIDER_API_KEY", "dummy");
                 command.env("COPILOT_MODEL", if patching { "gpt-5.4" } else { "claude-sonnet-4.5" });
             }
             Agent::OpenCode => {
@@ -166,7 +177,8 @@ impl Agent {
         match (self, family) {
             (Agent::Claude, _) => call("Edit", json!({"file_path": path, "old_string": old, "new_string": new})),
             (Agent::Gemini, _) => {
-                let input = json!({"file_path": path, "instruction": "Change it.", "old_string": old, "new_string": new});
+                let input =
+                    json!({"file_path": path, "instruction": "Change it.", "old_string": old, "new_string": new});
                 call("replace", input)
             }
             (Agent::Copilot, Family::Usual) => call("edit", json!({"path": path, "old_str": old, "new_str": new})),
@@ -179,9 +191,8 @@ impl Agent {
 
     /// One call that replaces a line in each of several files, where the agent has such a tool.
     pub fn patch(self, edits: &[(&Path, &str, &str)]) -> Option<Call> {
-        let hunks = edits.iter().map(|(path, old, new)| {
-            format!("*** Update File: {}\n@@\n-{old}\n+{new}\n", path.display())
-        });
+        let hunks =
+            edits.iter().map(|(path, old, new)| format!("*** Update File: {}\n@@\n-{old}\n+{new}\n", path.display()));
         let patch = format!("*** Begin Patch\n{}*** End Patch\n", hunks.collect::<String>());
         match self {
             Agent::Codex | Agent::Copilot => Some(Call { tool: "apply_patch", input: Input::Text(patch) }),
@@ -240,7 +251,8 @@ fn opencode_settings(origin: &str, patching: bool) -> String {
     let model = if patching { "gpt-5.4" } else { "scripted" };
     let models = json!({model: {"name": model, "limit": {"context": 100_000, "output": 4000}}});
     let options = json!({"baseURL": format!("{origin}/v1"), "apiKey": "dummy"});
-    let provider = json!({"npm": "@ai-sdk/openai-compatible", "name": "loopback", "options": options, "models": models});
+    let provider =
+        json!({"npm": "@ai-sdk/openai-compatible", "name": "loopback", "options": options, "models": models});
     let name = format!("loopback/{model}");
     json!({"autoupdate": false, "model": name, "small_model": name, "provider": {"loopback": provider}}).to_string()
 }

@@ -32,10 +32,7 @@ fn a_session(agent: Agent, family: Family) {
     let [free, held, other] = ["src/free.txt", "src/held.txt", "src/other.txt"].map(|name| stage.path(name));
     let two_files: Vec<_> = match agent.patch(&[(&other, "src/other.txt", "two"), (&held, "src/held.txt", "two")]) {
         Some(patch) if family == Family::Patching || agent == Agent::Codex => vec![patch],
-        _ => vec![
-            agent.edit(family, &held, "src/held.txt", "two"),
-            agent.edit(family, &other, "src/other.txt", "two"),
-        ],
+        _ => vec![agent.edit(family, &held, "src/held.txt", "two"), agent.edit(family, &other, "src/other.txt", "two")],
     };
     let steps = vec![
         vec![agent.read(&free), agent.read(&held), agent.read(&other)],

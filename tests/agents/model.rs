@@ -93,7 +93,8 @@ fn serve(stream: TcpStream, script: &Script, turns: &Mutex<Vec<Turn>>) {
     let status = if content.is_empty() { "404 Not Found" } else { "200 OK" };
     let kind = if content.is_empty() { "application/json" } else { content };
     let length = body.len();
-    let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
     (&stream).write_all(format!("{head}{body}").as_bytes()).unwrap_or_default();
 }
 
@@ -102,7 +103,10 @@ fn answer(request: &Request, script: &Script, turns: &Mutex<Vec<Turn>>) -> (&'st
     const JSON: &str = "application/json";
     let path = request.path.split('?').next().unwrap_or_default();
     if path.ends_with("/models") {
-        return (JSON, json!({"object": "list", "models": [], "data": [{"id": "scripted", "object": "model"}]}).to_string());
+        return (
+            JSON,
+            json!({"object": "list", "models": [], "data": [{"id": "scripted", "object": "model"}]}).to_string(),
+        );
     }
     if path.ends_with("count_tokens") || path.ends_with(":countTokens") {
         return (JSON, json!({"input_tokens": 1000, "totalTokens": 1000}).to_string());

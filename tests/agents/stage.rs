@@ -103,7 +103,8 @@ impl Stage {
         let mut command = agent.command(model.port, family, resumed);
         let output = self.world.home.join(format!("{}-{}", agent.name(), model.port));
         let system = "/usr/local/bin:/usr/bin:/bin";
-        let variables: Vec<_> = command.get_envs().map(|(key, value)| (key.to_owned(), value.unwrap().to_owned())).collect();
+        let variables: Vec<_> =
+            command.get_envs().map(|(key, value)| (key.to_owned(), value.unwrap().to_owned())).collect();
         command.env_clear().env("HOME", &self.world.home).env("TERM", "dumb").env("LANG", "C.UTF-8");
         command.env("PATH", format!("{}:{system}", self.world.dir.join("bin").display())).envs(variables);
         command.current_dir(&self.world.project).process_group(0).stdin(Stdio::null());

@@ -119,7 +119,8 @@ fn edits_that_remain(stage: &Stage, agents: [Agent; 2]) -> usize {
         assert_eq!(ended.ran.code, 0, "{:?}", ended.ran);
     }
     let texts: String = (0..FILES).map(|file| stage.text(&format!("shared-{file}.txt"))).collect();
-    let edits = agents.iter().flat_map(|agent| (0..ROUNDS).map(move |round| format!("edit-{}-{round}\n", agent.name())));
+    let edits =
+        agents.iter().flat_map(|agent| (0..ROUNDS).map(move |round| format!("edit-{}-{round}\n", agent.name())));
     edits.filter(|edit| texts.contains(edit.as_str())).count()
 }
 

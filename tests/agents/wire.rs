@@ -54,7 +54,9 @@ impl Wire {
     fn turn_of(self, entry: &Value) -> Option<Option<&str>> {
         let kind = entry["type"].as_str().unwrap_or_default();
         match self {
-            Wire::Responses if kind.ends_with("_call") => Some(entry["call_id"].as_str()?.rsplit_once('_').map(|id| id.0)),
+            Wire::Responses if kind.ends_with("_call") => {
+                Some(entry["call_id"].as_str()?.rsplit_once('_').map(|id| id.0))
+            }
             _ => matches!(entry["role"].as_str(), Some("assistant" | "model")).then_some(None),
         }
     }
@@ -114,7 +116,10 @@ fn object(call: &Call) -> Value {
 }
 
 fn named_events(events: &[Value]) -> String {
-    events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())).collect()
+    events
+        .iter()
+        .map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default()))
+        .collect()
 }
 
 fn messages(reply: &Reply, index: usize, streams: bool) -> String {
@@ -135,7 +140,8 @@ fn messages(reply: &Reply, index: usize, streams: bool) -> String {
     let mut events = vec![json!({"type": "message_start", "message": message(&[], Value::Null)})];
     for (position, block) in content.iter().enumerate() {
         let (mut empty, delta) = (block.clone(), block_delta(block));
-        empty[if block["type"] == "text" { "text" } else { "input" }] = if block["type"] == "text" { "".into() } else { json!({}) };
+        empty[if block["type"] == "text" { "text" } else { "input" }] =
+            if block["type"] == "text" { "".into() } else { json!({}) };
         events.push(json!({"type": "content_block_start", "index": position, "content_block": empty}));
         events.push(json!({"type": "content_block_delta", "index": position, "delta": delta}));
         events.push(json!({"type": "content_block_stop", "index": position}));
@@ -198,9 +204,7 @@ fn completions(reply: &Reply, index: usize, streams: bool) -> String {
         message["tool_calls"] = calls.into();
     }
     let usage = json!({"prompt_tokens": 1000, "completion_tokens": 30, "total_tokens": 1030});
-    let body = |kind: &str, choices: Value, usage: Value| {
-        json!({"id": format!("chatcmpl-{index}"), "created": 0, "model": "scripted", "object": kind, "choices": choices, "usage": usage})
-    };
+    let body = |kind: &str, choices: Value, usage: Value| json!({"id": format!("chatcmpl-{index}"), "created": 0, "model": "scripted", "object": kind, "choices": choices, "usage": usage});
     if !streams {
         let choice = json!([{"index": 0, "message": message, "finish_reason": finish}]);
         return body("chat.completion", choice, usage).to_string();

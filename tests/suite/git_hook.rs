@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use aio::host::repository::worktree_of;
 use aio::commands::init::git_hook::GitHook;
+use aio::host::repository::worktree_of;
 
 use crate::harness::{Ran, World, git, run};
 
