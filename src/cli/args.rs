@@ -279,7 +279,10 @@ pub struct InitArgs {
     /// Change this person's settings of the agents, or the project's
     #[arg(long, value_enum, default_value_t)]
     pub scope: InitScope,
-    /// Take out of the agents' settings what was put in
+    /// Have git ask before a commit in the project [default project: the one around the current directory]
+    #[arg(long)]
+    pub git_hook: bool,
+    /// Take out of the agents' settings what was put in; with --git-hook or --scope project, out of git's hooks too
     #[arg(long)]
     pub remove: bool,
     /// Change nothing; show what would be changed

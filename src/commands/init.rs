@@ -28,6 +28,7 @@ pub(super) fn run(app: &App, args: &InitArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("initialised");
     if args.remove {
         agents::run(app, args, Direction::TakeOut, &mut report)?;
+        git_hook::run(app, args, Direction::TakeOut, &mut report)?;
         return Ok(report);
     }
     let named = args.path.as_ref().map(|path| project(app, Path::new(path))).transpose()?;
@@ -37,6 +38,7 @@ pub(super) fn run(app: &App, args: &InitArgs) -> Result<Report, Failure> {
     }
     report.lines = done.iter().map(|line| line.as_str().into()).collect();
     agents::run(app, args, Direction::PutIn, &mut report)?;
+    git_hook::run(app, args, Direction::PutIn, &mut report)?;
     if !args.dry_run {
         let bin = app.store.dir().join("bin");
         report.lines.push(format!("Add to your shell's profile: export PATH=\"{}:$PATH\"", bin.display()).into());

@@ -225,3 +225,46 @@ fn two_hooks_that_call_each_other_end() {
     world.claim(&codex, "held");
     assert_ne!(commit(&world, &claude, &["held"]).code, 0);
 }
+
+#[test]
+fn init_puts_it_in_and_takes_it_out_when_asked_to() {
+    let world = repository();
+    let path = hooks(&world).join("pre-commit");
+    script(&path, "exit 0");
+    let lines = |args: &[&str]| {
+        let ran = world.aio(args);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.out + &ran.err
+    };
+    assert!(!lines(&["init", "--yes"]).contains("pre-commit"), "nobody asked");
+    for args in [["init", "--git-hook", "--dry-run"].as_slice(), &["init", "--git-hook"]] {
+        assert!(lines(args).contains(&format!("would ask aio in {}", path.display())));
+        assert!(!hook_of(&world.project).is_installed(), "there is nobody to agree");
+    }
+    assert!(lines(&["init", "--git-hook", "--yes"]).contains(&format!("ask aio in {}", path.display())));
+    assert!(hook_of(&world.project).is_current());
+    assert!(
+        lines(&["init", "--git-hook", "--yes"]).contains(&format!("{} asks aio", path.display())),
+        "it does already"
+    );
+    assert!(lines(&["init", "--remove", "--git-hook", "--yes"]).contains("take aio out of"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "#!/bin/sh\nexit 0\n");
+    lines(&["init", "--git-hook", "--yes", "."]);
+    assert!(
+        !lines(&["init", "--remove", "--yes"]).contains("pre-commit"),
+        "the person's settings are not the project's"
+    );
+    lines(&["init", "--remove", "--scope", "project", "--yes"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "#!/bin/sh\nexit 0\n");
+}
+
+#[test]
+fn init_says_where_it_cannot() {
+    let world = World::bare();
+    let nowhere = world.aio(["init", "--git-hook", "--yes"]);
+    assert!(nowhere.code == 2 && nowhere.err.contains("no git worktree"), "{nowhere:?}");
+    let world = repository();
+    script(&hooks(&world).join("pre-commit"), ". \"$(dirname \"$0\")/_/husky.sh\"");
+    let refused = world.aio(["init", "--git-hook", "--yes"]);
+    assert!(refused.code == 6 && refused.err.contains("aio guard --staged"), "{refused:?}");
+}

@@ -12,14 +12,59 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::{agreed, project};
+use crate::app::App;
+use crate::cli::{InitArgs, InitScope};
 use crate::error::Failure;
-use crate::host::repository::Worktree;
+use crate::host::repository::{Worktree, worktree_of};
+use crate::output::Report;
+use crate::setup::plan::Direction;
 
 const TEXT: &str = include_str!("../../../integrations/git/pre-commit");
 /// What every version of ours has in its second line.
 const MARK: &str = "# aio pre-commit:";
 /// What a hook says that goes by its own name, and so cannot be called by another: husky's, overcommit's.
 const BY_NAME: [&str; 3] = ["basename", "husky", "overcommit"];
+
+/// Adds to the report what was done with the project's hook, or would be; nothing where nobody asked for it.
+pub(super) fn run(app: &App, args: &InitArgs, direction: Direction, report: &mut Report) -> Result<(), Failure> {
+    // Whoever takes everything out of a project means this as well, where it is there.
+    let is_implied = args.scope == InitScope::Project && direction == Direction::TakeOut;
+    if !args.git_hook && !is_implied {
+        return Ok(());
+    }
+    let hook = match of_project(app, args) {
+        found if args.git_hook => found?,
+        Ok(hook) if hook.is_installed() => hook,
+        _ => return Ok(()),
+    };
+    let path = hook.path().display();
+    let (change, is_due, settled) = match direction {
+        Direction::PutIn => (format!("ask aio in {path}"), !hook.is_current(), format!("{path} asks aio")),
+        Direction::TakeOut => {
+            (format!("take aio out of {path}"), hook.is_installed(), format!("{path} is without aio"))
+        }
+    };
+    if !is_due {
+        report.lines.push(settled.into());
+    } else if !args.dry_run && (args.yes || agreed(std::slice::from_ref(&change))) {
+        hook.change(direction)?;
+        report.lines.push(change.into());
+    } else {
+        report.lines.push(format!("would {change}").into());
+        report.notes.push("git's hook was not changed; repeat with --yes to do so".to_owned());
+    }
+    Ok(())
+}
+
+fn of_project(app: &App, args: &InitArgs) -> Result<GitHook, Failure> {
+    let folder = args.path.as_ref().map(|path| project(app, path.as_ref())).transpose()?;
+    let worktree = worktree_of(folder.as_deref().unwrap_or(&app.cwd)).ok_or_else(|| {
+        Failure::usage("this is no git worktree, so there are no commits to ask before")
+            .hint("name its folder: aio init --git-hook FOLDER")
+    })?;
+    GitHook::of(&worktree)
+}
 
 /// A repository's pre-commit hook.
 #[derive(Debug)]
@@ -57,6 +102,13 @@ impl GitHook {
     /// Whether ours is in place, as this version has it.
     pub fn is_current(&self) -> bool {
         text(&self.hook) == TEXT && fs::metadata(&self.hook).is_ok_and(|hook| hook.mode() & 0o100 != 0)
+    }
+
+    fn change(&self, direction: Direction) -> Result<bool, Failure> {
+        match direction {
+            Direction::PutIn => self.install(),
+            Direction::TakeOut => self.remove(),
+        }
     }
 
     /// Puts ours in place. Gives whether anything had to be done.
