@@ -1,4 +1,4 @@
-//! Shell functions that people source from their profiles, kept in the state directory's `integrations/`.
+//! The functions that people source, kept in the state directory's `integrations/`.
 
 use std::fs;
 use std::io;
@@ -8,25 +8,18 @@ use super::manifest::{FOLDER, write};
 
 /// It tells by the name of its file whose it is.
 const SHELL_HOOK: &str = include_str!("../../integrations/shell/hook.sh");
-
-/// Their names there, and what they say.
-pub const SCRIPTS: &[(&str, &str)] = &[
-    ("amp-hook.sh", SHELL_HOOK),
-    ("claude-hook.sh", SHELL_HOOK),
-    ("codex-hook.sh", SHELL_HOOK),
-    ("gemini-hook.sh", SHELL_HOOK),
-];
+/// Those names.
+const FILES: [&str; 4] = ["amp-hook.sh", "claude-hook.sh", "codex-hook.sh", "gemini-hook.sh"];
 
 /// Writes those that are missing or say something else, and names them.
 ///
 /// # Errors
 /// When one cannot be written; it is as it was then.
-pub fn install(dir: &Path, scripts: &[(&str, &str)]) -> io::Result<Vec<PathBuf>> {
+pub fn install(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut written = Vec::new();
-    for (name, text) in scripts {
-        let path = dir.join(FOLDER).join(name);
-        if !fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes()) {
-            write(&path, text.as_bytes())?;
+    for path in FILES.map(|name| dir.join(FOLDER).join(name)) {
+        if !fs::read(&path).is_ok_and(|bytes| bytes == SHELL_HOOK.as_bytes()) {
+            write(&path, SHELL_HOOK.as_bytes())?;
             written.push(path);
         }
     }
@@ -38,14 +31,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scripts_are_written_when_they_differ() {
+    fn they_are_written_when_they_differ() {
         let dir = tempfile::tempdir().expect("a folder");
-        let scripts = [("a.sh", "one\n"), ("b.sh", "two\n")];
-        let paths: Vec<PathBuf> = ["a.sh", "b.sh"].map(|name| dir.path().join(FOLDER).join(name)).into();
-        assert_eq!(install(dir.path(), &scripts).expect("room"), paths);
-        assert!(install(dir.path(), &scripts).expect("room").is_empty());
+        let paths = install(dir.path()).expect("room");
+        assert_eq!(paths.len(), FILES.len());
+        assert!(install(dir.path()).expect("room").is_empty());
         fs::write(&paths[1], "old\n").expect("room");
-        assert_eq!(install(dir.path(), &scripts).expect("room"), paths[1..]);
-        assert_eq!(fs::read_to_string(&paths[1]).expect("it is there"), "two\n");
+        assert_eq!(install(dir.path()).expect("room"), paths[1..2]);
+        assert_eq!(fs::read_to_string(&paths[1]).expect("it is there"), SHELL_HOOK);
     }
 }
