@@ -27,7 +27,7 @@ fn a_session(agent: Agent, family: Family) {
         Some(patch) if family == Family::Patching || agent == Agent::Codex => vec![patch],
         _ => vec![agent.edit(family, &held, "src/held.txt", "two"), agent.edit(family, &other, "src/other.txt", "two")],
     };
-    let steps = vec![
+    let steps = [
         vec![agent.read(&free), agent.read(&held), agent.read(&other)],
         vec![agent.edit(family, &free, "src/free.txt", "one")],
         vec![agent.edit(family, &held, "src/held.txt", "one")],
