@@ -82,7 +82,7 @@ fn machine(app: &App) -> Result<Vec<String>, Failure> {
             }
         }
     }
-    let written = scripts::install(dir).map_err(failed(&dir.join("integrations")))?;
+    let written = scripts::install(dir, app.store.patience(), &app.stamp())?;
     done.extend(written.iter().map(|path| format!("wrote {}", path.display())));
     Ok(done)
 }
