@@ -16,7 +16,6 @@ mod manifest;
 pub mod part;
 pub mod plan;
 pub mod scripts;
-pub mod shell_hooks;
 mod snippet;
 mod trust;
 

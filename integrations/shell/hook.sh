@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# aio for a shell: source this in bash or zsh, in a profile, a script or a prompt.
+# aio for a shell: source this in bash or zsh. It is installed under the names of agents, as codex-hook.sh.
 #
 #   aio_heartbeat         say that this session lives
 #   aio_claim_file FILE   hold a file
@@ -8,15 +8,18 @@
 #   aio_cleanup           let go of everything this shell holds, and leave
 #
 # Sourcing defines functions and runs nothing. The first call of somebody who takes no part yet registers: inside an agent
-# as that agent, else as the tool below, with this shell as its process. The functions return what `aio` returns, and 0
+# as that agent, else as the one that this file is named for, with this shell as its process. The functions return what `aio` returns, and 0
 # where aio is missing.
 #
 # When the shell ends, what it holds is released: in bash after an EXIT trap of yours, in zsh by zshexit_functions. A trap
 # that you set later replaces ours in bash, as any trap does; the next call of a function here appends ours again.
 # Where ours does not run (a later trap, exec, kill -9) nothing is lost but seconds: the process is gone, and so its claims.
 
-# What sessions outside of any agent are called.
-_aio_tool=agent
+# bash tells in BASH_SOURCE which file this is, and zsh in $0.
+_aio_tool=${BASH_SOURCE[0]:-$0} _aio_tool=${_aio_tool##*/} _aio_tool=${_aio_tool%-hook.sh}
+case $_aio_tool in
+    [!a-z]* | *[!a-z0-9-]* | '') _aio_tool=agent ;;
+esac
 
 # Who this shell registered as, empty where it did not, and whether it did so for itself. Inherited, it is another shell's.
 if [ "${_aio_shell-}" != "$$" ]; then

@@ -7,6 +7,8 @@
 //! Pure: the same answer to the same question, always. No file, environment, clock, process or randomness is read here.
 
 pub mod adapters;
+pub mod diff;
 pub mod event;
 pub mod patch;
+pub mod shell;
 pub mod words;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::agent::{Agent, Family};
-use crate::model::{Reply, done};
+use crate::agent::{Agent, Family, Manner};
+use crate::model::{Reply, done, steps};
 use crate::stage::{Holder, Stage, TASK};
 
 /// A refusal names the holder in full, its task, and what to do next.
@@ -45,7 +45,7 @@ fn a_session(agent: Agent, family: Family) {
     let seen = Arc::new(Mutex::new(Value::Null));
     let (state, noted) = (stage.world.state_path(), seen.clone());
     let ended = stage
-        .start(agent, family, false, move |turn| {
+        .start(agent, Manner { family, ..Manner::default() }, move |turn| {
             if turn.index == 2 {
                 *noted.lock().unwrap() = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
             }
@@ -81,6 +81,27 @@ fn claude_obeys() {
 #[test]
 fn codex_obeys() {
     a_session(Agent::Codex, Family::Usual);
+}
+
+/// What Codex's model runs lives in a pid namespace of its own and may write the project only; aio's state is written
+/// all the same, since `aio init` had it named among the writable roots, and by the same instance as its hooks.
+#[test]
+fn codex_takes_part_from_within_its_sandbox() {
+    let (stage, agent) = (Stage::with(&[Agent::Codex]), Agent::Codex);
+    let holder = stage.holder_of("src/held.txt");
+    let steps = steps(vec![
+        vec![agent.shell("touch ~/outside; aio claim file src/free.txt")],
+        vec![agent.edit(Family::Usual, &stage.path("src/free.txt"), "src/free.txt", "one")],
+        vec![agent.shell("aio claim file src/held.txt")],
+        vec![agent.shell("aio release src/free.txt")],
+    ]);
+    let ended = stage.start(agent, Manner { sandboxed: true, ..Manner::default() }, steps).end();
+
+    assert!(!stage.world.home.join("outside").exists(), "there is no sandbox");
+    assert!(ended.result(0).contains("Claimed: "), "{}", ended.result(0));
+    assert_eq!(stage.text("src/free.txt").trim_end(), "one", "{}", ended.result(1));
+    assert!(ended.result(2).contains(&format!("Already claimed by: {}", holder.id)), "{}", ended.result(2));
+    assert!(ended.result(3).contains("Released"), "{}", ended.result(3));
 }
 
 #[test]

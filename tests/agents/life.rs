@@ -1,11 +1,10 @@
 //! How sessions end and come back: a killed agent holds nothing, a resumed one is who it was.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::agent::{Agent, Family};
+use crate::agent::{Agent, Family, Manner};
 use crate::harness::eventually;
 use crate::model::{Reply, done, steps};
 use crate::stage::Stage;
@@ -21,13 +20,13 @@ fn is_freed_by_its_death(agent: Agent) {
     let stage = Stage::with(&[agent]);
     let free = stage.path("src/free.txt");
     let calls = [agent.read(&free), agent.edit(Family::Usual, &free, "src/free.txt", "one")];
-    let mut running = stage.start(agent, Family::Usual, false, move |turn| {
+    let mut running = stage.start(agent, Manner::default(), move |turn| {
         if turn.index == 2 {
             std::thread::sleep(Duration::from_secs(60));
         }
         calls.get(turn.index).map_or_else(done, |call| Reply::Call(vec![call.clone()]))
     });
-    eventually("the third turn", || running.model.turns().iter().any(|turn| turn.index == 2).then_some(()));
+    running.reach(2);
     let other = stage.world.register("test");
     let claim = |args: &[&str]| stage.world.aio_as(&other, [&["claim", "file", "src/free.txt"], args].concat());
     let refused = claim(&[]);
@@ -35,16 +34,21 @@ fn is_freed_by_its_death(agent: Agent) {
     assert!(refused.out.contains(&instances_of(&stage, agent)[0]), "{refused:?}");
 
     let process = stage.world.instance(&instances_of(&stage, agent)[0])["pid"].clone();
+    assert!(process.is_u64(), "its process is not recorded");
     running.kill();
     eventually("the end of its process", || is_gone(&process).then_some(()));
     let granted = claim(&[]);
     assert_eq!(granted.code, 0, "{granted:?}");
 }
 
-/// A process whose parent has not noticed its end yet is gone as well.
+/// No thread of it runs any more, whether or not its parent has noticed.
 fn is_gone(process: &Value) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{process}/stat"));
-    status.is_ok_and(|status| status.contains(") Z ")) || !Path::new(&format!("/proc/{process}")).exists()
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let running = threads.filter(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        !status.is_empty() && !status.contains(") Z ") && !status.contains(") X ")
+    });
+    running.count() == 0
 }
 
 fn is_itself_when_resumed(agent: Agent) {
@@ -54,7 +58,7 @@ fn is_itself_when_resumed(agent: Agent) {
     assert_eq!(stage.run(agent, steps(first)).ran.code, 0);
 
     let calls = [agent.read(&free), agent.edit(Family::Usual, &free, "one", "two")];
-    let resumed = stage.start(agent, Family::Usual, true, move |turn| {
+    let resumed = stage.start(agent, Manner { resumed: true, ..Manner::default() }, move |turn| {
         let call = turn.index.checked_sub(3).and_then(|index| calls.get(index));
         call.map_or_else(done, |call| Reply::Call(vec![call.clone()]))
     });

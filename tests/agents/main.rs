@@ -14,7 +14,6 @@ mod failing;
 mod harness;
 mod life;
 mod model;
-mod settings;
 mod stage;
 #[path = "../proofs/support.rs"]
 #[allow(dead_code, reason = "the proofs use the rest")]

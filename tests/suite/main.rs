@@ -20,6 +20,7 @@ mod memory;
 #[path = "../model/mod.rs"]
 mod model;
 mod paths;
+mod plugin;
 mod queue;
 mod running;
 mod sessions;

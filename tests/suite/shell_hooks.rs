@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use aio::setup::shell_hooks;
+use aio::setup::scripts::SCRIPTS;
 
 use crate::harness::{Ran, World, run};
 
@@ -13,8 +13,8 @@ fn world() -> World {
     let world = World::new();
     let folder = world.dir.join("integrations");
     fs::create_dir_all(&folder).unwrap();
-    for tool in shell_hooks::TOOLS {
-        fs::write(folder.join(shell_hooks::file_name(tool)), shell_hooks::text(tool)).unwrap();
+    for (name, text) in SCRIPTS {
+        fs::write(folder.join(name), text).unwrap();
     }
     for shell in SHELLS {
         let there = run(world.shell("/bin/bash").args(["-c", "command -v \"$0\"", shell]));
@@ -73,6 +73,28 @@ fn the_first_call_registers_this_shell_and_its_end_releases() {
         assert_eq!((&instance["tool"], instance["pid"].to_string()), (&"codex".into(), lines[2].to_owned()), "{shell}");
         assert_eq!(then["claims"].as_object().unwrap().len(), 3, "{shell}");
         assert_eq!((instances(&world).len(), claims(&world)), (0, 0), "{shell}");
+    }
+}
+
+#[test]
+fn a_file_registers_as_whom_it_is_named_for() {
+    let world = world();
+    let folder = world.dir.join("integrations");
+    fs::write(folder.join("My Hook.sh"), SCRIPTS[0].1).unwrap();
+    for (name, tool) in
+        [("amp-hook.sh", "amp"), ("claude-hook.sh", "claude"), ("gemini-hook.sh", "gemini"), ("My Hook.sh", "agent")]
+    {
+        for shell in SHELLS {
+            let body = format!(
+                "source ~/.ai-orchestrator/integrations/{name:?}\naio_heartbeat\ncp ~/.ai-orchestrator/state.json then"
+            );
+            let path = world.home.join("script");
+            fs::write(&path, body).unwrap();
+            let ran = world.detached(&format!("cd '{}'; {shell} ~/script", world.project.display()));
+            assert_eq!((ran.code, &*ran.err), (0, ""), "{shell} {name}");
+            let then = fs::read_to_string(world.project.join("then")).unwrap();
+            assert!(then.contains(&format!("\"tool\":\"{tool}\"")), "{shell} {name}: {then}");
+        }
     }
 }
 

@@ -119,16 +119,33 @@ fn app(as_id: Option<String>) -> Result<App, Failure> {
 /// long as the agent's process or, where none is recognised, whatever started this server.
 fn join(client: &str) -> Result<Member, Failure> {
     let app = app(None)?;
-    match app.identify() {
-        Err(failure) if failure.exit == Exit::NotRegistered => {}
-        found => return found.map(|id| Member { id, is_ours: false }),
-    }
     let seen = app.ancestry();
-    let parent = seen.parent().map(|parent| parent.key.pid).filter(|_| seen.agent.is_none());
     let tool = known_agent(client).or(seen.agent.map(|seen| seen.agent.tool)).map(str::to_owned);
     let tool = tool.or_else(|| id::tool_name(client)).unwrap_or_else(|| NAMELESS.to_owned());
+    if let Some(id) = known(&app, &tool)? {
+        return Ok(Member { id, is_ours: false });
+    }
+    let parent = seen.parent().map(|parent| parent.key.pid).filter(|_| seen.agent.is_none());
     let joined = register::join(&app, &RegisterArgs { tool: Some(tool), pid: parent, ..RegisterArgs::default() })?;
     Ok(Member { id: joined.id, is_ours: !joined.again })
+}
+
+/// Who the commands of this server's agent are done by. Where no agent is seen, whoever is recorded above may be another
+/// client of the same starter: an editor has several.
+fn known(app: &App, tool: &str) -> Result<Option<String>, Failure> {
+    let found = app.with_state(|state| {
+        let id = app.caller(state)?;
+        let is_same = state.instance(&id).is_some_and(|instance| instance.tool == *tool);
+        Ok((id, is_same))
+    });
+    match found {
+        Err(failure) if failure.exit == Exit::NotRegistered => Ok(None),
+        Err(failure) => Err(failure),
+        Ok((id, is_same)) => {
+            let is_told = app.variable("AIO_INSTANCE").is_some_and(|told| told == *id);
+            Ok(Some(id).filter(|_| is_same || is_told || app.ancestry().agent.is_some()))
+        }
+    }
 }
 
 /// The agent that a client's name has a word of: `claude-code`, `gemini-cli-mcp-client`, `Cursor`.
