@@ -21,6 +21,7 @@ use crate::setup::scripts;
 
 /// What stands in the state directory's `bin/`.
 const PROGRAMS: [&str; 3] = ["aio", "aio-context", "aio-init"];
+
 pub(super) fn run(app: &App, args: &InitArgs) -> Result<Report, Failure> {
     let direction = if args.remove { Direction::TakeOut } else { Direction::PutIn };
     let named = args.path.as_ref().map(|path| project(app, Path::new(path))).transpose()?;
