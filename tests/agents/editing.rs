@@ -8,13 +8,6 @@ use crate::agent::{Agent, Family, Manner};
 use crate::model::{Reply, done, steps};
 use crate::stage::{Holder, Stage, TASK};
 
-/// A refusal names the holder in full, its task, and what to do next.
-fn is_refusal(result: &str, holder: &Holder) {
-    for word in [&*holder.id, TASK, "aio claim", "--wait"] {
-        assert!(result.contains(word), "{word} is not in: {result}");
-    }
-}
-
 fn is_no_refusal(result: &str, holder: &Holder) {
     assert!(!result.contains(&holder.id), "{result}");
 }
@@ -54,21 +47,23 @@ fn a_session(agent: Agent, family: Family) {
         .end();
 
     assert_eq!(ended.ran.code, 0, "{:?}", ended.ran);
+    let told = &ended.turns[0].told;
+    assert!(told.contains(&holder.id) && told.contains(TASK), "the brief is missing: {told}");
     is_no_refusal(&ended.result(1), &holder);
     assert_eq!(stage.text("src/free.txt").trim_end(), "one");
     let claims = claims_of_others(&seen.lock().unwrap(), &holder.id);
     assert_eq!(claims, [("src/free.txt".to_owned(), agent.name().to_owned())]);
 
-    is_refusal(&ended.result(2), &holder);
+    holder.is_named_by(&ended.result(2));
     let both = ended.results(3);
-    is_refusal(&both[0], &holder);
+    holder.is_named_by(&both[0]);
     if both.len() == 1 {
         assert_eq!(stage.text("src/other.txt"), "src/other.txt", "half of a patch was applied");
     } else {
         is_no_refusal(&both[1], &holder);
         assert_eq!(stage.text("src/other.txt").trim_end(), "two");
     }
-    is_refusal(&ended.result(4), &holder);
+    holder.is_named_by(&ended.result(4));
     assert!(ended.result(5).contains("src/held.txt"), "{}", ended.result(5));
     assert_eq!(stage.text("src/held.txt"), "src/held.txt");
 }

@@ -20,17 +20,26 @@ pub struct Stage {
 /// Another instance, with a process, that holds something.
 pub struct Holder {
     pub id: String,
-    /// Its process: the instance lives as long as this does.
-    pub process: Sleeper,
+    /// The instance lives as long as its process does.
+    _process: Sleeper,
 }
 
 pub const TASK: &str = "renaming the parser";
+
+impl Holder {
+    /// A refusal names the holder in full, its task, and what to do next.
+    pub fn is_named_by(&self, refusal: &str) {
+        for word in [&*self.id, TASK, "aio claim", "--wait"] {
+            assert!(refusal.contains(word), "{word} is not in: {refusal}");
+        }
+    }
+}
 
 impl Stage {
     /// A repository with a few files, in a home where aio is installed and no agent knows of it.
     ///
     /// It lies beside the build, not among temporary files, which Codex's sandbox lets everybody write.
-    fn bare() -> Stage {
+    pub fn bare() -> Stage {
         let world = World::bare_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
         assert_eq!(git(&world.project, &["init", "-q"]).code, 0);
         std::fs::write(world.home.join(".gitconfig"), "[user]\n\tname = t\n\temail = t@example.org\n").unwrap();
@@ -84,7 +93,7 @@ impl Stage {
         self.world.claim(&id, name);
         let ran = self.world.aio_as(&id, ["task", TASK]);
         assert_eq!(ran.code, 0, "{ran:?}");
-        Holder { id, process }
+        Holder { id, _process: process }
     }
 
     /// Runs an agent to its end.
