@@ -93,7 +93,7 @@ fn checks(programs: &Programs, world: &World) {
 fn hooks(programs: &Programs, world: &World) {
     for (held, rounds, bar, aim) in [(10, 300, 1.5, 1.25), (1_000, 300, 1.5, 1.4), (10_000, 100, 5.0, 3.5)] {
         world.hold(held);
-        for (event, bar, aim) in [("PreToolUse", bar, aim), ("PostToolUse", f64::INFINITY, f64::INFINITY)] {
+        for event in ["PreToolUse", "PostToolUse"] {
             let payload = world.edit_payload();
             let mut hook = world.command(&programs.aio);
             hook.args(["hook", "claude", event]);

@@ -89,6 +89,7 @@ impl World {
     /// A command in the caller's project, in this world's environment.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
+        command.stdin(std::process::Stdio::null());
         command.env_clear().env("HOME", self.root.path().join("home")).env("AIO_DIR", &self.dir);
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).current_dir(&self.projects[0]);
         command

@@ -21,6 +21,7 @@ use crate::setup::scripts;
 
 /// What stands in the state directory's `bin/`.
 const PROGRAMS: [&str; 3] = ["aio", "aio-context", "aio-init"];
+
 pub(super) fn run(app: &App, args: &InitArgs) -> Result<Report, Failure> {
     let direction = if args.remove { Direction::TakeOut } else { Direction::PutIn };
     let named = args.path.as_ref().map(|path| project(app, Path::new(path))).transpose()?;
@@ -82,7 +83,7 @@ fn machine(app: &App) -> Result<Vec<String>, Failure> {
             }
         }
     }
-    let written = scripts::install(dir).map_err(failed(&dir.join("integrations")))?;
+    let written = scripts::install(dir, app.store.patience(), &app.stamp())?;
     done.extend(written.iter().map(|path| format!("wrote {}", path.display())));
     Ok(done)
 }

@@ -76,7 +76,7 @@ impl Places {
     }
 
     fn write(&mut self, app: &App, path: &str) {
-        self.edit_if(app, path, |physical| is_work(physical));
+        self.edit_if(app, path, is_work);
     }
 }
 

@@ -26,7 +26,9 @@ impl Session<'_> {
 fn world() -> World {
     let world = World::bare();
     assert_eq!(git(&world.project, &["init", "-q"]).code, 0);
-    ["src/held.rs", "src/free.rs", "old/deep/file.rs", "target/out.txt"].map(|name| world.file(name));
+    for name in ["src/held.rs", "src/free.rs", "old/deep/file.rs", "target/out.txt"] {
+        world.file(name);
+    }
     std::fs::write(world.project.join(".gitignore"), "/target\n").unwrap();
     let one = world.session("claude", "one");
     one.prompt("x");
