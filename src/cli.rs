@@ -4,6 +4,7 @@
 //! parser is built; help, completions and mistakes get the whole tree.
 
 mod args;
+mod init;
 
 use std::ffi::{OsStr, OsString};
 
@@ -13,8 +14,9 @@ use args::DEFAULT_WAIT;
 pub(crate) use args::duration;
 pub use args::{
     CheckArgs, ClaimArgs, CompletionsArgs, ContextArgs, ContextFilter, ContextVerb, DoctorArgs, GuardArgs, HandoffArgs,
-    HookArgs, InitArgs, InitScope, LogArgs, NoArgs, RegisterArgs, ReleaseArgs, RunArgs, StatusArgs, TaskArgs, TellArgs,
+    HookArgs, LogArgs, NoArgs, RegisterArgs, ReleaseArgs, RunArgs, StatusArgs, TaskArgs, TellArgs,
 };
+pub use init::{InitArgs, InitScope};
 
 /// Options every command takes, before or after the verb
 #[derive(Args, Debug, Clone, Default)]

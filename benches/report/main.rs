@@ -1,4 +1,4 @@
-//! What aio costs, in one report: `cargo bench`, or `cargo bench -- check` for one of `check`, `claim`, `crowd` and
+//! What aio costs, in one report: `cargo bench`, or `cargo bench -- check` for one of `check`, `hook`, `claim`, `crowd` and
 //! `memory`.
 //!
 //! Everything is measured as whole processes, in turn with a floor built beside it: an empty program, and a program that
@@ -43,6 +43,9 @@ fn main() {
     if is_wanted("check") {
         checks(&programs, &world);
     }
+    if is_wanted("hook") {
+        hooks(&programs, &world);
+    }
     if is_wanted("claim") {
         granted_claim(&programs, &world);
     }
@@ -82,6 +85,25 @@ fn checks(programs: &Programs, world: &World) {
         }
         for ((name, ..), pairs) in commands.iter().zip(&pairs) {
             print_pairs(name, pairs, "E", bar, aim);
+        }
+    }
+}
+
+/// What an agent waits for at each edit, and after each tool: a file that it holds already, and nothing new.
+fn hooks(programs: &Programs, world: &World) {
+    for (held, rounds, bar, aim) in [(10, 300, 1.5, 1.25), (1_000, 300, 1.5, 1.4), (10_000, 100, 5.0, 3.5)] {
+        world.hold(held);
+        for event in ["PreToolUse", "PostToolUse"] {
+            let payload = world.edit_payload();
+            let mut hook = world.command(&programs.aio);
+            hook.args(["hook", "claude", event]);
+            let mut empty = world.command(&programs.empty);
+            let mut pairs = Pairs::default();
+            for _ in 0..rounds {
+                hook.stdin(std::fs::File::open(&payload).expect("the payload was written"));
+                pairs.run(&mut empty, &mut hook, 0);
+            }
+            print_pairs(&format!("hook {event}, own file, {held} claims"), &pairs, "E", bar, aim);
         }
     }
 }

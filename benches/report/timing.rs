@@ -26,7 +26,7 @@ pub(crate) fn run_expecting(expected: i32, command: &mut Command) -> Run {
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Run {
     let start = Instant::now();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    let child = command.stdout(Stdio::null()).spawn();
     #[expect(clippy::zombie_processes, reason = "reaped below, by a call that tells the memory it used")]
     let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let (status, peak_bytes) = reap(&child);

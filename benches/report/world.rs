@@ -73,9 +73,23 @@ impl World {
         text.trim().strip_prefix("Registered: ").unwrap_or_else(|| panic!("{command:?}: {text}")).to_owned()
     }
 
+    /// A file with what Claude Code says before and after the caller's session edits what it holds.
+    pub(crate) fn edit_payload(&self) -> PathBuf {
+        let path = self.root.path().join("payload.json");
+        let cwd = &self.projects[0];
+        let payload = serde_json::json!({
+            "session_id": "session-0", "transcript_path": cwd.join("t.jsonl"), "cwd": cwd, "permission_mode": "default",
+            "hook_event_name": "PreToolUse", "tool_name": "Edit", "tool_use_id": "toolu_1",
+            "tool_input": { "file_path": cwd.join(OWN), "old_string": "old line\n".repeat(20), "new_string": "new line\n".repeat(20) },
+        });
+        fs::write(&path, payload.to_string()).expect("the folder is ours");
+        path
+    }
+
     /// A command in the caller's project, in this world's environment.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
+        command.stdin(std::process::Stdio::null());
         command.env_clear().env("HOME", self.root.path().join("home")).env("AIO_DIR", &self.dir);
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).current_dir(&self.projects[0]);
         command

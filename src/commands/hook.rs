@@ -22,6 +22,7 @@ use crate::store::{StoreError, journal};
 mod changes;
 mod places;
 mod session;
+mod shell;
 
 use places::Places;
 
@@ -103,8 +104,9 @@ impl Hook<'_> {
             Moment::SessionStarts => self.start_session(),
             Moment::TurnBegins { prompt } => self.begin_turn(prompt),
             Moment::BeforeTool(Tool::Edit(files)) => self.before_edit(files),
-            Moment::BeforeTool(Tool::Shell { .. } | Tool::Other) => Ok(Answer::Nothing),
-            Moment::AfterTool(_) => self.attend(Turn::GoesOn),
+            Moment::BeforeTool(Tool::Shell { command, cwd }) => self.before_shell(command, cwd.as_deref()),
+            Moment::BeforeTool(Tool::Other) => Ok(Answer::Nothing),
+            Moment::AfterTool(tool) => self.after_tool(tool),
             Moment::TurnEnds => self.last_word(Op::Attend(Turn::Ends)),
             Moment::SessionEnds => self.last_word(Op::EndSession),
         }
@@ -158,22 +160,36 @@ impl Hook<'_> {
         claim
     }
 
-    /// Lives, and hears what is new.
-    fn attend(&self, turn: Turn) -> Result<Answer, Failure> {
+    /// Lives, and hears what is new. Says who it is.
+    fn attend(&self, turn: Turn) -> Result<(String, String), Failure> {
         let op = Op::Attend(turn);
         let look = self.known(|| self.app.look(&op))?;
         let outcome = match look.answer {
             Some(answer) => answer,
             None => self.commit(&look.caller, op, LOCK_PATIENCE)?,
         };
-        let Outcome::Heard { lost, news } = outcome? else { return Ok(Answer::Nothing) };
-        Ok(told(words::news(&lost, &news)))
+        let Outcome::Heard { lost, news } = outcome? else { return Ok((look.caller, String::new())) };
+        Ok((look.caller, words::news(&lost, &news)))
+    }
+
+    fn after_tool(&self, tool: &Tool) -> Result<Answer, Failure> {
+        let (caller, news) = self.attend(Turn::GoesOn)?;
+        let found = match tool {
+            Tool::Shell { .. } => self.compare_after(&caller)?,
+            Tool::Edit(files) => self.note_edit(&caller, files).map(|()| String::new())?,
+            Tool::Other => String::new(),
+        };
+        let both: Vec<String> = [found, news].into_iter().filter(|text| !text.is_empty()).collect();
+        Ok(told(both.join("\n")))
     }
 
     /// What nobody waits for an answer to; from a session that never did anything, nothing.
     fn last_word(&self, op: Op) -> Result<Answer, Failure> {
         match self.app.look(&op) {
             Ok(Look { caller, answer: None, .. }) => {
+                if matches!(op, Op::EndSession) {
+                    self.forget_calls(&caller);
+                }
                 self.commit(&caller, op, LAST_PATIENCE)??;
             }
             Ok(_) => {}

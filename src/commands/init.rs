@@ -2,6 +2,7 @@
 
 mod agents;
 pub mod git_hook;
+mod project;
 
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -16,28 +17,23 @@ use crate::error::{Failure, no_such_project};
 use crate::output::Report;
 use crate::setup::World;
 use crate::setup::plan::Direction;
-use crate::setup::scripts::{self, SCRIPTS};
+use crate::setup::scripts;
 
 /// What stands in the state directory's `bin/`.
 const PROGRAMS: [&str; 3] = ["aio", "aio-context", "aio-init"];
-/// Added to a project's `.gitignore`, when it has one.
-const IGNORED: &str = "\n# AI Orchestrator\n.ai-orchestrator/\n";
-const NOTES: &str = include_str!("project_notes.md");
 
 pub(super) fn run(app: &App, args: &InitArgs) -> Result<Report, Failure> {
-    let mut report = Report::silent("initialised");
-    if args.remove {
-        agents::run(app, args, Direction::TakeOut, &mut report)?;
-        return Ok(report);
-    }
+    let direction = if args.remove { Direction::TakeOut } else { Direction::PutIn };
     let named = args.path.as_ref().map(|path| project(app, Path::new(path))).transpose()?;
-    let mut done = if args.dry_run { Vec::new() } else { machine(app)? };
+    let mut report = Report::silent("initialised");
+    let is_machine = !args.remove && !args.dry_run;
+    let mut done = if is_machine { machine(app)? } else { Vec::new() };
     if let Some(path) = named {
-        set_up_project(&path, args, &mut done, &mut report)?;
+        project::run(&path, args, direction, &mut done, &mut report)?;
     }
     report.lines = done.iter().map(|line| line.as_str().into()).collect();
-    agents::run(app, args, Direction::PutIn, &mut report)?;
-    if !args.dry_run {
+    agents::run(app, args, direction, &mut report)?;
+    if is_machine {
         let bin = app.store.dir().join("bin");
         report.lines.push(format!("Add to your shell's profile: export PATH=\"{}:$PATH\"", bin.display()).into());
     }
@@ -56,24 +52,6 @@ pub(super) fn world<'w>(app: &App, variable: &'w dyn Fn(&str) -> Option<std::ffi
 fn project(app: &App, typed: &Path) -> Result<PathBuf, Failure> {
     let project = app.physical(None, typed)?.path;
     if project.is_dir() { Ok(project) } else { Err(no_such_project(&project)) }
-}
-
-fn set_up_project(project: &Path, args: &InitArgs, done: &mut Vec<String>, report: &mut Report) -> Result<(), Failure> {
-    let planned = project_changes(project);
-    if planned.is_empty() {
-        done.push(format!("{} is set up", project.display()));
-    } else if !args.dry_run && (args.yes || agreed(&planned.iter().map(Change::in_words).collect::<Vec<_>>())) {
-        for change in &planned {
-            change
-                .make()
-                .map_err(|error| Failure::environment(format!("cannot write {}: {error}", change.path().display())))?;
-            done.push(change.in_words());
-        }
-    } else {
-        done.extend(planned.iter().map(|change| format!("would {}", change.in_words())));
-        report.notes.push("the project was not changed; repeat with --yes to do so".to_owned());
-    }
-    Ok(())
 }
 
 /// The state directory, private, with links to the programs that run now, and the scripts for people's shells.
@@ -105,7 +83,7 @@ fn machine(app: &App) -> Result<Vec<String>, Failure> {
             }
         }
     }
-    let written = scripts::install(dir, SCRIPTS).map_err(failed(&dir.join("integrations")))?;
+    let written = scripts::install(dir, app.store.patience(), &app.stamp())?;
     done.extend(written.iter().map(|path| format!("wrote {}", path.display())));
     Ok(done)
 }
@@ -116,62 +94,17 @@ fn replace_link(target: &Path, link: &Path) -> std::io::Result<()> {
     fs::rename(&beside, link)
 }
 
-/// Something that is missing from a project. What is there already is never touched.
-enum Change {
-    Notes(PathBuf),
-    Ignore(PathBuf),
-}
-
-impl Change {
-    fn path(&self) -> &Path {
-        match self {
-            Change::Notes(path) | Change::Ignore(path) => path,
-        }
-    }
-
-    fn in_words(&self) -> String {
-        match self {
-            Change::Notes(path) => format!("write {}", path.display()),
-            Change::Ignore(path) => format!("add .ai-orchestrator/ to {}", path.display()),
-        }
-    }
-
-    fn make(&self) -> std::io::Result<()> {
-        match self {
-            Change::Notes(path) => {
-                fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-                fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(NOTES.as_bytes())
-            }
-            Change::Ignore(path) => {
-                let ends_well = fs::read(path)?.last().is_none_or(|byte| *byte == b'\n');
-                let lines = if ends_well { IGNORED.trim_start_matches('\n').to_owned() } else { IGNORED.to_owned() };
-                fs::OpenOptions::new().append(true).open(path)?.write_all(lines.as_bytes())
-            }
-        }
-    }
-}
-
-fn project_changes(project: &Path) -> Vec<Change> {
-    let notes = project.join(".ai-orchestrator/README.md");
-    let ignore = project.join(".gitignore");
-    let mut changes = Vec::new();
-    if !notes.exists() {
-        changes.push(Change::Notes(notes));
-    }
-    let ignored = fs::read_to_string(&ignore).map(|text| text.lines().any(|line| line.trim() == ".ai-orchestrator/"));
-    if ignored.is_ok_and(|ignored| !ignored) {
-        changes.push(Change::Ignore(ignore));
-    }
-    changes
-}
-
 /// Asks, where there is somebody to ask.
 fn agreed(planned: &[String]) -> bool {
     if !can_ask() {
         return false;
     }
     let mut answer = String::new();
-    let asked = write!(std::io::stderr(), "aio: {}? [y/N] ", planned.join(", and "));
+    let question = match planned {
+        [only] => format!("aio: {only}? [y/N] "),
+        several => format!("aio: would\n  {}\naio: shall it? [y/N] ", several.join("\n  ")),
+    };
+    let asked = std::io::stderr().write_all(question.as_bytes());
     let read = std::io::stdin().read_line(&mut answer);
     asked.is_ok() && read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }

@@ -24,8 +24,17 @@ pub struct Colleague {
     pub holds: Vec<String>,
 }
 
+/// A place that an edit asks for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// As it would be typed.
+    pub name: String,
+    /// It is a file, rather than all that a folder, a pattern or a worktree has in it.
+    pub is_file: bool,
+}
+
 /// Why an edit is denied, and what to do instead. `asked` are the places of the edit, as they would be typed.
-pub fn denial(conflicts: &[Conflict], asked: &[String], by_command: bool) -> String {
+pub fn denial(conflicts: &[Conflict], asked: &[Asked], by_command: bool) -> String {
     let lead = if by_command { "aio: this command would change what is not yours: " } else { "aio: " };
     let mut by_holder: Vec<(&Conflict, Vec<String>)> = Vec::new();
     for conflict in conflicts {
@@ -59,13 +68,14 @@ fn held_by(first: &Conflict, names: &[String]) -> String {
     format!("{names} {verb} {}{reason}{task}, since {}, last seen {seen} ago", first.holder, first.since)
 }
 
-/// What is in the way, as it would be typed: the place that was asked for, and the place around it that is held.
-fn name(conflict: &Conflict, asked: &[String]) -> String {
-    let asked = asked.get(conflict.wanted).filter(|name| is_path(name));
-    let name = one_line(asked.map_or(&*conflict.target, |name| &**name), QUOTED_CHARS);
-    match conflict.kind() {
-        Some(Kind::File) => name,
-        _ => format!("{name} (in the {} {})", conflict.kind, one_line(&conflict.target, QUOTED_CHARS)),
+/// What is in the way: the file that was asked for, else what is held of what was asked for.
+fn name(conflict: &Conflict, asked: &[Asked]) -> String {
+    let file = asked.get(conflict.wanted).filter(|asked| asked.is_file);
+    let name = one_line(file.map_or(&*conflict.target, |asked| &*asked.name), QUOTED_CHARS);
+    match (file, conflict.kind()) {
+        (_, Some(Kind::File)) => name,
+        (Some(_), _) => format!("{name} (in the {} {})", conflict.kind, one_line(&conflict.target, QUOTED_CHARS)),
+        (None, _) => format!("the {} {name}", conflict.kind),
     }
 }
 
@@ -75,19 +85,14 @@ fn listed(names: &[String]) -> String {
     format!("{}{more}", names[..names.len().min(MOST_CONFLICTS)].join(", "))
 }
 
-fn next_step(conflicts: &[Conflict], asked: &[String]) -> String {
-    let mut names: Vec<&String> = conflicts.iter().filter_map(|conflict| asked.get(conflict.wanted)).collect();
-    names.dedup();
-    if names.is_empty() || names.len() > MOST_CONFLICTS || !names.iter().all(|name| is_path(name)) {
+fn next_step(conflicts: &[Conflict], asked: &[Asked]) -> String {
+    let mut places: Vec<&Asked> = conflicts.iter().filter_map(|conflict| asked.get(conflict.wanted)).collect();
+    places.dedup_by(|one, other| one.name == other.name);
+    if places.is_empty() || places.len() > MOST_CONFLICTS || !places.iter().all(|asked| asked.is_file) {
         return "Do other work, or change only files of your own".to_owned();
     }
-    let words: Vec<String> = names.into_iter().map(|name| shell_word(name)).collect();
+    let words: Vec<String> = places.into_iter().map(|asked| shell_word(&asked.name)).collect();
     format!("Do other work, or wait: aio claim --wait {}", words.join(" "))
-}
-
-/// Whether a place is one path, and not a pattern or all there is.
-fn is_path(name: &str) -> bool {
-    name != "." && !name.contains(['*', '?', '[', '{'])
 }
 
 /// Why an edit is refused once: the file may not be what the model remembers.

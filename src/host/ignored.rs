@@ -40,6 +40,8 @@ fn verdict(list: &Gitignore, path: &Path) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
     use super::*;
 
     #[test]

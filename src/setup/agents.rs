@@ -116,6 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn the_events_that_are_hooked_are_those_that_are_understood() {
+        for agent in AGENTS {
+            let known: Vec<&str> = crate::hooks::adapters::find(agent.name).expect(agent.name).events().collect();
+            assert!(known.contains(&agent.trial.event), "{}", agent.name);
+            let Template::Hooks(text) = agent.template else { continue };
+            let words = format!("aio hook {} ", agent.name);
+            let mut hooked: Vec<&str> = text.split(&*words).skip(1).filter_map(|rest| rest.split(' ').next()).collect();
+            let mut known = known.clone();
+            hooked.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(hooked, known, "{}", agent.name);
+        }
+    }
+
+    #[test]
     fn what_the_model_is_told_is_short() {
         for (_, snippet) in AGENTS.iter().filter_map(|agent| agent.memory) {
             // Four letters a token, as everywhere in English.

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::agents::Agent;
-use super::file::sweep;
 use super::manifest::{self, Entry, FOLDER, Manifest, spell, unspell};
 use super::plan::{Change, Direction, Plan, Problem, plan};
 use super::{Scope, World};
@@ -39,11 +38,11 @@ pub fn carry_out(
     allowed: &dyn Fn(&Change) -> bool,
 ) -> Result<Done, StoreError> {
     let folder = world.dir.join(FOLDER);
-    manifest::make_private(&folder).map_err(StoreError::io("create", &folder))?;
-    let _guard = Guard::acquire(&folder.join(LOCK), patience, stamp.to_owned())?;
+    let _guard = lock(&world.dir, patience, stamp)?;
     let mut done = Done::default();
     for _ in 0..MOST_ATTEMPTS {
         let plan = plan(world, scope, agents, direction);
+        sweep(&plan.leftovers);
         let is_settled = attempt(world, scope, plan, direction, allowed, &mut done);
         if is_settled.map_err(StoreError::io("write", &folder))? {
             return Ok(done);
@@ -53,9 +52,21 @@ pub fn carry_out(
     Ok(done)
 }
 
+/// Keeps others out of settings and of our folder.
+pub(super) fn lock(dir: &Path, patience: Patience, stamp: &str) -> Result<Guard, StoreError> {
+    let folder = dir.join(FOLDER);
+    manifest::make_private(&folder).map_err(StoreError::io("create", &folder))?;
+    Guard::acquire(&folder.join(LOCK), patience, stamp.to_owned())
+}
+
 /// The projects whose settings have something of ours.
 pub fn projects(world: &World<'_>) -> Vec<PathBuf> {
     Manifest::load(&world.dir).projects()
+}
+
+fn sweep(leftovers: &[PathBuf]) {
+    // What cannot be removed now is there for the next one.
+    leftovers.iter().for_each(|path| fs::remove_file(path).unwrap_or_default());
 }
 
 fn rewritten(folder: &Path) -> Problem {
@@ -130,7 +141,6 @@ fn make(change: &Change) -> io::Result<bool> {
     match &change.after {
         Some(after) => {
             fs::create_dir_all(folder)?;
-            sweep(folder);
             change.original.replace(after)
         }
         None => change.original.remove(),

@@ -56,11 +56,8 @@ impl Original {
     /// When it cannot be done; the file is as it was.
     pub(super) fn replace(&self, bytes: &[u8]) -> io::Result<bool> {
         let folder = self.real.parent().unwrap_or(Path::new("/"));
-        let mut new = tempfile::Builder::new()
-            .prefix(TEMPORARY.0)
-            .suffix(TEMPORARY.1)
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
+        // As any new file, but for what the person's mask takes away.
+        let mut new = new_temporary().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
         new.write_all(bytes)?;
         if let Some(metadata) = &self.metadata {
             keep_owner(new.as_file(), metadata)?;
@@ -137,6 +134,13 @@ pub(super) fn real(path: &Path) -> PathBuf {
     }
 }
 
+/// A temporary file of ours, private, that the next writer sweeps up should this one be killed.
+pub(super) fn new_temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
+    builder
+}
+
 /// The folders that are missing above a file, the outermost first.
 pub(super) fn missing_folders(path: &Path) -> Vec<PathBuf> {
     let mut missing: Vec<PathBuf> =
@@ -145,15 +149,11 @@ pub(super) fn missing_folders(path: &Path) -> Vec<PathBuf> {
     missing
 }
 
-/// What a killed writer of ours left behind in a folder. Only for who holds our lock.
-pub(super) fn sweep(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1)) {
-            // The next one tries again.
-            fs::remove_file(entry.path()).unwrap_or_default();
-        }
-    }
+/// What a killed writer of ours left behind in a folder; to whoever holds our lock it belongs to nobody.
+pub(super) fn leftovers(folder: &Path) -> Vec<PathBuf> {
+    let is_ours = |name: &str| name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1);
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_str().is_some_and(is_ours)).map(|entry| entry.path()).collect()
 }
 
 fn is_absent(error: &io::Error) -> bool {

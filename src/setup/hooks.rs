@@ -63,11 +63,11 @@ impl Hooks {
             }
             found |= !ours.is_empty();
         }
-        let is_empty = doc.get(&[Step::Key(HOOKS)]).is_some_and(|left| left.entries().is_empty());
-        if found && is_empty {
-            if !was_there(&[Step::Key(HOOKS)]) {
-                doc.remove(&[Step::Key(HOOKS)]);
-            }
+        let left = doc.get(&[Step::Key(HOOKS)]).unwrap_or(Tree::Object(Vec::new()));
+        if found && left.entries().is_empty() && !was_there(&[Step::Key(HOOKS)]) {
+            doc.remove(&[Step::Key(HOOKS)]);
+        }
+        if found && left.entries().iter().all(|(_, elements)| elements.elements().is_empty()) {
             self.drop_rest(&mut doc, before.as_ref());
         }
         Ok(doc.into_text())
@@ -262,3 +262,6 @@ fn handlers_of(element: &Tree) -> Option<&[Tree]> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 
 mod document;
 mod layout;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(super) use document::{Document, Step};

@@ -19,7 +19,8 @@ use crate::protocol::spelling;
 /// The folder in the state directory.
 pub(super) const FOLDER: &str = "integrations";
 const FILE: &str = "installed.json";
-const COPIES: &str = "before";
+/// The copies within it.
+pub(super) const COPIES: &str = "before";
 const VERSION: u32 = 1;
 
 /// All that we wrote.
@@ -159,7 +160,7 @@ pub(super) fn make_private(folder: &Path) -> io::Result<()> {
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     make_private(folder)?;
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    let mut new = super::file::new_temporary().tempfile_in(folder)?;
     new.write_all(bytes)?;
     new.as_file().sync_all()?;
     new.persist(path)?;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::agents::Agent;
-use super::file::{Original, missing_folders, real};
-use super::manifest::Manifest;
+use super::file::{Original, leftovers, missing_folders, real};
+use super::manifest::{COPIES, FOLDER, Manifest};
 use super::part::{Part, Placed, parts_of};
 use super::{Scope, World};
 
@@ -27,6 +27,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// The files that cannot be.
     pub problems: Vec<Problem>,
+    /// What a killed writer of ours left behind beside the files.
+    pub leftovers: Vec<PathBuf>,
 }
 
 /// One file that would be changed.
@@ -82,15 +84,21 @@ impl Change {
 /// What all agents have in one file.
 struct Shared {
     path: PathBuf,
+    real: PathBuf,
     parts: Vec<Placed>,
 }
 
 /// Plans for some agents.
 pub fn plan(world: &World<'_>, scope: &Scope, agents: &[&'static Agent], direction: Direction) -> Plan {
     let manifest = Manifest::load(&world.dir);
-    let mut plan = Plan::default();
+    let own = world.dir.join(FOLDER);
+    let mut plan = Plan {
+        leftovers: [&own, &own.join(COPIES)].into_iter().flat_map(|own| leftovers(own)).collect(),
+        ..Plan::default()
+    };
     for shared in by_file(world, scope, agents) {
         let first = shared.parts[0].agent;
+        plan.leftovers.extend(shared.real.parent().map(leftovers).unwrap_or_default());
         match change(&shared, &manifest, world, direction) {
             Ok(change) => plan.changes.extend(change),
             Err(reason) => plan.problems.push(Problem { agent: first, path: shared.path, reason }),
@@ -103,15 +111,15 @@ pub fn plan(world: &World<'_>, scope: &Scope, agents: &[&'static Agent], directi
 
 /// The parts of some agents, those of one file together, whatever the names it has.
 fn by_file(world: &World<'_>, scope: &Scope, agents: &[&'static Agent]) -> Vec<Shared> {
-    let mut files: Vec<(PathBuf, Shared)> = Vec::new();
+    let mut files: Vec<Shared> = Vec::new();
     for placed in agents.iter().flat_map(|agent| parts_of(agent, world, scope, &text_at)) {
         let real = real(&placed.path);
-        match files.iter_mut().find(|(known, _)| *known == real) {
-            Some((_, shared)) => shared.parts.push(placed),
-            None => files.push((real, Shared { path: placed.path.clone(), parts: vec![placed] })),
+        match files.iter_mut().find(|shared| shared.real == real) {
+            Some(shared) => shared.parts.push(placed),
+            None => files.push(Shared { path: placed.path.clone(), real, parts: vec![placed] }),
         }
     }
-    files.into_iter().map(|(_, shared)| shared).collect()
+    files
 }
 
 /// A file's text for whoever only looks; what cannot be read is empty.

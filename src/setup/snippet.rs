@@ -68,23 +68,23 @@ mod tests {
     #[test]
     fn what_was_put_in_comes_out_again() {
         for text in ["", "# Mine\n", "# Mine\r\n\r\nword\r\n", "a\n\n\n", "a\n\n"] {
-            let with = put_in(text, "one\ntwo\n").unwrap();
-            assert_eq!(put_in(&with, "one\ntwo\n").unwrap(), with);
-            assert_eq!(take_out(&with).unwrap(), text, "{with:?}");
-            let renewed = put_in(&with, "three").unwrap();
+            let with = put_in(text, "one\ntwo\n").expect("whole blocks");
+            assert_eq!(put_in(&with, "one\ntwo\n").expect("whole blocks"), with);
+            assert_eq!(take_out(&with).expect("whole blocks"), text, "{with:?}");
+            let renewed = put_in(&with, "three").expect("whole blocks");
             assert!(renewed.contains("three") && !renewed.contains("one"));
             let followed = format!("{with}more\n");
-            assert_eq!(take_out(&followed).unwrap(), format!("{text}more\n"));
+            assert_eq!(take_out(&followed).expect("whole blocks"), format!("{text}more\n"));
         }
-        assert_eq!(take_out(&put_in("no end", "x").unwrap()).unwrap(), "no end\n");
+        assert_eq!(take_out(&put_in("no end", "x").expect("whole blocks")).expect("whole blocks"), "no end\n");
     }
 
     #[test]
     fn half_a_block_is_named_and_left() {
-        let wrong = put_in("a\n<!-- aio:begin -->\nb\n", "x").unwrap_err();
+        let wrong = put_in("a\n<!-- aio:begin -->\nb\n", "x").expect_err("half a block");
         assert_eq!((wrong.line, wrong.column), (2, 1));
-        assert_eq!(take_out("<!-- aio:end -->\n<!-- aio:begin -->").unwrap_err().line, 2);
+        assert_eq!(take_out("<!-- aio:end -->\n<!-- aio:begin -->").expect_err("half a block").line, 2);
         let quoted = "write `<!-- aio:begin -->` first\n";
-        assert_eq!(take_out(quoted).unwrap(), quoted, "words about markers are no markers");
+        assert_eq!(take_out(quoted).expect("whole blocks"), quoted, "words about markers are no markers");
     }
 }

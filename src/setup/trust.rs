@@ -282,3 +282,6 @@ fn snake(event: &str) -> String {
     }
     name
 }
+
+#[cfg(test)]
+mod tests;

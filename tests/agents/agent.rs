@@ -17,10 +17,21 @@ pub enum Agent {
 }
 
 /// Which kind of model an agent believes to talk to: with OpenAI's, Copilot and OpenCode edit by patches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Family {
+    #[default]
     Usual,
     Patching,
+}
+
+/// How an agent is started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    pub family: Family,
+    /// It takes up the last session of this project.
+    pub resumed: bool,
+    /// Codex only: what its model runs may write the project, and little else.
+    pub sandboxed: bool,
 }
 
 impl Agent {
@@ -95,10 +106,10 @@ impl Agent {
     }
 
     /// The command line of one headless run against a model at this port, and its environment.
-    pub fn command(self, port: u16, family: Family, resumed: bool) -> Command {
+    pub fn command(self, port: u16, manner: Manner) -> Command {
         let mut command = Command::new(self.program());
         let origin = format!("http://127.0.0.1:{port}");
-        let patching = family == Family::Patching;
+        let (patching, resumed) = (manner.family == Family::Patching, manner.resumed);
         match self {
             Agent::Claude => {
                 command.args(["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "acceptEdits"]);
@@ -110,6 +121,8 @@ impl Agent {
             }
             Agent::Codex => {
                 command.args(["exec", "--json", "-c", &format!("model_providers.scripted.base_url=\"{origin}/v1\"")]);
+                let sandbox = if manner.sandboxed { "workspace-write" } else { "danger-full-access" };
+                command.args(["-c", &format!("sandbox_mode=\"{sandbox}\"")]);
                 command.args(resumed.then_some(["resume", "--last"]).into_iter().flatten()).arg("Do the work.");
                 command.env("SCRIPTED_KEY", "dummy");
             }
@@ -218,7 +231,6 @@ model = \"gpt-5.5-codex\"
 model_provider = \"scripted\"
 check_for_update_on_startup = false
 approval_policy = \"never\"
-sandbox_mode = \"danger-full-access\"
 
 [analytics]
 enabled = false
@@ -248,5 +260,12 @@ fn opencode_settings(origin: &str, patching: bool) -> String {
     let provider =
         json!({"npm": "@ai-sdk/openai-compatible", "name": "loopback", "options": options, "models": models});
     let name = format!("loopback/{model}");
-    json!({"autoupdate": false, "model": name, "small_model": name, "provider": {"loopback": provider}}).to_string()
+    let settings = json!({
+        "autoupdate": false,
+        "snapshot": false,
+        "model": name,
+        "small_model": name,
+        "provider": {"loopback": provider},
+    });
+    settings.to_string()
 }

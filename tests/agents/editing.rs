@@ -4,16 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::agent::{Agent, Family};
-use crate::model::{Reply, done};
+use crate::agent::{Agent, Family, Manner};
+use crate::model::{Reply, done, steps};
 use crate::stage::{Holder, Stage, TASK};
-
-/// A refusal names the holder in full, its task, and what to do next.
-fn is_refusal(result: &str, holder: &Holder) {
-    for word in [&*holder.id, TASK, "aio claim", "--wait"] {
-        assert!(result.contains(word), "{word} is not in: {result}");
-    }
-}
 
 fn is_no_refusal(result: &str, holder: &Holder) {
     assert!(!result.contains(&holder.id), "{result}");
@@ -45,7 +38,7 @@ fn a_session(agent: Agent, family: Family) {
     let seen = Arc::new(Mutex::new(Value::Null));
     let (state, noted) = (stage.world.state_path(), seen.clone());
     let ended = stage
-        .start(agent, family, false, move |turn| {
+        .start(agent, Manner { family, ..Manner::default() }, move |turn| {
             if turn.index == 2 {
                 *noted.lock().unwrap() = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
             }
@@ -54,21 +47,23 @@ fn a_session(agent: Agent, family: Family) {
         .end();
 
     assert_eq!(ended.ran.code, 0, "{:?}", ended.ran);
+    let told = &ended.turns[0].told;
+    assert!(told.contains(&holder.id) && told.contains(TASK), "the brief is missing: {told}");
     is_no_refusal(&ended.result(1), &holder);
     assert_eq!(stage.text("src/free.txt").trim_end(), "one");
     let claims = claims_of_others(&seen.lock().unwrap(), &holder.id);
     assert_eq!(claims, [("src/free.txt".to_owned(), agent.name().to_owned())]);
 
-    is_refusal(&ended.result(2), &holder);
+    holder.is_named_by(&ended.result(2));
     let both = ended.results(3);
-    is_refusal(&both[0], &holder);
+    holder.is_named_by(&both[0]);
     if both.len() == 1 {
         assert_eq!(stage.text("src/other.txt"), "src/other.txt", "half of a patch was applied");
     } else {
         is_no_refusal(&both[1], &holder);
         assert_eq!(stage.text("src/other.txt").trim_end(), "two");
     }
-    is_refusal(&ended.result(4), &holder);
+    holder.is_named_by(&ended.result(4));
     assert!(ended.result(5).contains("src/held.txt"), "{}", ended.result(5));
     assert_eq!(stage.text("src/held.txt"), "src/held.txt");
 }
@@ -81,6 +76,27 @@ fn claude_obeys() {
 #[test]
 fn codex_obeys() {
     a_session(Agent::Codex, Family::Usual);
+}
+
+/// What Codex's model runs lives in a pid namespace of its own and may write the project only; aio's state is written
+/// all the same, since `aio init` had it named among the writable roots, and by the same instance as its hooks.
+#[test]
+fn codex_takes_part_from_within_its_sandbox() {
+    let (stage, agent) = (Stage::with(&[Agent::Codex]), Agent::Codex);
+    let holder = stage.holder_of("src/held.txt");
+    let steps = steps(vec![
+        vec![agent.shell("touch ~/outside; aio claim file src/free.txt")],
+        vec![agent.edit(Family::Usual, &stage.path("src/free.txt"), "src/free.txt", "one")],
+        vec![agent.shell("aio claim file src/held.txt")],
+        vec![agent.shell("aio release src/free.txt")],
+    ]);
+    let ended = stage.start(agent, Manner { sandboxed: true, ..Manner::default() }, steps).end();
+
+    assert!(!stage.world.home.join("outside").exists(), "there is no sandbox");
+    assert!(ended.result(0).contains("Claimed: "), "{}", ended.result(0));
+    assert_eq!(stage.text("src/free.txt").trim_end(), "one", "{}", ended.result(1));
+    assert!(ended.result(2).contains(&format!("Already claimed by: {}", holder.id)), "{}", ended.result(2));
+    assert!(ended.result(3).contains("Released"), "{}", ended.result(3));
 }
 
 #[test]

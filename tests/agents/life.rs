@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::agent::{Agent, Family};
+use crate::agent::{Agent, Family, Manner};
 use crate::harness::eventually;
 use crate::model::{Reply, done, steps};
 use crate::stage::Stage;
@@ -20,13 +20,13 @@ fn is_freed_by_its_death(agent: Agent) {
     let stage = Stage::with(&[agent]);
     let free = stage.path("src/free.txt");
     let calls = [agent.read(&free), agent.edit(Family::Usual, &free, "src/free.txt", "one")];
-    let mut running = stage.start(agent, Family::Usual, false, move |turn| {
+    let mut running = stage.start(agent, Manner::default(), move |turn| {
         if turn.index == 2 {
             std::thread::sleep(Duration::from_secs(60));
         }
         calls.get(turn.index).map_or_else(done, |call| Reply::Call(vec![call.clone()]))
     });
-    eventually("the third turn", || running.model.turns().iter().any(|turn| turn.index == 2).then_some(()));
+    running.reach(2);
     let other = stage.world.register("test");
     let claim = |args: &[&str]| stage.world.aio_as(&other, [&["claim", "file", "src/free.txt"], args].concat());
     let refused = claim(&[]);
@@ -58,7 +58,7 @@ fn is_itself_when_resumed(agent: Agent) {
     assert_eq!(stage.run(agent, steps(first)).ran.code, 0);
 
     let calls = [agent.read(&free), agent.edit(Family::Usual, &free, "one", "two")];
-    let resumed = stage.start(agent, Family::Usual, true, move |turn| {
+    let resumed = stage.start(agent, Manner { resumed: true, ..Manner::default() }, move |turn| {
         let call = turn.index.checked_sub(3).and_then(|index| calls.get(index));
         call.map_or_else(done, |call| Reply::Call(vec![call.clone()]))
     });

@@ -7,6 +7,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
 mod agent;
+mod amp;
 mod editing;
 mod failing;
 #[path = "../suite/harness.rs"]

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::agent::{Agent, Family};
+use crate::agent::{Agent, Manner};
 use crate::harness::{Ran, Sleeper, World, ended, git, run};
 use crate::model::{Model, Reply, Turn};
 
-/// An agent that has not ended by then hangs.
-const LIMIT: Duration = Duration::from_secs(100);
+/// An agent that has not come so far by then hangs.
+const LIMIT: Duration = Duration::from_secs(150);
 
 pub struct Stage {
     pub world: World,
@@ -20,17 +20,26 @@ pub struct Stage {
 /// Another instance, with a process, that holds something.
 pub struct Holder {
     pub id: String,
-    /// Its process: the instance lives as long as this does.
-    pub process: Sleeper,
+    /// The instance lives as long as its process does.
+    _process: Sleeper,
 }
 
 pub const TASK: &str = "renaming the parser";
+
+impl Holder {
+    /// A refusal names the holder in full, its task, and what to do next.
+    pub fn is_named_by(&self, refusal: &str) {
+        for word in [&*self.id, TASK, "aio claim", "--wait"] {
+            assert!(refusal.contains(word), "{word} is not in: {refusal}");
+        }
+    }
+}
 
 impl Stage {
     /// A repository with a few files, in a home where aio is installed and no agent knows of it.
     ///
     /// It lies beside the build, not among temporary files, which Codex's sandbox lets everybody write.
-    fn bare() -> Stage {
+    pub fn bare() -> Stage {
         let world = World::bare_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
         assert_eq!(git(&world.project, &["init", "-q"]).code, 0);
         std::fs::write(world.home.join(".gitconfig"), "[user]\n\tname = t\n\temail = t@example.org\n").unwrap();
@@ -84,24 +93,23 @@ impl Stage {
         self.world.claim(&id, name);
         let ran = self.world.aio_as(&id, ["task", TASK]);
         assert_eq!(ran.code, 0, "{ran:?}");
-        Holder { id, process }
+        Holder { id, _process: process }
     }
 
     /// Runs an agent to its end.
     pub fn run(&self, agent: Agent, script: impl Fn(&Turn) -> Reply + Send + Sync + 'static) -> Ended {
-        self.start(agent, Family::Usual, false, script).end()
+        self.start(agent, Manner::default(), script).end()
     }
 
     /// Starts an agent, in a process group of its own, with nothing in its environment but this home.
     pub fn start(
         &self,
         agent: Agent,
-        family: Family,
-        resumed: bool,
+        manner: Manner,
         script: impl Fn(&Turn) -> Reply + Send + Sync + 'static,
     ) -> Running {
         let model = Model::start(script);
-        let mut command = agent.command(model.port, family, resumed);
+        let mut command = agent.command(model.port, manner);
         let output = self.world.home.join(format!("{}-{}", agent.name(), model.port));
         let system = "/usr/local/bin:/usr/bin:/bin";
         let variables: Vec<_> =
@@ -132,20 +140,29 @@ pub struct Ended {
 impl Running {
     /// Waits for the end; fails when the agent hangs.
     pub fn end(mut self) -> Ended {
+        let status = self.wait_until(|running| running.child.try_wait().unwrap());
+        let read = |extension| std::fs::read(self.output.with_extension(extension)).unwrap();
+        let output = std::process::Output { status, stdout: read("out"), stderr: read("err") };
+        Ended { ran: ended(output), turns: self.model.turns() }
+    }
+
+    /// Waits until the model is asked for its turn of this number.
+    pub fn reach(&mut self, turn: usize) {
+        self.wait_until(|running| running.model.turns().iter().any(|seen| seen.index == turn).then_some(()));
+    }
+
+    fn wait_until<T>(&mut self, look: impl Fn(&mut Running) -> Option<T>) -> T {
         let deadline = Instant::now() + LIMIT;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
+        loop {
+            if let Some(found) = look(self) {
+                return found;
             }
             if Instant::now() > deadline {
                 let last = self.model.turns().pop().map(|turn| (turn.index, turn.results));
                 panic!("{} hangs after {last:?}", self.output.display());
             }
             std::thread::sleep(Duration::from_millis(20));
-        };
-        let read = |extension| std::fs::read(self.output.with_extension(extension)).unwrap();
-        let output = std::process::Output { status, stdout: read("out"), stderr: read("err") };
-        Ended { ran: ended(output), turns: self.model.turns() }
+        }
     }
 
     /// As `kill -9` of the agent and all that it started.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use crate::agent::{Agent, Family};
+use crate::agent::{Agent, Manner};
 use crate::model::{Reply, Turn, done};
 use crate::stage::Stage;
 
@@ -69,7 +69,7 @@ impl Worker {
             }
             Doing::Writing => {
                 self.rendezvous.meet();
-                match result.contains("--wait") {
+                match is_refused(&result) {
                     true => (Doing::Claiming, self.aio("claim file", "--wait 60s")),
                     false => (Doing::Releasing, self.aio("release", "")),
                 }
@@ -104,6 +104,11 @@ impl Worker {
     }
 }
 
+/// By a hook; or by Claude Code itself, which at times looks first whether a file is as it read it.
+fn is_refused(result: &str) -> bool {
+    result.contains("--wait") || result.contains("modified since read")
+}
+
 /// How many of the forty edits are there in the end.
 fn edits_that_remain(stage: &Stage, agents: [Agent; 2]) -> usize {
     for file in 0..FILES {
@@ -113,7 +118,7 @@ fn edits_that_remain(stage: &Stage, agents: [Agent; 2]) -> usize {
     let running = agents.map(|agent| {
         let (project, rendezvous) = (stage.world.project.clone(), rendezvous.clone());
         let worker = Mutex::new(Worker { agent, project, rendezvous, round: 0, doing: Doing::Nothing });
-        stage.start(agent, Family::Usual, false, move |turn| worker.lock().unwrap().next(turn))
+        stage.start(agent, Manner::default(), move |turn| worker.lock().unwrap().next(turn))
     });
     for ended in running.map(crate::stage::Running::end) {
         assert_eq!(ended.ran.code, 0, "{:?}", ended.ran);

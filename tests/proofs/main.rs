@@ -20,5 +20,6 @@ mod power_loss;
 mod races;
 mod refusals;
 mod scenario;
+mod settings;
 mod stopped;
 mod support;

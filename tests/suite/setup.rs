@@ -65,6 +65,28 @@ fn no_gitignore_is_made_where_there_is_none() {
 }
 
 #[test]
+fn a_project_is_left_as_it_was() {
+    let world = World::bare();
+    let git = |args: &[&str]| run(std::process::Command::new("git").arg("-C").arg(&world.project).args(args));
+    assert_eq!(git(&["init", "-q"]).code, 0);
+    fs::write(world.project.join(".gitignore"), "target\n").unwrap();
+    let hook = world.project.join(".git/hooks/pre-commit");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\necho mine\n").unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let nobody = ["--agents", "amp"];
+    assert_eq!(world.aio(["init", ".", "--yes"].iter().chain(&nobody)).code, 0);
+    assert!(fs::read_to_string(&hook).unwrap().contains("aio guard --staged"));
+    assert!(world.aio(["init", "."].iter().chain(&nobody)).out.contains("is set up"));
+    let told = world.aio(["init", "--remove", "."].iter().chain(&nobody));
+    assert!(told.out.contains("would take ours from") && told.err.contains("--yes"), "{told:?}");
+    assert_eq!(world.aio(["init", "--remove", ".", "--yes"].iter().chain(&nobody)).code, 0);
+    assert_eq!(fs::read_to_string(&hook).unwrap(), "#!/bin/sh\necho mine\n");
+    assert_eq!(fs::read_to_string(world.project.join(".gitignore")).unwrap(), "target\n");
+    assert!(!world.project.join(".ai-orchestrator").exists());
+}
+
+#[test]
 fn a_project_that_is_not_there_is_refused() {
     let world = World::new();
     let refused = world.aio(["init", "nowhere"]);

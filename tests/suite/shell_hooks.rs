@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use aio::setup::scripts::SCRIPTS;
+use aio::setup::scripts;
+use aio::store::lock::Patience;
 
 use crate::harness::{Ran, World, run};
 
@@ -11,11 +12,7 @@ const SHELLS: [&str; 2] = ["bash", "zsh"];
 /// A world with the files where users source them from, and a shell of each kind must be there.
 fn world() -> World {
     let world = World::new();
-    let folder = world.dir.join("integrations");
-    fs::create_dir_all(&folder).unwrap();
-    for (name, text) in SCRIPTS {
-        fs::write(folder.join(name), text).unwrap();
-    }
+    scripts::install(&world.dir, Patience::None, "now").unwrap();
     for shell in SHELLS {
         let there = run(world.shell("/bin/bash").args(["-c", "command -v \"$0\"", shell]));
         assert_eq!(there.code, 0, "{shell} is missing: apt-get install {shell}");
@@ -80,7 +77,7 @@ fn the_first_call_registers_this_shell_and_its_end_releases() {
 fn a_file_registers_as_whom_it_is_named_for() {
     let world = world();
     let folder = world.dir.join("integrations");
-    fs::write(folder.join("My Hook.sh"), SCRIPTS[0].1).unwrap();
+    fs::copy(folder.join("amp-hook.sh"), folder.join("My Hook.sh")).unwrap();
     for (name, tool) in
         [("amp-hook.sh", "amp"), ("claude-hook.sh", "claude"), ("gemini-hook.sh", "gemini"), ("My Hook.sh", "agent")]
     {

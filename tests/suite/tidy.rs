@@ -25,7 +25,7 @@ const TOP_LEVEL: [&str; 15] = [
 ];
 /// The lock file had 141 packages when this was written. Each more is somebody else's code on the machine of everyone
 /// who installs, so a new dependency raises this number on purpose or not at all.
-const MOST_PACKAGES: usize = 150;
+const MOST_PACKAGES: usize = 155;
 const MOST_LINES: usize = 500;
 
 /// Which rooms a room may use, all others being above it. A file of `src` itself is a room too.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, App, Failure, Hook, told};
+use super::{Failure, Hook};
 use crate::app::{pause, spell, unspell};
 use crate::hooks::words::{self, Changed};
 use crate::host::repository::worktree_of;
@@ -59,21 +59,21 @@ impl Hook<'_> {
     }
 
     /// Compares, after it ran.
-    pub(super) fn compare_after(&self, caller: &str) -> Result<Answer, Failure> {
+    pub(super) fn compare_after(&self, caller: &str) -> Result<String, Failure> {
         let calls = Calls::of(self.app.store.dir(), caller);
         let before: Option<Before> = calls.read(self.call());
         calls.forget(self.call());
         let mut changed: Vec<File> = before.unwrap_or_default().files;
         changed.retain(|file| fingerprint(&unspell(&file.path)) != file.print);
         if changed.is_empty() {
-            return Ok(Answer::Nothing);
+            return Ok(String::new());
         }
         pause(NOTING);
         let found = self.app.with_state(|state| Ok(self.unannounced(state, caller, &changed)))?;
         for one in found.iter().filter(|one| one.is_certain) {
             self.tell_holder(caller, one)?;
         }
-        Ok(told(words::changed(&found)))
+        Ok(words::changed(&found))
     }
 
     fn unannounced(&self, state: &State<'_>, caller: &str, changed: &[File]) -> Vec<Changed> {

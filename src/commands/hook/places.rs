@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::targets;
 use super::{App, ClaimRequest};
 use crate::app::unspell;
+use crate::hooks::words::Asked;
 use crate::protocol::place::Kind;
 use crate::protocol::state::Wanted;
 
@@ -30,13 +31,39 @@ impl Places {
         (self.wanted, self.clear, self.passed) = Default::default();
     }
 
+    /// Whether nothing is asked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.wanted.is_empty() && self.clear.is_empty()
+    }
+
     /// A file that an edit tool is about to change.
     pub(super) fn edit(&mut self, app: &App, typed: &str) {
+        self.edit_if(app, typed, |_| true);
+    }
+
+    /// What lies below a folder, or those files below it that are called so: nobody else may hold any of it.
+    pub(super) fn keep_clear(&mut self, app: &App, folder: &Path, called: Option<&str>) {
+        let place = match called {
+            None => targets::wanted(app, Kind::Directory, folder.as_os_str(), &self.cwd),
+            Some(name) => targets::wanted(app, Kind::Pattern, OsStr::new(&format!("**/{name}")), folder),
+        };
+        // What is no place at all is nobody's either.
+        if let Ok(place) = place {
+            let name = self.name(&place);
+            self.clear.push((place, name));
+        }
+    }
+
+    /// A file that is changed, and claimed if it is part of somebody's `work`.
+    pub(super) fn edit_if(&mut self, app: &App, typed: &str, is_work: impl Fn(&Path) -> bool) {
         let place = match targets::any_path(app, OsStr::new(typed), &self.cwd) {
             Ok(place) => place,
             Err(failure) => return self.passed.push(failure.message),
         };
         let name = self.name(&place);
+        if !is_work(&path_of(&place)) {
+            return self.clear.push((place, name));
+        }
         if *place.kind == *Kind::Directory.name() {
             self.passed.push(format!("{name} is a directory"));
         } else if *place.project == *NO_PROJECT {
@@ -49,7 +76,7 @@ impl Places {
 
     /// As an agent would type it where it is.
     fn name(&self, place: &Wanted<'_>) -> String {
-        let path = unspell(&place.project).join(unspell(&place.target));
+        let path = path_of(place);
         let below = path.strip_prefix(&self.cwd).ok().filter(|below| *below != Path::new(""));
         below.unwrap_or(&path).display().to_string()
     }
@@ -60,7 +87,16 @@ impl Places {
     }
 
     /// Their names, in the order of [`ClaimRequest::places`].
-    pub(super) fn names(&self) -> Vec<String> {
-        self.wanted.iter().chain(&self.clear).map(|(_, name)| name.clone()).collect()
+    pub(super) fn names(&self) -> Vec<Asked> {
+        let places = self.wanted.iter().chain(&self.clear);
+        let asked = |(place, name): &(Wanted<'_>, String)| Asked {
+            name: name.clone(),
+            is_file: *place.kind == *Kind::File.name(),
+        };
+        places.map(asked).collect()
     }
+}
+
+fn path_of(place: &Wanted<'_>) -> PathBuf {
+    unspell(&place.project).join(unspell(&place.target))
 }

@@ -14,13 +14,15 @@ const TASK_CHARS: usize = 100;
 impl Hook<'_> {
     pub(super) fn start_session(&self) -> Result<Answer, Failure> {
         let id = self.register()?;
+        // Whatever was under way when it stopped is not any more.
+        self.forget_calls(&id);
         let text = self.app.with_state(|state| brief(self.app, state, &id))?;
         Ok(told(text))
     }
 
     /// The first words of a session are its task, until it names another.
     pub(super) fn begin_turn(&self, prompt: &str) -> Result<Answer, Failure> {
-        let task = words::one_line(prompt, TASK_CHARS);
+        let task = words::one_line(without_context(prompt), TASK_CHARS);
         let task = (!task.is_empty()).then_some(task);
         // A session that goes on in another process says so here at the latest.
         let has_process = self.app.with_state(|state| {
@@ -30,7 +32,8 @@ impl Hook<'_> {
         if !has_process {
             self.register()?;
         }
-        self.attend(Turn::Begins { task })
+        let (_, news) = self.attend(Turn::Begins { task })?;
+        Ok(told(news))
     }
 
     /// Takes part under the session's id, with the agent's process where it stands above.
@@ -53,6 +56,14 @@ impl Hook<'_> {
             Outcome::Registered { id, .. } => Ok(id),
             _ => Ok(String::new()),
         }
+    }
+}
+
+/// What the person said. Gemini CLI hands a hook's words, ours among them, back with the next prompt.
+fn without_context(prompt: &str) -> &str {
+    match prompt.split_once("</hook_context>") {
+        Some((context, rest)) if context.trim_start().starts_with("<hook_context>") => rest,
+        _ => prompt,
     }
 }
 

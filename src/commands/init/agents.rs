@@ -24,10 +24,11 @@ pub(super) fn run(app: &App, args: &InitArgs, direction: Direction, report: &mut
     report.data = json!({ "agents": agents.iter().map(|agent| agent.name).collect::<Vec<_>>() });
     let planned = plan(&world, &scope, &agents, direction);
     report.data["changes"] = planned.changes.iter().map(|change| in_json(change, args.dry_run)).collect();
-    let problems = if planned.changes.is_empty() {
+    let is_clean = planned.leftovers.is_empty() || args.dry_run;
+    let problems = if planned.changes.is_empty() && is_clean {
         say_why_nothing(&agents, direction, &planned, report);
         planned.problems
-    } else if args.dry_run || !(args.yes || can_ask()) {
+    } else if args.dry_run || !(planned.changes.is_empty() || args.yes || can_ask()) {
         would(&planned, args, report);
         planned.problems
     } else {
@@ -61,6 +62,9 @@ fn make(
     let how = (app.store.patience(), &*app.stamp());
     let done = carry_out(world, scope, agents, direction, how, &allowed)?;
     app.changed.set(app.changed.get() || !done.words.is_empty());
+    if planned.changes.is_empty() {
+        say_why_nothing(agents, direction, planned, report);
+    }
     report.lines.extend(done.words.iter().map(|words| words.as_str().into()));
     if skipped.get() {
         report.notes.push("what you did not agree to was not changed".to_owned());

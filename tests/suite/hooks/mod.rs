@@ -3,6 +3,7 @@
 mod bad_payloads;
 mod news;
 mod recorded;
+mod shell;
 mod turns;
 
 use std::io::Write;
