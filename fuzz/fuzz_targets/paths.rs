@@ -51,7 +51,10 @@ fn spelling_is_reversible(bytes: &[u8]) {
 fn is_physical(path: &Path) -> bool {
     let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
     let bytes = path.as_os_str().as_bytes();
-    plain && bytes.starts_with(b"/") && (bytes == b"/" || !bytes.ends_with(b"/")) && !bytes.windows(2).any(|w| w == b"//")
+    plain
+        && bytes.starts_with(b"/")
+        && (bytes == b"/" || !bytes.ends_with(b"/"))
+        && !bytes.windows(2).any(|w| w == b"//")
 }
 
 /// `missing/..` leads back by its letters, where the kernel sees nothing.

@@ -100,7 +100,11 @@ fn agreed(planned: &[String]) -> bool {
         return false;
     }
     let mut answer = String::new();
-    let asked = write!(std::io::stderr(), "aio: {}? [y/N] ", planned.join(", and "));
+    let question = match planned {
+        [only] => format!("aio: {only}? [y/N] "),
+        several => format!("aio: would\n  {}\naio: shall it? [y/N] ", several.join("\n  ")),
+    };
+    let asked = std::io::stderr().write_all(question.as_bytes());
     let read = std::io::stdin().read_line(&mut answer);
     asked.is_ok() && read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }

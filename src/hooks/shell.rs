@@ -153,9 +153,9 @@ pub enum Landing {
 pub enum Manner {
     /// Leaves it out.
     Files,
-    /// Copies everything in it over what is there.
+    /// Copies or moves everything in it, over what is there.
     Trees,
-    /// Puts it there as one thing, as a move or a link does.
+    /// Puts it there as one thing, as a link does.
     Whole,
 }
 

@@ -26,6 +26,7 @@ mod running;
 mod sessions;
 mod settings;
 mod setup;
+mod shell_effects;
 mod shell_hooks;
 mod spec;
 mod tidy;

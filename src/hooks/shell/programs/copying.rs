@@ -38,7 +38,7 @@ pub(super) fn mv(call: &mut Call<'_>) -> Option<()> {
     let (sources, destination) = split(&options)?;
     for source in sources {
         call.touch(source, Change::Remove, true);
-        put(call, source, &destination, Manner::Whole);
+        put(call, source, &destination, Manner::Trees);
     }
     Some(())
 }
