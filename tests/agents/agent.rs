@@ -32,6 +32,8 @@ pub struct Manner {
     pub resumed: bool,
     /// Codex only: what its model runs may write the project, and little else.
     pub sandboxed: bool,
+    /// Claude Code only: our plugin is loaded.
+    pub plugged: bool,
 }
 
 impl Agent {
@@ -114,6 +116,8 @@ impl Agent {
             Agent::Claude => {
                 command.args(["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "acceptEdits"]);
                 command.args(["--allowedTools", "Bash"]).args(resumed.then_some("--continue"));
+                let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/integrations/claude/plugin");
+                command.args(manner.plugged.then_some(["--plugin-dir", plugin]).into_iter().flatten());
                 command.args(["--", "Do the work."]);
                 command.env("ANTHROPIC_BASE_URL", origin).env("ANTHROPIC_API_KEY", "dummy");
                 let off = ["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_AUTOUPDATER", "DISABLE_TELEMETRY"];

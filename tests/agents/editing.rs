@@ -19,15 +19,19 @@ fn claims_of_others(state: &Value, holder: &str) -> Vec<(String, String)> {
     claims.map(|claim| (claim["target"].as_str().unwrap().to_owned(), owner(claim))).collect()
 }
 
-fn a_session(agent: Agent, family: Family) {
-    let stage = Stage::with(&[agent]);
+fn obeys(agent: Agent, family: Family) {
+    a_session(&Stage::with(&[agent]), agent, Manner { family, ..Manner::default() });
+}
+
+fn a_session(stage: &Stage, agent: Agent, manner: Manner) {
+    let family = manner.family;
     let holder = stage.holder_of("src/held.txt");
     let [free, held, other] = ["src/free.txt", "src/held.txt", "src/other.txt"].map(|name| stage.path(name));
     let two_files: Vec<_> = match agent.patch(&[(&other, "src/other.txt", "two"), (&held, "src/held.txt", "two")]) {
         Some(patch) if family == Family::Patching || agent == Agent::Codex => vec![patch],
         _ => vec![agent.edit(family, &held, "src/held.txt", "two"), agent.edit(family, &other, "src/other.txt", "two")],
     };
-    let steps = vec![
+    let steps = [
         vec![agent.read(&free), agent.read(&held), agent.read(&other)],
         vec![agent.edit(family, &free, "src/free.txt", "one")],
         vec![agent.edit(family, &held, "src/held.txt", "one")],
@@ -38,7 +42,7 @@ fn a_session(agent: Agent, family: Family) {
     let seen = Arc::new(Mutex::new(Value::Null));
     let (state, noted) = (stage.world.state_path(), seen.clone());
     let ended = stage
-        .start(agent, Manner { family, ..Manner::default() }, move |turn| {
+        .start(agent, manner, move |turn| {
             if turn.index == 2 {
                 *noted.lock().unwrap() = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
             }
@@ -70,12 +74,24 @@ fn a_session(agent: Agent, family: Family) {
 
 #[test]
 fn claude_obeys() {
-    a_session(Agent::Claude, Family::Usual);
+    obeys(Agent::Claude, Family::Usual);
+}
+
+#[test]
+fn claude_obeys_by_its_plugin() {
+    let manner = Manner { plugged: true, ..Manner::default() };
+    a_session(&Stage::unguarded(&[Agent::Claude]), Agent::Claude, manner);
+}
+
+#[test]
+fn claude_obeys_by_its_plugin_and_its_settings() {
+    let manner = Manner { plugged: true, ..Manner::default() };
+    a_session(&Stage::with(&[Agent::Claude]), Agent::Claude, manner);
 }
 
 #[test]
 fn codex_obeys() {
-    a_session(Agent::Codex, Family::Usual);
+    obeys(Agent::Codex, Family::Usual);
 }
 
 /// What Codex's model runs lives in a pid namespace of its own and may write the project only; aio's state is written
@@ -101,25 +117,25 @@ fn codex_takes_part_from_within_its_sandbox() {
 
 #[test]
 fn gemini_obeys() {
-    a_session(Agent::Gemini, Family::Usual);
+    obeys(Agent::Gemini, Family::Usual);
 }
 
 #[test]
 fn copilot_obeys() {
-    a_session(Agent::Copilot, Family::Usual);
+    obeys(Agent::Copilot, Family::Usual);
 }
 
 #[test]
 fn copilot_obeys_when_it_patches() {
-    a_session(Agent::Copilot, Family::Patching);
+    obeys(Agent::Copilot, Family::Patching);
 }
 
 #[test]
 fn opencode_obeys() {
-    a_session(Agent::OpenCode, Family::Usual);
+    obeys(Agent::OpenCode, Family::Usual);
 }
 
 #[test]
 fn opencode_obeys_when_it_patches() {
-    a_session(Agent::OpenCode, Family::Patching);
+    obeys(Agent::OpenCode, Family::Patching);
 }

@@ -43,6 +43,7 @@ impl Stage {
         let world = World::bare_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
         assert_eq!(git(&world.project, &["init", "-q"]).code, 0);
         std::fs::write(world.home.join(".gitconfig"), "[user]\n\tname = t\n\temail = t@example.org\n").unwrap();
+        std::fs::create_dir(world.home.join("tmp")).unwrap();
         for name in ["src/free.txt", "src/held.txt", "src/other.txt"] {
             world.file(name);
         }
@@ -111,16 +112,23 @@ impl Stage {
         let model = Model::start(script);
         let mut command = agent.command(model.port, manner);
         let output = self.world.home.join(format!("{}-{}", agent.name(), model.port));
-        let system = "/usr/local/bin:/usr/bin:/bin";
+        let (aio, node) = (self.world.dir.join("bin"), node_folder());
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin:{}", aio.display(), node.display());
         let variables: Vec<_> =
             command.get_envs().map(|(key, value)| (key.to_owned(), value.unwrap().to_owned())).collect();
         command.env_clear().env("HOME", &self.world.home).env("TERM", "dumb").env("LANG", "C.UTF-8");
-        command.env("PATH", format!("{}:{system}", self.world.dir.join("bin").display())).envs(variables);
+        command.env("TMPDIR", self.world.home.join("tmp")).env("PATH", path).envs(variables);
         command.current_dir(&self.world.project).process_group(0).stdin(Stdio::null());
         command.stdout(File::create(output.with_extension("out")).unwrap());
         command.stderr(File::create(output.with_extension("err")).unwrap());
         Running { child: command.spawn().unwrap(), model, output }
     }
+}
+
+/// Gemini is a script for Node.js, which people keep in places of their own.
+fn node_folder() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).find(|folder| folder.join("node").exists()).expect("Node.js is not on PATH")
 }
 
 /// An agent at work; its process group is killed when dropped.

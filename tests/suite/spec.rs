@@ -357,3 +357,18 @@ fn what_is_no_state_is_none_by_the_schema_either() {
         assert_eq!(world.aio(["context", "get"]).code, 4, "{text}");
     }
 }
+
+#[test]
+fn agents_are_pinned_at_the_versions_their_adapters_were_verified_with() {
+    let pinned = read("integrations/VERSIONS");
+    let page = table(&read("spec/HOOKS.md"), "Dialects");
+    for line in pinned.lines().filter(|line| !line.starts_with('#')) {
+        let [agent, _package, version] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        assert_eq!(aio::hooks::adapters::find(agent).unwrap().verified, version);
+        assert!(
+            read(&format!("integrations/{agent}/README.md")).contains(&format!("Verified with {version}")),
+            "{agent}"
+        );
+        assert!(page.iter().any(|row| row[0] == agent && row[1].split(',').next() == Some(version)), "{agent}");
+    }
+}
