@@ -130,7 +130,8 @@ impl Call<'_> {
     }
 
     fn sweep(&mut self, kind: SweepKind, folder: Option<String>, is_below: bool, unless: Option<String>) -> Option<()> {
-        let sweep = Sweep { kind, folder: folder?, is_below, unless };
+        let folder = folder.filter(|folder| !paths::is_nobodys(folder))?;
+        let sweep = Sweep { kind, folder, is_below, unless };
         if !self.found.sweeps.contains(&sweep) && self.found.sweeps.len() < MOST_TOUCHES {
             self.found.sweeps.push(sweep);
         }

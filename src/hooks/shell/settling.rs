@@ -37,6 +37,7 @@ impl Effects {
         for touch in &self.touched {
             settled.touched.extend(touch.extents(look).into_iter().map(|extent| (touch.change, extent)));
         }
+        settled.touched.retain(|(_, extent)| !paths::is_nobodys(extent.path()));
         settled.touched.truncate(MOST_TOUCHES);
         settled
     }
@@ -84,6 +85,15 @@ impl Copy {
 }
 
 impl Extent {
+    /// The path, or the folder of them all.
+    fn path(&self) -> &str {
+        match self {
+            Extent::File(path) | Extent::Tree(path) => path,
+            Extent::Named { folder, .. } => folder,
+            Extent::Mirror { to, .. } => to,
+        }
+    }
+
     /// Whether what happens to these paths happens to `path`, which need not exist.
     pub fn reaches(&self, path: &str, look: &impl Look) -> bool {
         match self {
