@@ -23,6 +23,7 @@ use std::fmt;
 
 mod assigning;
 mod braces;
+mod branching;
 mod builtins;
 mod expand;
 mod field;
