@@ -43,6 +43,8 @@ pub struct App {
     pub changed: Cell<bool>,
     /// What ends a wait, where that is not a signal: the number of the one it is to be taken for, once it is not 0.
     pub interruption: Option<Arc<AtomicUsize>>,
+    /// What is wrong with the settings, where that was passed over.
+    pub ailment: Option<Failure>,
     as_id: Option<String>,
     session: OnceCell<String>,
     config: Config,
@@ -64,12 +66,31 @@ impl App {
         })?;
         let dir = state_directory(&cwd)?;
         let config = Config::load(&dir)?;
-        Ok(App {
+        Ok(App::at(globals, cwd, dir, config))
+    }
+
+    /// Looks around for a hook, which goes on where it can: its payload says where its agent is, and settings that cannot be
+    /// read are as if there were none, but for being told.
+    ///
+    /// # Errors
+    /// When there is no home.
+    pub fn for_hook(globals: &Globals) -> Result<App, Failure> {
+        let cwd = std::env::current_dir().unwrap_or_else(|_| "/".into());
+        let dir = state_directory(&cwd)?;
+        match Config::load(&dir) {
+            Ok(config) => Ok(App::at(globals, cwd, dir, config)),
+            Err(failure) => Ok(App { ailment: Some(failure), ..App::at(globals, cwd, dir, Config::default()) }),
+        }
+    }
+
+    fn at(globals: &Globals, cwd: PathBuf, dir: PathBuf, config: Config) -> App {
+        App {
             output: output(globals.json),
             store: FileStore::new(dir, config.lock_timeout),
             cwd,
             changed: Cell::new(false),
             interruption: None,
+            ailment: None,
             as_id: globals.as_id.clone(),
             session: OnceCell::new(),
             config,
@@ -77,7 +98,7 @@ impl App {
             boot_id: OnceCell::new(),
             ancestry: OnceCell::new(),
             alive: OnceCell::new(),
-        })
+        }
     }
 
     /// The person's settings that rules depend on.

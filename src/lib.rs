@@ -40,22 +40,26 @@ use crate::output::Report;
 
 /// Runs a command line from its words to its exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {
-    let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    // A hook answers in its agent's dialect, and nothing that it comes to may stop the agent.
+    let is_hook = cli::verb(&args) == Some("hook");
+    let json = !is_hook && args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let help = cli::verb(&args).map_or_else(|| "aio --help".to_owned(), |verb| format!("aio {verb} --help"));
     let (result, changed) = match cli::parse(args) {
         Ok(invocation) => run(invocation),
         Err(error) if !error.use_stderr() => return print_help(&error),
         Err(error) => (Err(misunderstood(&error).hint(help)), false),
     };
-    app::output(json).finish(result, changed).into()
+    let exit = app::output(json).finish(result, changed);
+    if is_hook { ExitCode::SUCCESS } else { exit.into() }
 }
 
 /// How it ended, and whether the state was changed.
 fn run(Invocation { globals, verb }: Invocation) -> (Result<Report, Failure>, bool) {
-    match App::new(&globals) {
+    let is_hook = matches!(verb, Verb::Hook(_));
+    match if is_hook { App::for_hook(&globals) } else { App::new(&globals) } {
         Ok(app) => (commands::run(&app, verb), app.changed.get()),
         // Whatever else is wrong here, the agent goes on.
-        Err(failure) if matches!(verb, Verb::Hook(_)) => (Ok(commands::hook::unable(&failure)), false),
+        Err(failure) if is_hook => (Ok(commands::hook::unable(&failure)), false),
         Err(failure) => (Err(failure), false),
     }
 }

@@ -79,6 +79,8 @@ _aio_join() {
         code=0
         if [ -n "${BASH_EXECUTION_STRING+x}${ZSH_EXECUTION_STRING+x}" ]; then
             said=$("$_aio_program" register "$_aio_tool" 2>&1) || code=$?
+            # Held until the next command, or until aio_cleanup.
+            _aio_owns=asked
         else
             said=$("$_aio_program" register "$_aio_tool" --pid "$$" 2>&1) || code=$?
             # The end of a subshell is not the end of the shell.
@@ -97,7 +99,7 @@ _aio_join() {
 
 # Appends ours to what is to happen when the shell ends, once.
 _aio_chain_exit() {
-    [ -n "$_aio_owns" ] || return 0
+    [ "$_aio_owns" = yes ] || return 0
     if [ -n "${ZSH_VERSION-}" ]; then
         # In the words of zsh alone. A trap on EXIT set in one of its functions would be that function's.
         eval 'typeset -ga zshexit_functions

@@ -15,7 +15,7 @@ use crate::hooks::event::{Answer, Event, Moment, Tool, Unfit};
 use crate::hooks::words;
 use crate::output::Report;
 use crate::protocol::op::{
-    Change, ClaimRequest, Event as Journaled, Op, Outcome, Refusal, Registration, Request, Turn,
+    Attendance, Change, ClaimRequest, Event as Journaled, Op, Outcome, Refusal, Registration, Request, Turn,
 };
 use crate::store::{StoreError, journal};
 
@@ -37,6 +37,9 @@ pub(super) fn run(app: &App, args: &HookArgs) -> Report {
     // Whatever comes of it, no agent shall write into a closed pipe.
     let payload = payload();
     let words: Vec<String> = args.words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(failure) = &app.ailment {
+        note(app, None, &words, &failure.message);
+    }
     let [agent, event] = &*words else {
         return pass(app, &words, "aio hook takes an agent and its event");
     };
@@ -50,7 +53,7 @@ pub(super) fn run(app: &App, args: &HookArgs) -> Report {
 }
 
 fn answer(app: &App, adapter: &Adapter, event: &str, read: &Event, words: &[String]) -> Report {
-    let hook = Hook { app, adapter, event: read, words };
+    let hook = Hook { app, adapter, name: event, event: read, words };
     let answer = hook.answer().unwrap_or_else(|failure| hook.failed(&failure));
     let mut report = Report::silent("hook");
     report.lines =
@@ -93,6 +96,7 @@ fn note(app: &App, instance: Option<String>, words: &[String], why: &str) {
 struct Hook<'h> {
     app: &'h App,
     adapter: &'h Adapter,
+    name: &'h str,
     event: &'h Event,
     words: &'h [String],
 }
@@ -107,7 +111,7 @@ impl Hook<'_> {
             Moment::BeforeTool(Tool::Shell { command, cwd }) => self.before_shell(command, cwd.as_deref()),
             Moment::BeforeTool(Tool::Other) => Ok(Answer::Nothing),
             Moment::AfterTool(tool) => self.after_tool(tool),
-            Moment::TurnEnds => self.last_word(Op::Attend(Turn::Ends)),
+            Moment::TurnEnds => self.last_word(Op::Attend(Attendance { turn: Turn::Ends, hears: false })),
             Moment::SessionEnds => self.last_word(Op::EndSession),
         }
     }
@@ -162,7 +166,7 @@ impl Hook<'_> {
 
     /// Lives, and hears what is new. Says who it is.
     fn attend(&self, turn: Turn) -> Result<(String, String), Failure> {
-        let op = Op::Attend(turn);
+        let op = Op::Attend(Attendance { turn, hears: self.adapter.listens(self.name) });
         let look = self.known(|| self.app.look(&op))?;
         let outcome = match look.answer {
             Some(answer) => answer,

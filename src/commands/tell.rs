@@ -11,14 +11,25 @@ use crate::output::Report;
 use crate::protocol::id::is_abbreviation;
 use crate::protocol::news::EVERYBODY;
 use crate::protocol::op::NewContext;
-use crate::protocol::state::State;
+use crate::protocol::state::{Instance, State};
 
 pub(super) fn run(app: &App, args: &TellArgs) -> Result<Report, Failure> {
-    let to = app.with_state(|state| addressee(state, &args.to))?;
+    let (to, is_there) = app.with_state(|state| {
+        let to = addressee(state, &args.to)?;
+        let hears = |instance: &Instance<'_>| {
+            instance.evicted_at.is_empty() && (to == EVERYBODY || [&*instance.key, &*instance.tool].contains(&&*to))
+        };
+        let is_there = state.instances.iter().any(hears);
+        Ok((to, is_there))
+    })?;
     let message = NewContext { category: "message".to_owned(), to: Some(to.clone()), ..NewContext::default() };
     let (id, _) = context::write(app, message, &args.words)?;
     let data = json!({ "id": id, "to": to });
-    Ok(Report::done("told", format!("Message left for {to}: {id}")).with(data))
+    let mut report = Report::done("told", format!("Message left for {to}: {id}")).with(data);
+    if !is_there {
+        report.notes.push(format!("{to} is not at work now: only a session that is resumed will hear it"));
+    }
+    Ok(report)
 }
 
 /// An agent, whether or not it takes part yet; an instance by its id or an end of it; or everybody.

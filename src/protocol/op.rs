@@ -23,7 +23,7 @@ pub enum Op {
     /// Say that one lives, and hear what one lost.
     Heartbeat,
     /// A sign of life by which an agent's hook tells where in its work the agent is, and hears what is new.
-    Attend(Turn),
+    Attend(Attendance),
     /// Leave, letting go of everything.
     Unregister,
     /// Let go of everything, to be known again should the session be resumed.
@@ -89,6 +89,15 @@ pub struct Registration {
     pub id: Option<String>,
     /// The agent's hooks ask.
     pub hooks: bool,
+}
+
+/// See [`Op::Attend`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attendance {
+    /// Where in its work the agent is.
+    pub turn: Turn,
+    /// Whether it can be told anything now.
+    pub hears: bool,
 }
 
 /// Where in its work an agent is. A turn is what it does between a person's words and its answer.

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::agents::{Agent, Template};
 use super::file::Original;
+use super::json::{Document, Step, Tree};
 use super::part::{Part, Placed, parts_of};
 use super::plan::text_at;
-use super::trust::trusts_folder;
+use super::trust::{is_false, trusts_folder};
 use super::{Scope, World, line};
 
 /// How an agent stands.
@@ -47,6 +48,9 @@ pub fn examine(agent: &'static Agent, world: &World<'_>, scope: &Scope) -> Stand
         standing
             .broken
             .push(format!("it does not trust {}, and runs no hooks of a project it does not trust", project.display()));
+    }
+    if let Some(switch) = switched_off(agent, world) {
+        standing.broken.push(format!("all its hooks are switched off by {switch}; remove that"));
     }
     standing.line = standing.line.or_else(|| plugin_line(agent, world, scope));
     standing
@@ -95,6 +99,28 @@ fn plugin_line(agent: &Agent, world: &World<'_>, scope: &Scope) -> Option<String
 pub fn elsewhere(line: &str, dir: &Path, other: &Path) -> String {
     let named = |dir: &Path| format!("AIO_DIR={}", line::quoted(dir));
     line.replacen(&named(dir), &named(other), 1)
+}
+
+/// What in a person's own settings keeps an agent from running any hook.
+fn switched_off(agent: &Agent, world: &World<'_>) -> Option<String> {
+    let folder = agent.folder(world);
+    let (name, switch): (&str, &[&str]) = match agent.name {
+        "claude" => ("settings.json", &["disableAllHooks"]),
+        "gemini" => ("settings.json", &["hooksConfig", "enabled"]),
+        "codex" => ("config.toml", &["features", "hooks"]),
+        _ => return None,
+    };
+    let path = folder.join(name);
+    let off = agent.name == "claude";
+    let is_off = match name {
+        "config.toml" => is_false(&text_at(&path), switch),
+        _ => {
+            let steps: Vec<Step<'_>> = switch.iter().map(|key| Step::Key(key)).collect();
+            let value = Document::parse(&text_at(&path)).ok().and_then(|document| document.get(&steps));
+            value == Some(Tree::Other(off.to_string()))
+        }
+    };
+    is_off.then(|| format!("{} in {}", switch.join("."), path.display()))
 }
 
 /// Whether an agent trusts a folder; none where it needs no trust, or keeps it where we cannot look.

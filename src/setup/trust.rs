@@ -210,6 +210,13 @@ pub(super) fn trusts_folder(text: &str, folder: &Path) -> bool {
     projects.is_some_and(|projects| projects.iter().any(|(path, level)| folder.starts_with(path) && is_trusted(level)))
 }
 
+/// Whether a setting is there and false.
+pub(super) fn is_false(text: &str, keys: &[&str]) -> bool {
+    let Ok(doc) = text.parse::<DocumentMut>() else { return false };
+    let value = keys.iter().try_fold(doc.as_item(), |item, key| item.get(key));
+    value.and_then(Item::as_bool) == Some(false)
+}
+
 /// Changes settings, and nothing in them but what is changed.
 fn edit(text: &str, change: impl FnOnce(&mut DocumentMut) -> Result<(), NoTable>) -> Result<String, Wrong> {
     let unix = text.replace("\r\n", "\n");

@@ -8,6 +8,7 @@
 
 mod agent;
 mod amp;
+mod at_once;
 mod editing;
 mod failing;
 #[path = "../suite/harness.rs"]
@@ -19,5 +20,4 @@ mod stage;
 #[path = "../proofs/support.rs"]
 #[allow(dead_code, reason = "the proofs use the rest")]
 mod support;
-mod together;
 mod wire;

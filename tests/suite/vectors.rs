@@ -7,7 +7,8 @@ use aio::protocol::apply::{Applied, apply};
 use aio::protocol::evidence::{CrossWorktree, Evidence, Fate, Machine, Moment, ProcessKey, Settings};
 use aio::protocol::identity::{AgentSeen, Unidentified, Witness, resolve};
 use aio::protocol::op::{
-    ClaimRequest, NewContext, Op, Outcome, Refusal, Registration, ReleaseRequest, ReleaseTarget, Request, Turn, Wait,
+    Attendance, ClaimRequest, NewContext, Op, Outcome, Refusal, Registration, ReleaseRequest, ReleaseTarget, Request,
+    Turn, Wait,
 };
 use aio::protocol::place::{Place, Prepared};
 use aio::protocol::state::{Instance, Wanted};
@@ -282,11 +283,14 @@ fn request(step: &Value) -> Request {
             ..Registration::default()
         }),
         "heartbeat" => Op::Heartbeat,
-        "attend" => Op::Attend(match &op["turn"] {
-            Value::Null => Turn::GoesOn,
-            turn if turn == "ends" => Turn::Ends,
-            _ => Turn::Begins { task: optional(&op["task"]) },
-        }),
+        "attend" => {
+            let turn = match &op["turn"] {
+                Value::Null => Turn::GoesOn,
+                turn if turn == "ends" => Turn::Ends,
+                _ => Turn::Begins { task: optional(&op["task"]) },
+            };
+            Op::Attend(Attendance { hears: turn != Turn::Ends && op["hears"] != false, turn })
+        }
         "end-session" => Op::EndSession,
         "unregister" => Op::Unregister,
         "task" => Op::SetTask { description: text(&op["description"]).to_owned(), issue: optional(&op["issue"]) },

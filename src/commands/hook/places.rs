@@ -56,6 +56,8 @@ impl Places {
 
     /// A file that is changed, and claimed if it is part of somebody's `work`.
     pub(super) fn edit_if(&mut self, app: &App, typed: &str, is_work: impl Fn(&Path) -> bool) {
+        // A name that ends in a slash is that file's all the same: agents resolve it before they write.
+        let typed = if typed.len() > 1 { typed.trim_end_matches('/') } else { typed };
         let place = match targets::any_path(app, OsStr::new(typed), &self.cwd) {
             Ok(place) => place,
             Err(failure) => return self.passed.push(failure.message),

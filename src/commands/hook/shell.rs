@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::places::Places;
-use super::{Answer, App, Failure, Hook, Op, Turn};
+use super::{Answer, App, Failure, Hook, Op};
 use crate::hooks::shell::{Change, Extent, Look, Surroundings, Sweep, SweepKind, effects};
 use crate::host::ignored::is_ignored;
 use crate::host::repository::worktree_of;
+use crate::protocol::op::Attendance;
 
 /// How many files of a folder that is copied over another are looked at.
 const MOST_COPIED: usize = 1000;
@@ -28,7 +29,7 @@ impl Hook<'_> {
                 places.sweep(self.app, sweep);
             }
             match places.is_empty() {
-                true => self.app.look(&Op::Attend(Turn::GoesOn)).map(|look| (look.caller, None)),
+                true => self.app.look(&Op::Attend(Attendance::default())).map(|look| (look.caller, None)),
                 false => self.app.look(&Op::Claim(places.request())).map(|look| (look.caller.clone(), Some(look))),
             }
         })?;

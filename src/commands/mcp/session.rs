@@ -15,7 +15,7 @@ use crate::error::{Exit, Failure};
 use crate::host::agents::AGENTS;
 use crate::output::Report;
 use crate::protocol::id;
-use crate::protocol::op::{Op, Outcome, Request, Turn};
+use crate::protocol::op::{Attendance, Op, Outcome, Request, Turn};
 
 /// What clients are called that call themselves nothing we could use.
 const NAMELESS: &str = "mcp";
@@ -157,7 +157,7 @@ fn known_agent(client: &str) -> Option<&'static str> {
 
 /// What was lost, and what others left for this session. Trouble in hearing is the command's to tell.
 fn hear(app: &App) -> Heard {
-    let op = Op::Attend(Turn::GoesOn);
+    let op = Op::Attend(Attendance { turn: Turn::GoesOn, hears: true });
     let outcome = app.look(&op).ok().and_then(|look| match look.answer {
         Some(answer) => answer.ok(),
         None => app.transact(&Request { actor: Some(look.caller), op: op.clone() }).ok(),

@@ -90,16 +90,26 @@ impl Adapter {
 
     fn tool(&self, payload: &Payload<'_>) -> Result<Tool, Unfit> {
         let name = payload.tool()?;
-        if self.shells.contains(&name) {
+        if self.shells.contains(&&*name) {
             let input = payload.input()?;
             let cwd = input.folder();
             return Ok(Tool::Shell { command: input.command()?, cwd });
         }
-        if !self.edits.contains(&name) {
+        if !self.edits.contains(&&*name) {
             return Ok(Tool::Other);
         }
-        let files = payload.files();
-        Ok(Tool::Edit(if files.is_empty() { payload.input()?.files()? } else { files }))
+        let mut files = payload.files();
+        match payload.input().and_then(|input| input.files()) {
+            Ok(named) => files.extend(named),
+            Err(unfit) if files.is_empty() => return Err(unfit),
+            Err(_) => {}
+        }
+        Ok(Tool::Edit(files))
+    }
+
+    /// Whether the agent reads what it is told at an event.
+    pub fn listens(&self, event: &str) -> bool {
+        (self.tell)(event, "").is_some()
     }
 
     /// What is printed on stdout as the answer to an event; empty for nothing.

@@ -2,21 +2,21 @@
 
 use super::super::lease;
 use super::super::news;
-use super::super::op::{Change, Event, News, Outcome, Refusal, Turn as AgentTurn};
+use super::super::op::{Attendance, Change, Event, News, Outcome, Refusal, Turn as AgentTurn};
 use super::super::state::Claim;
 use super::Turn;
 use super::claiming::expiry;
 
 impl Turn<'_, '_> {
-    pub(super) fn attend(&mut self, id: &str, turn: &AgentTurn) -> Result<Outcome, Refusal> {
-        match turn {
+    pub(super) fn attend(&mut self, id: &str, attendance: &Attendance) -> Result<Outcome, Refusal> {
+        match &attendance.turn {
             AgentTurn::GoesOn => {}
             AgentTurn::Begins { task } => self.begin_turn(id, task.as_deref()),
-            // An agent that stops has nowhere to put what it is told.
-            AgentTurn::Ends => {
-                self.end_turn(id);
-                return Ok(Outcome::Done);
-            }
+            AgentTurn::Ends => self.end_turn(id),
+        }
+        // What is said where nobody reads it must be said again.
+        if !attendance.hears {
+            return Ok(Outcome::Done);
         }
         let news = self.hear(id)?;
         let Outcome::Heartbeat { lost } = self.welcome_back(id) else { return Ok(Outcome::Done) };

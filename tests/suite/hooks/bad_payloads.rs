@@ -20,17 +20,17 @@ fn what_is_no_payload_passes_with_a_line_in_the_journal() {
         ("claude", "PreToolUse", "", "empty"),
         ("claude", "PreToolUse", " \n", "empty"),
         ("claude", "PreToolUse", "no json", "expected"),
-        ("claude", "PreToolUse", "[]", "invalid length"),
+        ("claude", "PreToolUse", "[]", "invalid type"),
         ("claude", "PreToolUse", "\"text\"", "invalid type"),
         ("claude", "PreToolUse", &huge, "more than"),
         ("claude", "PreToolUse", "{}", "no tool"),
         ("claude", "PreToolUse", r#"{"session_id":"s","tool_name":"Write"}"#, "no input"),
-        ("claude", "PreToolUse", r#"{"session_id":7,"tool_name":"Write"}"#, "invalid type"),
+        ("claude", "PreToolUse", r#"{"session_id":7,"tool_name":"Other"}"#, "no session"),
         ("claude", "PreToolUse", r#"{"session_id":"\u001b","tool_name":"Other"}"#, "session"),
         ("claude", "PreToolUse", r#"{"tool_name":"Other"}"#, "no session"),
         ("claude", "PreToolUse", &edit("{}"), "no file"),
         ("claude", "PreToolUse", &edit(r#"{"file_path":""}"#), "no file"),
-        ("claude", "PreToolUse", &edit(r#"{"file_path":[]}"#), "invalid type"),
+        ("claude", "PreToolUse", &edit(r#"{"file_path":[]}"#), "no file"),
         ("claude", "PreToolUse", &edit(r#"{"file_path":"/x\u0000y"}"#), "NUL"),
         (
             "codex",
@@ -38,7 +38,7 @@ fn what_is_no_payload_passes_with_a_line_in_the_journal() {
             r#"{"session_id":"s","tool_name":"apply_patch","tool_input":{"command":"nothing"}}"#,
             "no file",
         ),
-        ("gemini", "BeforeTool", "\u{feff}{}", "expected"),
+        ("gemini", "BeforeTool", "\u{feff}{}", "no tool"),
         ("copilot", "preToolUse", r#"{"sessionId":"s","toolName":"edit"}"#, "no input"),
         ("cursor", "preToolUse", "null", "invalid type"),
         ("opencode", "tool.execute.before", "{", "EOF"),
@@ -121,6 +121,79 @@ fn a_state_that_cannot_be_written_lets_edits_pass() {
     let answer = one.edit("src/b.rs");
     std::fs::set_permissions(&world.dir, std::fs::Permissions::from_mode(0o700)).unwrap();
     assert!(super::context(&answer).contains("could not check"), "{answer}");
+}
+
+/// What is not needed may be anything; what is needed is found wherever an agent's versions put it.
+#[test]
+fn odd_fields_do_no_harm() {
+    let world = World::new();
+    world.session("claude", "holder").edit("src/a.rs");
+    let path = world.project.join("src/a.rs");
+    let path = path.to_str().unwrap();
+    let payload = |more: &str, input: &str| {
+        let project = &world.project;
+        format!(r#"{{"session_id":"other","cwd":{project:?},"tool_name":"Write",{more}"tool_input":{{{input}}}}}"#)
+    };
+    let file = format!(r#""file_path":"{path}""#);
+    for (more, input) in [
+        (r#""tool_use_id":5,"prompt":[1],"files":[{}],"tool":{},"workspace_roots":7,"#, file.clone()),
+        (r#""cwd":9,"cwd":"/","#, file.clone()),
+        (r#""files":["src/b.rs"],"#, file.clone()),
+        ("", format!(r#""content":"\ud83d cut in two","command":5,{file}"#)),
+        ("", format!(r#""file_path":"{path}/""#)),
+        ("", r#""target_notebook":"src/a.rs""#.to_owned()),
+        ("", r#""patch":"*** Begin Patch\n*** Update File: src/a.rs\n+\ud83d\n*** End Patch""#.to_owned()),
+    ] {
+        let payload = payload(more, &input);
+        for payload in [payload.clone(), format!("\u{feff} {payload}")] {
+            let ran = world.hook("claude", "PreToolUse", payload.as_bytes());
+            assert!(ran.code == 0 && ran.out.contains("is held by"), "{payload}: {ran:?}");
+        }
+    }
+    assert_eq!(world.claims().len(), 1);
+}
+
+#[test]
+fn a_working_directory_that_is_gone_hides_nothing() {
+    let world = World::new();
+    world.session("claude", "holder").edit("src/a.rs");
+    let gone = world.home.join("gone");
+    std::fs::create_dir(&gone).unwrap();
+    let input = json!({ "file_path": world.project.join("src/a.rs") });
+    let payload = json!({ "session_id": "s", "cwd": world.project, "tool_name": "Write", "tool_input": input });
+    let mut command = std::process::Command::new("/bin/sh");
+    command.env_clear().env("HOME", &world.home).env("PAYLOAD", payload.to_string()).current_dir(&gone);
+    command.arg("-c").arg("rmdir ../gone; printf %s \"$PAYLOAD\" | \"$0\" hook claude PreToolUse");
+    command.arg(crate::harness::binary("aio"));
+    let ran = crate::harness::run(&mut command);
+    assert!(ran.code == 0 && ran.out.contains("is held by"), "{ran:?}");
+}
+
+#[test]
+fn settings_that_cannot_be_read_leave_the_protection_on() {
+    let world = World::new();
+    world.session("claude", "holder").edit("src/a.rs");
+    std::fs::write(world.dir.join("config.toml"), "on_failure = \"maybe\"\n").unwrap();
+    reason(&world.session("claude", "other").edit("src/a.rs"));
+    assert!(world.passed().last().unwrap().contains("on_failure"), "{:?}", world.passed());
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_and_a_wish_for_json_change_nothing() {
+    let world = World::new();
+    world.session("claude", "holder").edit("src/a.rs");
+    let input = json!({ "file_path": world.project.join("src/a.rs") });
+    let payload =
+        json!({ "session_id": "s", "cwd": world.project, "tool_name": "Write", "tool_input": input }).to_string();
+    std::fs::write(world.home.join("payload"), payload).unwrap();
+    let stdin = || std::fs::File::open(world.home.join("payload")).unwrap();
+    let mut wishful = world.command("aio");
+    let ran = crate::harness::run(wishful.args(["--json", "hook", "claude", "PreToolUse"]).stdin(stdin()));
+    assert!(ran.out.starts_with(r#"{"hookSpecificOutput""#), "{ran:?}");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut full_disk = world.command("aio");
+    full_disk.args(["hook", "claude", "PreToolUse"]).stdin(stdin()).stdout(full);
+    assert!(full_disk.status().unwrap().success());
 }
 
 /// The lock is waited for no longer than agents wait for a hook.

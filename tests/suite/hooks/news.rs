@@ -40,6 +40,21 @@ fn a_message_is_heard_once_by_its_addressees_and_nobody_else() {
     assert_eq!(world.aio(["tell", "nobody-there", "x"]).code, 2);
 }
 
+/// Cursor reads no answer to a prompt: what is new waits for the next tool.
+#[test]
+fn news_wait_until_they_can_be_read() {
+    let world = World::new();
+    let one = world.session("cursor", "one");
+    one.hook("sessionStart", json!({}));
+    assert_eq!(world.aio(["tell", "cursor", "listen"]).code, 0);
+    assert_eq!(one.hook("beforeSubmitPrompt", json!({ "prompt": "x" })), Value::Null);
+    assert_eq!(one.hook("postToolUseFailure", json!({ "tool_name": "Read" })), Value::Null);
+    let answer = one.hook("postToolUse", json!({ "tool_name": "Read" }));
+    assert!(answer["additional_context"].as_str().unwrap().contains("listen"), "{answer}");
+    let ran = world.aio(["tell", "gemini", "nobody hears this"]);
+    assert!(ran.code == 0 && ran.err.contains("not at work"), "{ran:?}");
+}
+
 #[test]
 fn what_others_decide_and_leave_is_news_in_their_project_only() {
     let world = World::new();

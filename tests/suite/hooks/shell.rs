@@ -6,12 +6,12 @@ use super::{Session, context, reason};
 use crate::harness::{World, git};
 
 impl Session<'_> {
-    fn command(&self, command: &str) -> Value {
+    pub fn command(&self, command: &str) -> Value {
         let input = json!({ "command": command });
         self.hook("PreToolUse", json!({ "tool_name": "Bash", "tool_use_id": "toolu_1", "tool_input": input }))
     }
 
-    fn commanded(&self, command: &str) -> Value {
+    pub fn commanded(&self, command: &str) -> Value {
         let input = json!({ "command": command });
         self.hook("PostToolUse", json!({ "tool_name": "Bash", "tool_use_id": "toolu_1", "tool_input": input }))
     }

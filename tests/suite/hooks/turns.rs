@@ -37,6 +37,26 @@ fn an_edit_of_what_is_held_writes_nothing() {
     assert_eq!(world.state_text(), before);
 }
 
+/// Two hundred tool calls at which nothing happens: edits of what is held, commands that only read.
+#[test]
+fn an_uneventful_session_is_written_every_thirty_seconds_at_most() {
+    let world = World::new();
+    let one = world.session("claude", "one");
+    one.prompt("x");
+    one.edit("src/a.rs");
+    let begun = std::time::Instant::now();
+    let before = world.state()["revision"].as_u64().unwrap();
+    for number in 0..200 {
+        let answers = match number % 2 {
+            0 => [one.edit("src/a.rs"), one.looked()],
+            _ => [one.command("grep -rn x src | head"), one.commanded("grep -rn x src | head")],
+        };
+        assert_eq!(answers, [Value::Null, Value::Null], "not a token");
+    }
+    let commits = world.state()["revision"].as_u64().unwrap() - before;
+    assert!(commits <= 1 + begun.elapsed().as_secs() / 30, "{commits} in {:?}", begun.elapsed());
+}
+
 #[test]
 fn all_files_of_a_patch_or_none() {
     let world = World::new();

@@ -222,6 +222,24 @@ fn doctor_tells_what_keeps_hooks_from_working() {
 }
 
 #[test]
+fn doctor_tells_that_all_hooks_are_switched_off() {
+    let world = World::new();
+    for (agent, file, switch) in [
+        ("claude", ".claude/settings.json", "{ \"disableAllHooks\": true, // for now\n}"),
+        ("gemini", ".gemini/settings.json", "{ \"hooksConfig\": { \"enabled\": false } }"),
+        ("codex", ".codex/config.toml", "[features]\nhooks = false\n"),
+    ] {
+        let path = world.home.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, switch).unwrap();
+        assert_eq!(init(&world, agent).code, 0);
+        let (code, line) = doctor(&world, agent);
+        assert!(code == 6 && line.starts_with("broken") && line.contains("switched off by"), "{agent}: {line}");
+        remove(&world, agent);
+    }
+}
+
+#[test]
 fn doctor_looks_at_the_projects_settings_too() {
     let world = World::new();
     let args = ["init", "--yes", "--scope", "project", "--agents", "gemini"];

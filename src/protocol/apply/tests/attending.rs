@@ -1,7 +1,7 @@
 //! Turns, claims that edits take, news, sessions that end.
 
 use super::*;
-use crate::protocol::op::{NewContext, Turn as AgentTurn};
+use crate::protocol::op::{Attendance, NewContext, Turn as AgentTurn};
 
 const TTL_MS: u64 = 15 * 60_000;
 
@@ -12,7 +12,8 @@ impl Desk {
     }
 
     fn attend(&mut self, actor: &str, turn: AgentTurn) -> Outcome {
-        self.outcome(actor, Op::Attend(turn)).unwrap()
+        let hears = turn != AgentTurn::Ends;
+        self.outcome(actor, Op::Attend(Attendance { turn, hears })).unwrap()
     }
 
     fn begin(&mut self, actor: &str) {
