@@ -137,7 +137,6 @@ impl Walker {
             }
         }
         scope.join(&before);
-        scope.set(name, None);
         Flow::GoesOn
     }
 
@@ -165,9 +164,8 @@ const MADE_TO_SUCCEED: [&str; 14] =
     ["cd", "pushd", "popd", "mkdir", "echo", "printf", "export", "set", "true", ":", "touch", "source", ".", "rm"];
 
 /// Commands whose success says nothing about the file they are given, beside those.
-const WORKING: [&str; 18] = [
-    "sed", "perl", "awk", "cat", "sort", "jq", "tr", "cut", "head", "tail", "uniq", "tee", "cp", "mv", "ln", "python3",
-    "node", "prettier",
+const WORKING: [&str; 16] = [
+    "sed", "perl", "awk", "cat", "sort", "jq", "tr", "cut", "head", "tail", "uniq", "tee", "cp", "mv", "ln", "prettier",
 ];
 
 impl Pipeline {
