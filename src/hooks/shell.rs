@@ -13,7 +13,7 @@
 //! counts.
 //!
 //! **Why a parser of our own.** It reads what agents type, as a hook in a program that aborts on panic, before every
-//! command. Of what crates.io had in 2026: `brush-parser` 0.4.0 (46 packages) never returns from the seven bytes
+//! command. Of what crates.io had in 2026: `brush-parser` 0.4.0 (46 packages) does not come back from the seven bytes
 //! `<<E$[` TAB TAB or from 300 brackets, and overflows the stack on 20,000 `$(`; `rable` 0.2.2 overflows it too and, as
 //! `shuck-parser` 0.2.8 (47,000 lines, quadratic on `${a:-`), needs a newer compiler; `yash-syntax` is under the GPL;
 //! `conch-parser` knows no bash; `tree-sitter-bash` brings a C runtime and guesses on after an error, which is just what must
@@ -23,6 +23,7 @@ use std::fmt;
 
 mod assigning;
 mod braces;
+mod branching;
 mod builtins;
 mod expand;
 mod field;

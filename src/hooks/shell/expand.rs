@@ -63,6 +63,7 @@ fn field(word: &Word, scope: &Scope, splitting: Splitting) -> Option<Field> {
                 match value {
                     _ if !stays_whole => return None,
                     Field::Text(text) => field.push_literal(&text)?,
+                    Field::Doubted(_) => return None,
                     set => return word.is_nothing_but(index).then_some(set),
                 }
             }

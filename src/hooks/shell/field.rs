@@ -8,6 +8,8 @@ pub(super) enum Field {
     Glob(String),
     /// One of the paths that a pattern matches: the variable of a loop.
     Each(String),
+    /// The same in a branch, which only some of the paths may come to.
+    Doubted(String),
     /// `{}` of `find FOLDER -name NAME`.
     Found {
         folder: String,
@@ -23,13 +25,13 @@ impl Field {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Field::Text(text) => Some(text),
-            Field::Glob(_) | Field::Each(_) | Field::Found { .. } => None,
+            Field::Glob(_) | Field::Each(_) | Field::Doubted(_) | Field::Found { .. } => None,
         }
     }
 
     pub(super) fn len(&self) -> usize {
         match self {
-            Field::Text(text) | Field::Glob(text) | Field::Each(text) => text.len(),
+            Field::Text(text) | Field::Glob(text) | Field::Each(text) | Field::Doubted(text) => text.len(),
             Field::Found { folder, name } => folder.len() + name.len(),
         }
     }
@@ -38,7 +40,7 @@ impl Field {
         match self {
             Field::Text(text) => text.push_str(literal),
             Field::Glob(pattern) => escape_into(pattern, literal),
-            Field::Each(_) | Field::Found { .. } => return None,
+            Field::Each(_) | Field::Doubted(_) | Field::Found { .. } => return None,
         }
         self.is_short()
     }
@@ -48,7 +50,7 @@ impl Field {
         let mut pattern = match std::mem::replace(self, Field::Text(String::new())) {
             Field::Text(text) => escape(&text),
             Field::Glob(pattern) => pattern,
-            Field::Each(_) | Field::Found { .. } => return None,
+            Field::Each(_) | Field::Doubted(_) | Field::Found { .. } => return None,
         };
         // Whether `**` goes deeper than `*` depends on the shell; `*` is what it means to all of them.
         if !(wild == "*" && pattern.ends_with('*') && !pattern.ends_with("\\*")) {

@@ -157,6 +157,7 @@ fn place(field: &Field, scope: &Scope, is_deep: bool) -> Option<Place> {
         Field::Glob(pattern) | Field::Each(pattern) => {
             Place::Glob { pattern: absolute_pattern(pattern, scope)?, is_deep }
         }
+        Field::Doubted(_) => return None,
         Field::Found { folder, name } => Place::Certain(Extent::Named { folder: folder.clone(), name: name.clone() }),
     };
     Some(place)

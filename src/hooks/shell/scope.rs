@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::field::Field;
+use super::paths;
 use super::syntax::Command;
 
 /// More than anybody keeps track of; each is copied when one of them changes in a subshell.
@@ -30,7 +31,7 @@ pub(super) struct Scope {
 impl Scope {
     pub(super) fn new(cwd: &str, home: Option<&str>) -> Scope {
         let mut scope = Scope {
-            cwd: Some(cwd.to_owned()).filter(|cwd| cwd.starts_with('/')),
+            cwd: Some(cwd).filter(|cwd| cwd.starts_with('/')).and_then(|cwd| paths::changed_into(None, cwd)),
             previous: None,
             stack: Vec::new(),
             has_braces: true,
@@ -74,6 +75,31 @@ impl Scope {
                 variables.insert(name.to_owned(), value);
             }
             _ => drop(variables.remove(name)),
+        }
+    }
+
+    /// In a branch: of the paths that a loop goes over, those that come here are unknown.
+    pub(super) fn doubt_sets(&mut self) {
+        self.exchange_sets(|value| match value {
+            Field::Each(pattern) => Some(Field::Doubted(pattern.clone())),
+            _ => None,
+        });
+    }
+
+    /// Behind the branch they all come again, if they are what they were.
+    pub(super) fn trust_sets(&mut self, before: &Scope) {
+        let was_each = |pattern: &String| before.variables.values().any(|value| *value == Field::Each(pattern.clone()));
+        self.exchange_sets(|value| match value {
+            Field::Doubted(pattern) if was_each(pattern) => Some(Field::Each(pattern.clone())),
+            _ => None,
+        });
+    }
+
+    fn exchange_sets(&mut self, exchange: impl Fn(&Field) -> Option<Field>) {
+        if self.variables.values().any(|value| exchange(value).is_some()) {
+            for value in Rc::make_mut(&mut self.variables).values_mut() {
+                *value = exchange(value).unwrap_or_else(|| value.clone());
+            }
         }
     }
 

@@ -8,9 +8,7 @@ use std::rc::Rc;
 use super::field::Field;
 use super::options::Argument;
 use super::scope::Scope;
-use super::syntax::{
-    Assignment, Body, Chain, Command, Document, Link, List, Part, Pipeline, Redirect, Simple, Value, Word,
-};
+use super::syntax::{Assignment, Body, Command, Document, List, Part, Pipeline, Redirect, Simple, Value, Word};
 use super::{Effects, Surroundings, builtins, expand, parser, programs};
 
 /// Commands and arguments, loops unrolled.
@@ -62,13 +60,18 @@ pub(super) fn follow(list: &List, surroundings: &Surroundings<'_>) -> Effects {
 
 impl Walker {
     /// Takes account of work: commands and arguments, and the text that is gone through for them.
-    fn spend(&mut self, items: usize, bytes: usize) {
+    pub(super) fn spend(&mut self, items: usize, bytes: usize) {
         self.steps = self.steps.saturating_sub(items + bytes / BYTES_A_STEP);
+    }
+
+    /// Whether it has done as much as it does for any command.
+    pub(super) fn is_spent(&self) -> bool {
+        self.steps == 0
     }
 
     pub(super) fn list(&mut self, list: &List, scope: &mut Scope) -> Flow {
         for item in &list.0 {
-            if self.steps == 0 {
+            if self.is_spent() {
                 return Flow::Exits;
             }
             if item.background {
@@ -83,47 +86,8 @@ impl Walker {
         Flow::GoesOn
     }
 
-    fn chain(&mut self, chain: &Chain, scope: &mut Scope) -> Flow {
-        let mut before = scope.clone();
-        let flow = self.pipeline(&chain.first, scope);
-        if flow != Flow::GoesOn {
-            return flow;
-        }
-        let mut last = &chain.first;
-        // How things stand where a command failed and the next ones were passed over.
-        let mut stopped: Option<Scope> = None;
-        for (link, pipeline) in &chain.rest {
-            match link {
-                Link::And => {
-                    if !last.is_made_to_succeed() {
-                        join(&mut stopped, scope.clone());
-                    }
-                    let succeeded = scope.clone();
-                    if self.pipeline(pipeline, scope) != Flow::GoesOn {
-                        // What follows is reached only where something failed.
-                        before.join(&succeeded);
-                        *scope = stopped.take().unwrap_or(before);
-                    }
-                    before = succeeded;
-                }
-                Link::Or => {
-                    let mut failed = before.clone();
-                    failed.join(scope);
-                    stopped.take().iter().for_each(|stopped| failed.join(stopped));
-                    before = failed.clone();
-                    if self.pipeline(pipeline, &mut failed) == Flow::GoesOn {
-                        scope.join(&failed);
-                    }
-                }
-            }
-            last = pipeline;
-        }
-        stopped.iter().for_each(|stopped| scope.join(stopped));
-        Flow::GoesOn
-    }
-
     /// Each command of a longer pipeline is a shell of its own, the last one not in all shells.
-    fn pipeline(&mut self, pipeline: &Pipeline, scope: &mut Scope) -> Flow {
+    pub(super) fn pipeline(&mut self, pipeline: &Pipeline, scope: &mut Scope) -> Flow {
         if let [command] = &pipeline.commands[..] {
             return self.command(command, scope, None);
         }
@@ -214,7 +178,7 @@ impl Walker {
     }
 
     /// Follows the commands inside a word.
-    fn word(&mut self, word: &Word, scope: &mut Scope) {
+    pub(super) fn word(&mut self, word: &Word, scope: &mut Scope) {
         for part in &word.0 {
             match part {
                 Part::Output { list, .. } | Part::Process(list) => drop(self.list(list, &mut scope.clone())),
@@ -232,7 +196,7 @@ impl Walker {
         simple.words.iter().for_each(|word| self.word(word, scope));
         let args: Vec<Argument> = simple.words.iter().flat_map(|word| expand::arguments(word, scope)).collect();
         self.spend(args.len(), args.iter().flatten().map(Field::len).sum());
-        if self.steps == 0 {
+        if self.is_spent() {
             return Flow::Exits;
         }
         if args.is_empty() {
@@ -267,79 +231,6 @@ impl Walker {
         assigned
     }
 
-    fn conditional(&mut self, branches: &[(List, List)], otherwise: Option<&List>, scope: &mut Scope) -> Flow {
-        let mut after = None;
-        let mut flows = Vec::new();
-        for (condition, body) in branches {
-            let before = scope.clone();
-            let flow = self.list(condition, scope);
-            if flow != Flow::GoesOn {
-                return flow;
-            }
-            let mut taken = scope.clone();
-            flows.push(self.list(body, &mut taken));
-            if flows.last() == Some(&Flow::GoesOn) {
-                join(&mut after, taken);
-            }
-            scope.join(&before);
-        }
-        flows.push(otherwise.map_or(Flow::GoesOn, |list| self.list(list, scope)));
-        if flows.last() == Some(&Flow::GoesOn) {
-            join(&mut after, scope.clone());
-        }
-        match after {
-            Some(after) => *scope = after,
-            None => return flows[0],
-        }
-        Flow::GoesOn
-    }
-
-    /// Once, which is as much as can be told.
-    fn repeat(&mut self, body: &List, scope: &mut Scope) -> Flow {
-        let before = scope.clone();
-        self.list(body, scope);
-        scope.join(&before);
-        Flow::GoesOn
-    }
-
-    fn each(&mut self, name: &str, words: Option<&[Word]>, body: &List, scope: &mut Scope) -> Flow {
-        let before = scope.clone();
-        words.iter().copied().flatten().for_each(|word| self.word(word, scope));
-        let mut values: Vec<Argument> =
-            words.iter().copied().flatten().flat_map(|word| expand::arguments(word, scope)).collect();
-        if words.is_none() {
-            values.push(None);
-        }
-        for value in values {
-            let one = match value {
-                Some(Field::Glob(pattern)) => Some(Field::Each(pattern)),
-                other => other,
-            };
-            scope.set(name, one);
-            self.list(body, scope);
-            self.steps = self.steps.saturating_sub(1);
-            if self.steps == 0 {
-                return Flow::Exits;
-            }
-        }
-        scope.join(&before);
-        scope.set(name, None);
-        Flow::GoesOn
-    }
-
-    fn case(&mut self, word: &Word, branches: &[List], scope: &mut Scope) -> Flow {
-        self.word(word, scope);
-        let mut after = scope.clone();
-        for branch in branches {
-            let mut taken = scope.clone();
-            if self.list(branch, &mut taken) == Flow::GoesOn {
-                after.join(&taken);
-            }
-        }
-        *scope = after;
-        Flow::GoesOn
-    }
-
     /// Something that may come back to where it was called from.
     pub(super) fn called(&mut self, run: impl FnOnce(&mut Self) -> Flow) -> Flow {
         if self.calls == 0 {
@@ -354,7 +245,7 @@ impl Walker {
     /// Commands in a text of their own.
     pub(super) fn script(&mut self, text: &str, scope: &mut Scope) -> Flow {
         self.spend(0, text.len());
-        let list = parser::parse(text).filter(|_| self.steps > 0);
+        let list = parser::parse(text).filter(|_| !self.is_spent());
         match list {
             Some(list) => self.called(|walker| walker.list(&list, scope)),
             None => {
@@ -377,25 +268,6 @@ impl Walker {
         let flow = self.called(|walker| walker.command(body, scope, input));
         scope.return_to(&before);
         if flow == Flow::Exits { flow } else { Flow::GoesOn }
-    }
-}
-
-fn join(facts: &mut Option<Scope>, other: Scope) {
-    match facts {
-        Some(facts) => facts.join(&other),
-        None => *facts = Some(other),
-    }
-}
-
-/// Commands that one counts on, as opposed to those that answer a question.
-const MADE_TO_SUCCEED: [&str; 14] =
-    ["cd", "pushd", "popd", "mkdir", "echo", "printf", "export", "set", "true", ":", "touch", "source", ".", "rm"];
-
-impl Pipeline {
-    fn is_made_to_succeed(&self) -> bool {
-        let [Command { body: Body::Simple(simple), .. }] = &self.commands[..] else { return false };
-        let is_known = |word: &Word| word.plain().is_some_and(|name| MADE_TO_SUCCEED.contains(&name));
-        !self.negated && simple.words.first().is_none_or(is_known)
     }
 }
 

@@ -23,8 +23,7 @@ impl Scanner<'_> {
             match byte {
                 b' ' | b'\t' | b'\n' => break,
                 b'<' | b'>' if self.peek_second() == Some(b'(') => word.0.push(self.process()?),
-                b'(' if ends == Ends::AtOperators => return (!word.ends_as_extended_glob()).then_some(word),
-                b';' | b'&' | b'|' | b'<' | b'>' | b')' if ends == Ends::AtOperators => break,
+                b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')' if ends == Ends::AtOperators => break,
                 b'\\' => self.escape(&mut word)?,
                 b'\'' => word.0.push(self.single_quoted()?),
                 b'"' => self.double_quoted(&mut word)?,
@@ -232,10 +231,5 @@ impl Word {
             Some(Part::Text(text)) => text.push(character),
             _ => self.0.push(Part::Text(character.into())),
         }
-    }
-
-    /// `!(…)`, `*(…)`: what it means depends on the shell and its options.
-    fn ends_as_extended_glob(&self) -> bool {
-        matches!(self.0.last(), Some(Part::Text(text)) if text.ends_with(['?', '*', '+', '@', '!', '=']))
     }
 }

@@ -89,7 +89,7 @@ fn checkout(call: &mut Call<'_>) -> Option<()> {
     }
     match named {
         // A new branch starts here, with the files as they are.
-        _ if options.has("b B orphan") && named.is_empty() => None,
+        _ if options.has("b B orphan") && is_here(named) => None,
         _ if options.has("b B orphan") => call.sweep_all(SweepKind::Switch),
         _ if options.has("f force") => call.sweep_all(SweepKind::Reset),
         [] => None,
@@ -107,7 +107,7 @@ fn checkout_one(word: &Argument, is_branch: bool, call: &mut Call<'_>) -> Option
         Some(text) if !is_branch && (paths::name(text).is_none() || text.starts_with(':')) => {
             call.restore(std::slice::from_ref(word), SweepKind::Restore)
         }
-        Some("HEAD" | "@") => None,
+        Some(_) if is_here(std::slice::from_ref(word)) => None,
         Some(_) => {
             let unless = call.absolute(word).filter(|_| !is_branch);
             call.sweep(SweepKind::Switch, call.scope.cwd.clone(), false, unless)
@@ -124,9 +124,14 @@ fn switch(call: &mut Call<'_>) -> Option<()> {
     match () {
         () if options.has("f force discard-changes") => call.sweep_all(SweepKind::Reset),
         () if options.has("orphan") => call.sweep_all(SweepKind::Switch),
-        () if options.operands.is_empty() => None,
+        () if is_here(&options.operands) => None,
         () => call.sweep_all(SweepKind::Switch),
     }
+}
+
+/// Where the files already are as they should be.
+fn is_here(commits: &[Argument]) -> bool {
+    commits.iter().all(|commit| matches!(commit.as_ref().and_then(Field::text), Some("HEAD" | "@")))
 }
 
 fn restore(call: &mut Call<'_>) -> Option<()> {
