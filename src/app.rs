@@ -21,6 +21,7 @@ use crate::host::{machine, path, repository};
 use crate::output::Output;
 use crate::protocol::apply::Applied;
 use crate::protocol::evidence::{Evidence, Fate, Machine, Moment, ProcessKey, Recorded, Settings};
+use crate::protocol::fleet::Job;
 use crate::protocol::lease;
 use crate::protocol::op::{Op, Outcome, Refusal, Request};
 use crate::protocol::place::Prepared;
@@ -172,6 +173,13 @@ impl App {
         evidence
     }
 
+    /// Adds what became of the processes that keep these jobs.
+    pub fn look_at_parents(&self, jobs: &[Job<'_>], evidence: &mut Evidence) {
+        let running = jobs.iter().filter(|job| job.stage == *"running");
+        let parents: Vec<ProcessKey> = running.filter_map(|job| job.process(&evidence.machine)).collect();
+        evidence.processes.extend(parents.into_iter().map(|key| (key, process::fate(key, None))));
+    }
+
     /// The evidence for an answer that changes nothing. At a glance where that is enough: whoever is in question has just
     /// given a sign of life since this boot, and its process is seen. Then it matters not how long the machine slept.
     pub fn evidence_for_answer(&self, state: &State<'_>, instances: &[&Instance<'_>]) -> Evidence {
@@ -261,6 +269,7 @@ impl App {
         let committed = self.store.transact(patience, &self.stamp(), focus, |state| {
             let mut evidence = self.evidence(&state, &apply::in_question(&state, request));
             evidence.nonce = nonce;
+            self.look_at_parents(&apply::jobs_in_question(&state, request), &mut evidence);
             apply::apply(state, request, &evidence)
         })?;
         self.changed.set(self.changed.get() || !committed.changes.is_empty());

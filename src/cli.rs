@@ -4,6 +4,7 @@
 //! parser is built; help, completions and mistakes get the whole tree.
 
 mod args;
+mod fleet;
 mod init;
 
 use std::ffi::{OsStr, OsString};
@@ -16,6 +17,7 @@ pub use args::{
     CheckArgs, ClaimArgs, CompletionsArgs, ContextArgs, ContextFilter, ContextVerb, DoctorArgs, GuardArgs, HandoffArgs,
     HookArgs, LogArgs, NoArgs, RegisterArgs, ReleaseArgs, RunArgs, StatusArgs, TaskArgs, TellArgs,
 };
+pub use fleet::{ProjectsArgs, ProjectsVerb};
 pub use init::{InitArgs, InitScope};
 
 /// Options every command takes, before or after the verb
@@ -81,6 +83,7 @@ verbs! {
     Mcp(NoArgs) = "mcp", "Serve these commands as tools of the Model Context Protocol, on stdin and stdout";
     Run(RunArgs) = "run", "Run a command as a registered session";
     Guard(GuardArgs) = "guard", "Refuse to commit what another session holds";
+    Projects(ProjectsArgs) = "projects", "List the projects that agents are launched into, and change the list";
     Log(LogArgs) = "log", "Show what happened";
     Watch(NoArgs) = "watch", "Print one JSON line per change, as it happens";
     Doctor(DoctorArgs) = "doctor", "Find what is wrong on this machine, and its remedy";

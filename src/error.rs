@@ -184,15 +184,23 @@ impl From<Refusal> for Failure {
                 failure
             }
             Refusal::Unknown { what, word } => {
-                let list = if what == "claim" { "aio status" } else { "aio context list" };
+                let list = match what {
+                    "claim" => "aio status",
+                    "job" => "aio jobs",
+                    "project" => "aio projects",
+                    _ => "aio context list",
+                };
                 Failure::new(Exit::Usage, "unknown", format!("no {what} {word:?}")).hint(format!("{list} shows them"))
             }
             Refusal::Ambiguous { what, word, candidates } => {
                 let message = format!("{word:?} names more than one {what}: {}", candidates.join(" "));
                 Failure::new(Exit::Usage, "ambiguous", message).hint("use more of the id")
             }
+            Refusal::Taken { what, word } => {
+                Failure::new(Exit::Refused, "taken", format!("{word} is a {what}")).hint("aio jobs shows it")
+            }
             Refusal::Malformed(reason) => {
-                let message = format!("the context in state.json cannot be read: {reason}; nothing was changed");
+                let message = format!("a section of state.json cannot be read: {reason}; nothing was changed");
                 Failure::new(Exit::State, "state-unreadable", message)
                     .hint("aio doctor --repair keeps a copy and rebuilds what it can")
             }

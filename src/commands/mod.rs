@@ -14,6 +14,7 @@ pub mod hook;
 pub mod init;
 pub mod log;
 pub mod mcp;
+pub mod projects;
 pub mod register;
 pub mod release;
 pub mod repair;
@@ -56,6 +57,7 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Mcp(_) => mcp::run(app),
         Verb::Run(args) => run::run(app, &args),
         Verb::Guard(args) => guard::run(app, &args),
+        Verb::Projects(args) => projects::run(app, &args),
         Verb::Log(args) => log::run(app, &args),
         Verb::Watch(_) => watch::run(app),
         Verb::Doctor(args) => doctor::run(app, &args),

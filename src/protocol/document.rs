@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::excerpt::{Parts, Run};
 use super::record::Derived;
-use super::state::{Claim, ContextEntry, Instance, SCHEMA_VERSION, Section, State};
+use super::state::{Claim, Instance, SCHEMA_VERSION, Section, State};
 use super::text::Text;
 
 /// Reads a whole state.
@@ -73,6 +73,8 @@ pub(super) fn read_section<'de, M: MapAccess<'de>>(
         "instances" => map.next_value_seed(Entries::new(&mut state.instances, &mut |_: &Instance| true))?,
         "waiters" => state.waiters.extend(map.next_value::<Option<Vec<_>>>()?.unwrap_or_default()),
         "context" => add_section(&mut state.context, map.next_value()?).map_err(M::Error::custom)?,
+        "projects" => add_section(&mut state.projects, map.next_value()?).map_err(M::Error::custom)?,
+        "jobs" => add_section(&mut state.jobs, map.next_value()?).map_err(M::Error::custom)?,
         _ => state.unknown.keep(key, map.next_value()?),
     }
     Ok(())
@@ -83,13 +85,16 @@ pub(super) fn without_byte_order_mark(text: &str) -> &str {
     text.trim_start_matches('\u{feff}')
 }
 
-/// Takes in a `context`; one that stands twice in the text is the sum of both.
-fn add_section<'a>(section: &mut Section<'a>, raw: &'a RawValue) -> Result<(), serde_json::Error> {
+/// Takes in a section; one that stands twice in the text is the sum of both.
+fn add_section<'a, T: Clone + Deserialize<'a>>(
+    section: &mut Section<'a, T>,
+    raw: &'a RawValue,
+) -> Result<(), serde_json::Error> {
     match section {
         _ if raw.get() == "null" => {}
         Section::Read(entries) if entries.is_empty() => *section = Section::Unread(raw),
         _ => {
-            let more: Vec<ContextEntry<'a>> = serde_json::from_str(raw.get())?;
+            let more: Vec<T> = serde_json::from_str(raw.get())?;
             section.entries_mut()?.extend(more);
         }
     }
@@ -180,10 +185,7 @@ pub fn write(state: &mut State<'_>) -> Vec<u8> {
     index_claims(state, []);
     let mut page = Page::with_capacity(320 * (state.claims.len() + state.instances.len() + 16));
     page.sections_but_context(state, &[], &[]);
-    match &state.context {
-        Section::Unread(raw) => page.field("context", raw),
-        Section::Read(entries) => page.list("context", entries.iter()),
-    }
+    page.section("context", &state.context);
     page.text.extend_from_slice(b"\n}\n");
     page.text
 }
@@ -241,6 +243,13 @@ impl<'p> Page<'p> {
         self.object("instances", bystanders, state.instances.iter().map(|entry| (&*entry.key, entry)));
         self.object("claims", elsewhere, state.claims.iter().map(|entry| (&*entry.key, entry)));
         self.list("waiters", state.waiters.iter());
+        // Where nothing was ever launched they are not there.
+        if !state.projects.is_empty() {
+            self.section("projects", &state.projects);
+        }
+        if !state.jobs.is_empty() {
+            self.section("jobs", &state.jobs);
+        }
         for (key, value) in state.unknown.iter() {
             self.field(key, value);
         }
@@ -292,6 +301,13 @@ impl<'p> Page<'p> {
             separator = b",\n";
         }
         self.end(separator, b']');
+    }
+
+    fn section<T: Serialize>(&mut self, key: &str, section: &Section<'_, T>) {
+        match section {
+            Section::Unread(raw) => self.field(key, raw),
+            Section::Read(entries) => self.list(key, entries.iter()),
+        }
     }
 
     fn begin(&mut self, key: &str, bracket: u8) {

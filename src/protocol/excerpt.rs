@@ -47,6 +47,8 @@ enum Section {
     /// Before or after the claims.
     Other,
     Claims,
+    /// Among jobs, which no place concerns.
+    Jobs,
     Context(Context),
 }
 
@@ -112,6 +114,15 @@ impl<'p> Sieve<'p> {
                         self.claims_at = self.kept.len();
                     }
                 }
+                "\"jobs\":[\n" if self.shortens => {
+                    self.section = Section::Jobs;
+                    continue;
+                }
+                "]\n" | "],\n" if self.section == Section::Jobs => {
+                    self.section = Section::Other;
+                    continue;
+                }
+                _ if self.section == Section::Jobs => continue,
                 "}\n" | "},\n" => self.section = Section::Other,
                 "\"context\":[\n" | "\"context\":[]\n" if !self.remembers => {
                     let mut context = Context::Within;

@@ -61,7 +61,7 @@ pub fn liveness(instance: &Instance<'_>, evidence: &Evidence) -> Liveness {
 }
 
 /// Whether the machine a record was written on has started anew since. Provable only on that machine.
-fn rebooted(host: &str, boot_id: &str, machine: &Machine) -> bool {
+pub(super) fn rebooted(host: &str, boot_id: &str, machine: &Machine) -> bool {
     let both_known = !machine.boot_id.is_empty() && !boot_id.is_empty();
     both_known && machine.is_host(host) && !machine.is_boot(host, boot_id)
 }

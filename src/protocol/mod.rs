@@ -8,6 +8,7 @@ pub mod context;
 pub mod document;
 pub mod evidence;
 pub mod excerpt;
+pub mod fleet;
 pub mod id;
 pub mod identity;
 pub mod lease;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::evidence::ProcessKey;
+use super::fleet::Delivery;
 use super::place::Kind;
 use super::state::Wanted;
 
@@ -63,6 +64,52 @@ pub enum Op {
     },
     /// Sweep away what stale and dead instances left.
     Cleanup,
+    /// Remember a project that agents are launched into, or change what is known of it.
+    AddProject(NewProject),
+    /// Forget a project.
+    RemoveProject {
+        /// Its number, name or path.
+        project: String,
+    },
+    /// Give a project another number.
+    MoveProject {
+        /// Its number, name or path.
+        project: String,
+        /// The number, from 1.
+        to: usize,
+    },
+    /// Ask for jobs.
+    QueueJobs(Vec<NewJob>),
+    /// Begin a job, if it is its turn.
+    StartJob(JobStart),
+    /// Write down what was seen of a job.
+    NoteJob {
+        /// Its id.
+        job: String,
+        /// What is new.
+        note: Box<JobNote>,
+    },
+    /// Write down how a job ended.
+    EndJob {
+        /// Its id.
+        job: String,
+        /// How.
+        end: JobEnd,
+    },
+    /// Let an ended job wait for its turn again.
+    RequeueJob {
+        /// Its id.
+        job: String,
+        /// How often it may be started again after a crash.
+        restarts: u32,
+    },
+    /// Remember that a job's worktree is gone.
+    RemoveJob {
+        /// Its id.
+        job: String,
+        /// The ref that keeps what was not merged.
+        rescue: Option<String>,
+    },
 }
 
 impl Op {
@@ -191,6 +238,113 @@ pub struct NewContext {
     pub to: Option<String>,
 }
 
+/// See [`Op::AddProject`].
+#[derive(Clone, Debug, Default)]
+pub struct NewProject {
+    /// Absolute path of its worktree.
+    pub path: String,
+    /// By which it is to be named; none takes the folder's, or leaves it.
+    pub name: Option<String>,
+    /// What prepares a new worktree; none leaves it.
+    pub setup: Option<String>,
+}
+
+/// See [`Op::QueueJobs`]. The fields are those of [`Job`](super::fleet::Job).
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "they are described there")]
+pub struct NewJob {
+    pub id: String,
+    pub project: String,
+    pub profile: String,
+    pub tool: String,
+    pub runtime: String,
+    pub title: String,
+    pub branch: String,
+    pub worktree: String,
+    pub batch: String,
+    pub max_running: u32,
+    pub after: String,
+    pub task_digest: String,
+    pub task_bytes: u64,
+    pub target: String,
+    pub restarts: u32,
+}
+
+/// See [`Op::StartJob`].
+#[derive(Clone, Debug, Default)]
+pub struct JobStart {
+    /// Its id.
+    pub job: String,
+    /// The process that will keep its record.
+    pub parent: ProcessKey,
+    /// The first and the last port that jobs may have.
+    pub ports: (u16, u16),
+    /// Ports in there that somebody uses.
+    pub busy_ports: Vec<u16>,
+}
+
+/// What is new about a job; none leaves what is known.
+#[derive(Clone, Debug, Default)]
+pub struct JobNote {
+    /// The agent's process.
+    pub agent: Option<ProcessKey>,
+    /// The instance it takes part as.
+    pub instance: Option<String>,
+    /// The agent's own id of its session.
+    pub session: Option<String>,
+    /// The tmux pane.
+    pub pane: Option<String>,
+    /// The commit its branch began at.
+    pub base: Option<String>,
+    /// The commit by which its work arrived.
+    pub merged: Option<String>,
+    /// What the agent said last.
+    pub said: Option<String>,
+    /// What is known of its task's way, and what says so.
+    pub delivery: Option<(Delivery, String)>,
+    /// Whether it works.
+    pub turn: Option<JobTurn>,
+    /// What it used so far.
+    pub usage: Option<Usage>,
+}
+
+/// Whether a job's agent is in a turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobTurn {
+    /// It is.
+    pub is_working: bool,
+    /// `hook`, `stream`, `process` or `screen`.
+    pub witness: &'static str,
+    /// What it waits for.
+    pub question: String,
+}
+
+/// What a job used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens that went in, cached ones included.
+    pub input_tokens: u64,
+    /// Tokens that came out.
+    pub output_tokens: u64,
+    /// Millionths of a US dollar, and `reported` or `computed`.
+    pub cost: Option<(u64, &'static str)>,
+}
+
+/// See [`Op::EndJob`].
+#[derive(Clone, Debug, Default)]
+pub struct JobEnd {
+    /// `done`, `failed`, `crashed` or `stopped`.
+    pub result: String,
+    /// The agent's exit code.
+    pub exit_code: Option<i32>,
+    /// The signal that ended the agent; 0 for none.
+    pub signal: u32,
+    /// Why, in words.
+    pub failure: String,
+    /// What the agent said last.
+    pub said: String,
+}
+
 /// What an operation came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -262,6 +416,32 @@ pub enum Outcome {
         claims: usize,
         /// How many waits ended.
         waiters: usize,
+        /// Jobs that turned out to have ended.
+        jobs: Vec<String>,
+        /// Jobs whose turn it is now.
+        next: Vec<String>,
+    },
+    /// Remembered, forgotten, moved.
+    Project {
+        /// Its name.
+        name: String,
+    },
+    /// Done; and these are the jobs whose turn it is.
+    Jobs {
+        /// Their ids, in order.
+        next: Vec<String>,
+    },
+    /// It may begin.
+    JobStarted {
+        /// The first of its ports; 0 where none is free.
+        port: u16,
+        /// The how manieth start this is.
+        attempt: u32,
+    },
+    /// It is not its turn.
+    JobWaits {
+        /// Why.
+        reason: String,
     },
 }
 
@@ -381,7 +561,14 @@ pub enum Refusal {
         /// All that fit.
         candidates: Vec<String>,
     },
-    /// The context section cannot be read.
+    /// Something else of that name is there, or in the way.
+    Taken {
+        /// What: `job`, `running job`.
+        what: &'static str,
+        /// Its name.
+        word: String,
+    },
+    /// A section cannot be read.
     Malformed(String),
 }
 
@@ -445,6 +632,14 @@ pub enum Event {
     ContextAdded,
     ContextClosed,
     ContextPruned,
+    ProjectAdded,
+    ProjectRemoved,
+    ProjectMoved,
+    JobQueued,
+    JobStarted,
+    JobNoted,
+    JobEnded,
+    JobRemoved,
     /// A hook let something pass that it could not judge. No commit: its line has revision 0.
     HookPassed,
 }
@@ -452,7 +647,11 @@ pub enum Event {
 impl Event {
     /// What must survive a power failure once acknowledged: what people and agents wrote down.
     pub fn is_durable(self) -> bool {
-        matches!(self, Event::ContextAdded | Event::ContextClosed | Event::ContextPruned)
+        use Event::{ContextAdded, ContextClosed, ContextPruned, JobEnded, JobQueued, JobRemoved, JobStarted};
+        use Event::{ProjectAdded, ProjectMoved, ProjectRemoved};
+        let is_memory = matches!(self, ContextAdded | ContextClosed | ContextPruned);
+        let is_job = matches!(self, JobQueued | JobStarted | JobEnded | JobRemoved);
+        is_memory || is_job || matches!(self, ProjectAdded | ProjectMoved | ProjectRemoved)
     }
 
     /// Bare heartbeats would drown everything else.

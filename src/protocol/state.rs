@@ -3,8 +3,10 @@
 //! Names and meanings of the fields that the original scripts wrote are theirs; the others are ours and optional.
 //! Sections are lists in file order, not maps: a key that a hand edit wrote twice is kept twice, so no claim is missed.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::fleet::{Job, Project};
 use super::record::{Derived, Unknown, record};
 use super::text::Text;
 
@@ -29,7 +31,11 @@ pub struct State<'a> {
     /// Who waits for what, first come first served.
     pub waiters: Vec<Waiter<'a>>,
     /// The shared memory, oldest first. Read only by who needs it.
-    pub context: Section<'a>,
+    pub context: Section<'a, ContextEntry<'a>>,
+    /// What agents are launched into, in the order of their numbers.
+    pub projects: Section<'a, Project<'a>>,
+    /// Agents that were launched, in the order they were asked for.
+    pub jobs: Section<'a, Job<'a>>,
     /// Sections of other versions and of people, preserved.
     pub unknown: Unknown<'a>,
 }
@@ -63,19 +69,19 @@ impl<'a> State<'a> {
 
 /// A list that is parsed only when asked for; until then it is the text it was.
 #[derive(Clone, Debug)]
-pub enum Section<'a> {
+pub enum Section<'a, T> {
     /// As it stands in the file.
     Unread(&'a RawValue),
     /// Parsed, perhaps changed.
-    Read(Vec<ContextEntry<'a>>),
+    Read(Vec<T>),
 }
 
-impl<'a> Section<'a> {
+impl<'a, T: Clone + Deserialize<'a>> Section<'a, T> {
     /// The entries, for reading, without changing what will be written.
     ///
     /// # Errors
     /// When an entry is not an object of the expected shape.
-    pub fn entries(&self) -> Result<Vec<ContextEntry<'a>>, serde_json::Error> {
+    pub fn entries(&self) -> Result<Vec<T>, serde_json::Error> {
         match self {
             Section::Unread(raw) => serde_json::from_str(raw.get()),
             Section::Read(entries) => Ok(entries.clone()),
@@ -86,7 +92,7 @@ impl<'a> Section<'a> {
     ///
     /// # Errors
     /// When an entry is not an object of the expected shape.
-    pub fn entries_mut(&mut self) -> Result<&mut Vec<ContextEntry<'a>>, serde_json::Error> {
+    pub fn entries_mut(&mut self) -> Result<&mut Vec<T>, serde_json::Error> {
         if let Section::Unread(raw) = self {
             *self = Section::Read(serde_json::from_str(raw.get())?);
         }
@@ -97,13 +103,20 @@ impl<'a> Section<'a> {
     }
 }
 
-impl Default for Section<'_> {
+impl<T> Section<'_, T> {
+    /// Whether nothing is in it, as far as that can be told without reading it.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Section::Read(entries) if entries.is_empty())
+    }
+}
+
+impl<T> Default for Section<'_, T> {
     fn default() -> Self {
         Section::Read(Vec::new())
     }
 }
 
-impl PartialEq for Section<'_> {
+impl<'a, T: Clone + PartialEq + Deserialize<'a>> PartialEq for Section<'a, T> {
     fn eq(&self, other: &Self) -> bool {
         matches!((self.entries(), other.entries()), (Ok(mine), Ok(theirs)) if mine == theirs)
     }

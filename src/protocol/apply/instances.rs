@@ -3,7 +3,7 @@
 use super::super::evidence::Evidence;
 use super::super::id;
 use super::super::lease::{self, Liveness};
-use super::super::op::{Change, Event, LostClaim, Outcome, Registration};
+use super::super::op::{Change, Event, LostClaim, Outcome, Refusal, Registration};
 use super::super::state::{Claim, Instance, Lost};
 use super::super::time;
 use super::Turn;
@@ -137,16 +137,19 @@ impl Turn<'_, '_> {
 
     /// Frees what stale and dead instances hold and what has lapsed, ends the waits of the dead, and forgets those that
     /// were evicted long ago.
-    pub(super) fn cleanup(&mut self) -> Outcome {
+    pub(super) fn cleanup(&mut self) -> Result<Outcome, Refusal> {
         let claims_before = self.state.claims.len();
         let waiters_before = self.state.waiters.len();
+        let jobs = self.end_orphans()?;
+        let Outcome::Jobs { next } = self.waiting_jobs()? else { return Ok(Outcome::Done) };
         let evicted = self.evict_gone();
         self.free_claims_out_of_force();
         let freed = claims_before - self.state.claims.len();
         let forgotten = self.forget_long_gone();
         self.serve_waiters();
         let waiters = waiters_before.saturating_sub(self.state.waiters.len());
-        Outcome::Cleaned { instances: evicted.into_iter().chain(forgotten).collect(), claims: freed, waiters }
+        let instances = evicted.into_iter().chain(forgotten).collect();
+        Ok(Outcome::Cleaned { instances, claims: freed, waiters, jobs, next })
     }
 
     fn evict_gone(&mut self) -> Vec<String> {

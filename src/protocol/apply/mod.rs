@@ -7,11 +7,13 @@
 mod attending;
 mod claiming;
 mod instances;
+mod jobs;
 mod memory;
 mod releasing;
 mod waiting;
 
 use super::evidence::{Evidence, Fate, Machine};
+use super::fleet::Job;
 use super::lease::{self, HEARTBEAT_INTERVAL_MS, Liveness};
 use super::op::{Change, Event, Op, Outcome, Refusal, Request};
 use super::place::Prepared;
@@ -75,6 +77,21 @@ pub fn in_question<'s>(state: &'s State<'_>, request: &Request) -> Vec<&'s Insta
     }
 }
 
+/// The jobs on whose parents the decision depends.
+pub fn jobs_in_question<'a>(state: &State<'a>, request: &Request) -> Vec<Job<'a>> {
+    let is_about_jobs = matches!(
+        request.op,
+        Op::Cleanup
+            | Op::QueueJobs(_)
+            | Op::StartJob(_)
+            | Op::EndJob { .. }
+            | Op::RequeueJob { .. }
+            | Op::RemoveJob { .. }
+    );
+    // A section that cannot be read is refused when it is decided on.
+    if is_about_jobs { state.jobs.entries().unwrap_or_default() } else { Vec::new() }
+}
+
 /// Whether a decision depends on, and changes, no claims but those around the places it asks for. With a queue, others' places
 /// matter; and whoever comes from another boot or machine has the leases of all its claims dated anew.
 pub fn is_decided_nearby(state: &State<'_>, request: &Request, machine: &Machine) -> bool {
@@ -123,7 +140,16 @@ impl Turn<'_, '_> {
             Op::AddContext(entry) => self.add_context(actor, entry),
             Op::CloseContext { id } => self.close_context(actor, id),
             Op::PruneContext { older_than_ms } => self.prune_context(*older_than_ms),
-            Op::Cleanup => Ok(self.cleanup()),
+            Op::Cleanup => self.cleanup(),
+            Op::AddProject(new) => self.add_project(new),
+            Op::RemoveProject { project } => self.remove_project(project),
+            Op::MoveProject { project, to } => self.move_project(project, *to),
+            Op::QueueJobs(new) => self.queue_jobs(new),
+            Op::StartJob(start) => self.start_job(start),
+            Op::NoteJob { job, note } => self.note_on_job(job, note),
+            Op::EndJob { job, end } => self.end_job(job, end),
+            Op::RequeueJob { job, restarts } => self.requeue_job(job, *restarts),
+            Op::RemoveJob { job, rescue } => self.remove_job(job, rescue.as_deref()),
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod attending;
 mod claims;
+mod jobs;
 mod memory;
 mod queue;
 

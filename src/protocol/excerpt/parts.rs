@@ -92,7 +92,10 @@ fn bystanders(
 ) -> Option<Vec<(Range<usize>, usize)>> {
     let instances = kept.get(instances_at..claims_at)?.strip_suffix("},\n")?;
     let claims = kept[claims_at..].strip_prefix("\"claims\":{\n")?;
-    let claims = claims.strip_suffix("\n},\n\"waiters\":[],\n\"context\":[]}")?;
+    let (claims, rest) = claims.split_once("\n},\n\"waiters\":[],\n")?;
+    if rest != "\"context\":[]}" && !is_json(&format!("{{{rest}")) {
+        return None;
+    }
     let mut asked: Vec<Text<'_>> = actor.into_iter().map(Text::from).collect();
     for line in claims.lines() {
         asked.extend(holders(entry(line))?);

@@ -1,0 +1,187 @@
+use super::super::super::fleet::{Delivery, Standing, standing};
+use super::super::super::op::{JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject};
+use super::*;
+
+impl Desk {
+    fn queue(&mut self, jobs: &[(&str, &str)], max_running: u32) -> Vec<String> {
+        let new = jobs.iter().map(|(id, after)| NewJob {
+            id: (*id).to_owned(),
+            worktree: format!("/w/{id}"),
+            after: (*after).to_owned(),
+            batch: "b".to_owned(),
+            max_running,
+            restarts: 1,
+            ..NewJob::default()
+        });
+        let op = Op::QueueJobs(new.collect());
+        self.next(op)
+    }
+
+    /// The jobs whose turn it is after an operation.
+    fn next(&mut self, op: Op) -> Vec<String> {
+        match self.perform(None, op).unwrap().0 {
+            Outcome::Jobs { next } => next,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Starts a job in a process of that id; its port, or why not.
+    fn start(&mut self, id: &str, pid: u32) -> Result<u16, String> {
+        let parent = ProcessKey { pid, start: 1 };
+        self.evidence.processes.insert(parent, Fate::Alive { tool_call: false });
+        let start = JobStart { job: id.to_owned(), parent, ports: (5000, 5029), busy_ports: vec![5003] };
+        match self.perform(None, Op::StartJob(start)).unwrap().0 {
+            Outcome::JobStarted { port, .. } => Ok(port),
+            Outcome::JobWaits { reason } => Err(reason),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn end(&mut self, id: &str, result: &str) -> Vec<String> {
+        self.next(Op::EndJob { job: id.to_owned(), end: JobEnd { result: result.to_owned(), ..JobEnd::default() } })
+    }
+
+    fn see(&mut self, id: &str, note: JobNote) {
+        self.perform(None, Op::NoteJob { job: id.to_owned(), note: Box::new(note) }).unwrap();
+    }
+
+    fn standing(&self, id: &str) -> Standing {
+        let jobs = self.state.jobs.entries().unwrap();
+        standing(jobs.iter().find(|job| job.id == *id).unwrap(), false, &self.evidence)
+    }
+}
+
+#[test]
+fn no_more_run_at_once_than_may() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.queue(&[("a", ""), ("b", ""), ("c", "")], 2), ["a", "b"]);
+    assert!(desk.start("a", 1).is_ok() && desk.start("b", 2).is_ok());
+    assert_eq!(desk.start("c", 3).unwrap_err(), "2 of its launch run, as many as may");
+    assert_eq!(desk.end("a", "failed"), ["c"], "one that fails makes room, too");
+    assert!(desk.start("c", 3).is_ok());
+}
+
+#[test]
+fn one_after_the_other_stops_at_the_first_failure() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.queue(&[("a", ""), ("b", "a"), ("c", "b")], 0), ["a"]);
+    assert!(desk.start("a", 1).is_ok());
+    assert_eq!(desk.start("b", 2).unwrap_err(), "a is to be done first");
+    assert_eq!(desk.end("a", "done"), ["b"]);
+    assert!(desk.start("b", 2).is_ok());
+    assert_eq!(desk.end("b", "failed"), [""; 0]);
+    assert_eq!((desk.standing("a"), desk.standing("b"), desk.standing("c")), (Standing::Done, Standing::Failed, Standing::Stopped));
+}
+
+#[test]
+fn a_dead_agent_is_never_running() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", ""), ("b", ""), ("c", "b")], 1);
+    assert!(desk.start("a", 1).is_ok());
+    desk.evidence.processes.insert(ProcessKey { pid: 1, start: 1 }, Fate::Gone);
+    assert_eq!(desk.standing("a"), Standing::Crashed);
+    assert!(desk.start("b", 2).is_ok(), "the dead take no place");
+    desk.evidence.machine.boot_id = "another".to_owned();
+    assert_eq!(desk.standing("b"), Standing::Crashed, "nothing outlives a reboot");
+    let Outcome::Cleaned { jobs, next, .. } = desk.perform(None, Op::Cleanup).unwrap().0 else { panic!() };
+    assert_eq!((jobs, next), (vec!["a".to_owned(), "b".to_owned()], vec![]));
+    assert_eq!(desk.standing("c"), Standing::Stopped);
+}
+
+#[test]
+fn ports_are_each_jobs_own() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", ""), ("b", ""), ("c", "")], 0);
+    assert_eq!(desk.start("a", 1), Ok(5010), "somebody uses one of the first ten");
+    assert_eq!(desk.start("b", 2), Ok(5020));
+    assert_eq!(desk.start("c", 3), Ok(0), "there are no more");
+    desk.end("a", "done");
+    desk.queue(&[("d", "")], 0);
+    assert_eq!(desk.start("d", 4), Ok(5010), "what ended gives them back");
+}
+
+#[test]
+fn a_crashed_job_is_started_again_as_often_as_it_may() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", "")], 0);
+    assert!(desk.start("a", 1).is_ok());
+    assert!(desk.start("a", 2).is_err(), "by its own parent only");
+    assert!(desk.start("a", 1).is_ok());
+    assert_eq!(desk.start("a", 1).unwrap_err(), "it was started as often as it may be");
+    desk.end("a", "crashed");
+    assert_eq!(desk.next(Op::RequeueJob { job: "a".to_owned(), restarts: 0 }), ["a"]);
+    assert_eq!(desk.standing("a"), Standing::Queued);
+}
+
+#[test]
+fn what_is_seen_says_how_it_stands() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", "")], 0);
+    assert!(desk.start("a", 1).is_ok());
+    desk.see("a", JobNote { delivery: Some((Delivery::Delivered, String::new())), ..JobNote::default() });
+    assert_eq!(desk.standing("a"), Standing::Starting, "handed over is not taken");
+    desk.see("a", JobNote { delivery: Some((Delivery::Acknowledged, "hook".into())), ..JobNote::default() });
+    assert_eq!(desk.standing("a"), Standing::Working);
+    let turn = JobTurn { is_working: false, witness: "hook", question: "which?".to_owned() };
+    desk.see("a", JobNote { turn: Some(turn), ..JobNote::default() });
+    assert_eq!(desk.standing("a"), Standing::WaitingForYou);
+    let before = desk.state.clone();
+    desk.see("a", JobNote::default());
+    assert_eq!(desk.state, before, "nothing new writes nothing");
+}
+
+#[test]
+fn what_an_agent_held_is_free_when_its_job_ends() {
+    let mut desk = Desk::new();
+    let agent = desk.register("claude", 7);
+    desk.claim(&agent, &["src/a.rs"]).unwrap();
+    desk.queue(&[("a", "")], 0);
+    assert!(desk.start("a", 1).is_ok());
+    desk.see("a", JobNote { instance: Some(agent), ..JobNote::default() });
+    desk.end("a", "done");
+    assert!(desk.state.claims.is_empty());
+    assert_eq!(desk.end("a", "failed"), [""; 0], "it ended once");
+    assert_eq!(desk.standing("a"), Standing::Done);
+}
+
+#[test]
+fn a_job_that_runs_is_not_removed() {
+    let mut desk = Desk::new();
+    desk.queue(&[("abc", ""), ("abd", "")], 0);
+    assert!(desk.start("abc", 1).is_ok());
+    let remove = |job: &str| Op::RemoveJob { job: job.to_owned(), rescue: Some("refs/aio/x".to_owned()) };
+    assert!(matches!(desk.perform(None, remove("abc")), Err(Refusal::Taken { .. })));
+    assert!(matches!(desk.perform(None, remove("ab")), Err(Refusal::Ambiguous { .. })));
+    assert!(matches!(desk.perform(None, remove("x")), Err(Refusal::Unknown { .. })));
+    desk.end("abc", "done");
+    assert!(desk.perform(None, remove("abc")).is_ok());
+    assert!(desk.perform(None, remove("ab")).is_ok(), "what was removed is not in the way of an abbreviation");
+}
+
+#[test]
+fn projects_are_numbered_and_named() {
+    let mut desk = Desk::new();
+    let mut add = |desk: &mut Desk, path: &str| match desk
+        .perform(None, Op::AddProject(NewProject { path: path.to_owned(), ..NewProject::default() }))
+        .unwrap()
+        .0
+    {
+        Outcome::Project { name } => name,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((add(&mut desk, "/x/Web App"), add(&mut desk, "/y/web-app")), ("web-app".into(), "web-app-2".into()));
+    assert_eq!(add(&mut desk, "/x/Web App"), "web-app", "added once");
+    assert_eq!(add(&mut desk, "/z"), "z");
+    desk.perform(None, Op::MoveProject { project: "z".to_owned(), to: 1 }).unwrap();
+    let names = |desk: &Desk| -> Vec<String> {
+        desk.state.projects.entries().unwrap().iter().map(|project| project.name.to_string()).collect()
+    };
+    assert_eq!(names(&desk), ["z", "web-app", "web-app-2"]);
+    desk.perform(None, Op::RemoveProject { project: "2".to_owned() }).unwrap();
+    desk.perform(None, Op::RemoveProject { project: "/y/web-app/".to_owned() }).unwrap();
+    assert_eq!(names(&desk), ["z"]);
+    assert!(matches!(
+        desk.perform(None, Op::RemoveProject { project: "2".to_owned() }),
+        Err(Refusal::Unknown { what: "project", .. })
+    ));
+}
