@@ -11,7 +11,6 @@
 //! | [`setup`] | what agents' own settings say of us | asks, prints, starts anything |
 //! | [`hooks`] | what an agent is about to do, told from its own words, pure | looks at a file |
 //! | [`host`] | processes, boot, paths, repositories | writes, spawns |
-//! | [`setup`] | what is put in place for agents and people | decides who may edit what |
 //! | [`store`] | files, lock, journal, archive | knows a claim from an instance |
 //! | [`protocol`] | every rule, pure | touches a file, clock, process, environment or randomness |
 //!
@@ -22,6 +21,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod error;
+pub mod fleet;
 pub mod hooks;
 pub mod host;
 pub mod output;

@@ -93,7 +93,9 @@ fn checks(programs: &Programs, world: &World) {
 fn hooks(programs: &Programs, world: &World) {
     for (held, rounds, bar, aim) in [(10, 300, 1.5, 1.25), (1_000, 300, 1.5, 1.4), (10_000, 100, 5.0, 3.5)] {
         world.hold(held);
-        for event in ["PreToolUse", "PostToolUse"] {
+        // What comes after a tool hears the news as well, for which it reads the context.
+        for (event, more) in [("PreToolUse", 0.0), ("PostToolUse", 1.0)] {
+            let (bar, aim) = (bar + more, aim + more);
             let payload = world.edit_payload();
             let mut hook = world.command(&programs.aio);
             hook.args(["hook", "claude", event]);

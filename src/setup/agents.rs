@@ -34,8 +34,24 @@ pub struct Agent {
     pub memory: Option<(Paths, &'static str)>,
     /// The file in which a person trusts hooks, where they do not run untrusted.
     pub trust: Option<&'static str>,
+    /// What in a person's settings keeps all hooks from running.
+    pub(super) switch: Option<Switch>,
+    /// Whether it runs what a project says: by the text of each of its files, which `read` gives. None where it needs no trust,
+    /// or keeps that where we cannot look.
+    pub(super) trusts: Option<fn(read: &dyn Fn(&str) -> String, project: &Path) -> bool>,
     /// How its edits are announced, for a trial.
     pub trial: Trial,
+}
+
+/// A setting by which hooks are switched off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switch {
+    /// Below the agent's folder; JSON or TOML, by its name.
+    pub(super) file: &'static str,
+    /// The keys that lead to it.
+    pub(super) keys: &'static [&'static str],
+    /// What it says then.
+    pub(super) off: bool,
 }
 
 /// A folder below the home directory, unless a variable moves it.

@@ -2,16 +2,14 @@
 //!
 //! Looks at files only; whether the hooks then really reach us is for the caller to try, with the line given here.
 
-use std::path::{Path, PathBuf};
-
-use serde_json::Value;
+use std::path::Path;
 
 use super::agents::{Agent, Template};
 use super::file::Original;
 use super::json::{Document, Step, Tree};
 use super::part::{Part, Placed, parts_of};
 use super::plan::text_at;
-use super::trust::{is_false, trusts_folder};
+use super::trust::boolean_at;
 use super::{Scope, World, line};
 
 /// How an agent stands.
@@ -43,7 +41,7 @@ pub fn examine(agent: &'static Agent, world: &World<'_>, scope: &Scope) -> Stand
         }
     }
     if let Scope::Project(project) = scope
-        && trusted(agent, world, project) == Some(false)
+        && agent.trusts.is_some_and(|trusts| !trusts(&|name| text_at(&agent.folder(world).join(name)), project))
     {
         standing
             .broken
@@ -103,43 +101,15 @@ pub fn elsewhere(line: &str, dir: &Path, other: &Path) -> String {
 
 /// What in a person's own settings keeps an agent from running any hook.
 fn switched_off(agent: &Agent, world: &World<'_>) -> Option<String> {
-    let folder = agent.folder(world);
-    let (name, switch): (&str, &[&str]) = match agent.name {
-        "claude" => ("settings.json", &["disableAllHooks"]),
-        "gemini" => ("settings.json", &["hooksConfig", "enabled"]),
-        "codex" => ("config.toml", &["features", "hooks"]),
-        _ => return None,
+    let switch = agent.switch?;
+    let path = agent.folder(world).join(switch.file);
+    let text = text_at(&path);
+    let is_off = if switch.file.ends_with(".toml") {
+        boolean_at(&text, switch.keys) == Some(switch.off)
+    } else {
+        let steps: Vec<Step<'_>> = switch.keys.iter().map(|key| Step::Key(key)).collect();
+        let value = Document::parse(&text).ok().and_then(|document| document.get(&steps));
+        value == Some(Tree::Other(switch.off.to_string()))
     };
-    let path = folder.join(name);
-    let off = agent.name == "claude";
-    let is_off = match name {
-        "config.toml" => is_false(&text_at(&path), switch),
-        _ => {
-            let steps: Vec<Step<'_>> = switch.iter().map(|key| Step::Key(key)).collect();
-            let value = Document::parse(&text_at(&path)).ok().and_then(|document| document.get(&steps));
-            value == Some(Tree::Other(off.to_string()))
-        }
-    };
-    is_off.then(|| format!("{} in {}", switch.join("."), path.display()))
-}
-
-/// Whether an agent trusts a folder; none where it needs no trust, or keeps it where we cannot look.
-fn trusted(agent: &Agent, world: &World<'_>, project: &Path) -> Option<bool> {
-    let read = |name: &str| text_at(&agent.folder(world).join(name));
-    let value = |name: &str| serde_json::from_str::<Value>(&read(name)).unwrap_or_default();
-    let within = |folder: &str| project.starts_with(PathBuf::from(folder));
-    match agent.name {
-        "codex" => Some(trusts_folder(&read("config.toml"), project)),
-        "gemini" => {
-            let folders = value("trustedFolders.json");
-            let mut folders = folders.as_object().into_iter().flatten();
-            Some(folders.any(|(folder, level)| within(folder) && level != "DO_NOT_TRUST"))
-        }
-        "copilot" => {
-            let lists = ["config.json", "settings.json"].map(|name| value(name)["trustedFolders"].take());
-            let mut folders = lists.iter().filter_map(Value::as_array).flatten();
-            Some(folders.any(|folder| folder.as_str().is_some_and(within)))
-        }
-        _ => None,
-    }
+    is_off.then(|| format!("{} in {}", switch.keys.join("."), path.display()))
 }

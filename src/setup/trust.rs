@@ -210,11 +210,10 @@ pub(super) fn trusts_folder(text: &str, folder: &Path) -> bool {
     projects.is_some_and(|projects| projects.iter().any(|(path, level)| folder.starts_with(path) && is_trusted(level)))
 }
 
-/// Whether a setting is there and false.
-pub(super) fn is_false(text: &str, keys: &[&str]) -> bool {
-    let Ok(doc) = text.parse::<DocumentMut>() else { return false };
-    let value = keys.iter().try_fold(doc.as_item(), |item, key| item.get(key));
-    value.and_then(Item::as_bool) == Some(false)
+/// What a setting says, if it is there and says yes or no.
+pub(super) fn boolean_at(text: &str, keys: &[&str]) -> Option<bool> {
+    let doc = text.parse::<DocumentMut>().ok()?;
+    keys.iter().try_fold(doc.as_item(), |item, key| item.get(key))?.as_bool()
 }
 
 /// Changes settings, and nothing in them but what is changed.

@@ -63,6 +63,17 @@ impl Calls {
         self.names().iter().for_each(|call| self.forget(call));
     }
 
+    /// Forgets what instances noted that do not take part any more.
+    pub fn sweep(dir: &Path, takes_part: impl Fn(&str) -> bool) {
+        for entry in fs::read_dir(dir.join(FOLDER)).into_iter().flatten().flatten() {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            if !name.split_once('.').is_some_and(|(instance, _)| takes_part(instance)) {
+                // The next sweep tries again.
+                fs::remove_file(entry.path()).unwrap_or_default();
+            }
+        }
+    }
+
     fn path(&self, call: &str) -> PathBuf {
         self.folder.join(format!("{}.{}", self.instance, plain(call)))
     }

@@ -10,6 +10,8 @@ pub(super) const AMP: Agent = Agent {
     hooks: Paths { user: "plugins/aio.ts", project: ".amp/plugins/aio.ts" },
     memory: None,
     trust: None,
+    switch: None,
+    trusts: None,
     trial: Trial {
         event: "tool.call",
         payload: r#"{"session":"aio-doctor","cwd":"{cwd}","tool":"create_file","input":{"path":"{file}","content":"x"},"call":"aio-doctor-1","files":["{file}"]}"#,

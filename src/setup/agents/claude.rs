@@ -1,6 +1,6 @@
 //! Claude Code. Files and shapes are those of Claude Code 2.1.329.
 
-use super::{Agent, Folder, Paths, Template, Trial};
+use super::{Agent, Folder, Paths, Switch, Template, Trial};
 
 pub(super) const CLAUDE: Agent = Agent {
     name: "claude",
@@ -13,6 +13,8 @@ pub(super) const CLAUDE: Agent = Agent {
         include_str!("../../../integrations/claude/snippet.md"),
     )),
     trust: None,
+    switch: Some(Switch { file: "settings.json", keys: &["disableAllHooks"], off: true }),
+    trusts: None,
     trial: Trial {
         event: "PreToolUse",
         payload: r#"{"session_id":"aio-doctor","cwd":"{cwd}","hook_event_name":"PreToolUse","tool_name":"Write","tool_input":{"file_path":"{file}","content":"x"},"tool_use_id":"aio-doctor-1"}"#,

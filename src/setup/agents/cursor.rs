@@ -10,6 +10,8 @@ pub(super) const CURSOR: Agent = Agent {
     hooks: Paths { user: "hooks.json", project: ".cursor/hooks.json" },
     memory: None,
     trust: None,
+    switch: None,
+    trusts: None,
     trial: Trial {
         event: "preToolUse",
         payload: r#"{"conversation_id":"aio-doctor","generation_id":"1","hook_event_name":"preToolUse","workspace_roots":["{cwd}"],"tool_name":"Write","tool_input":{"file_path":"{file}","content":"x"}}"#,

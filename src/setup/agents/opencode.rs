@@ -10,6 +10,8 @@ pub(super) const OPENCODE: Agent = Agent {
     hooks: Paths { user: "plugins/aio.js", project: ".opencode/plugins/aio.js" },
     memory: None,
     trust: None,
+    switch: None,
+    trusts: None,
     trial: Trial {
         event: "tool.execute.before",
         payload: r#"{"session":"aio-doctor","cwd":"{cwd}","tool":"write","input":{"filePath":"{file}","content":"x"},"call":"aio-doctor-1"}"#,

@@ -164,7 +164,7 @@ fn a_holder_without_hooks_may_have_done_it() {
 }
 
 #[test]
-fn alone_nothing_is_noted_down() {
+fn alone_nothing_is_noted_before_a_command() {
     let world = World::new();
     let one = world.session("claude", "one");
     one.prompt("x");
@@ -178,4 +178,19 @@ fn alone_nothing_is_noted_down() {
     assert!(world.dir.join("calls").exists());
     one.hook("SessionEnd", json!({}));
     assert_eq!(std::fs::read_dir(world.dir.join("calls")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_killed_session_noted_is_swept() {
+    let world = world();
+    let (one, other) = (world.session("claude", "one"), world.session("claude", "other"));
+    one.edited("src/held.rs");
+    other.command("make");
+    let noted = || std::fs::read_dir(world.dir.join("calls")).unwrap().count();
+    assert_eq!(noted(), 2);
+    world.aio(["cleanup"]);
+    assert_eq!(noted(), 2, "both live");
+    world.age(one.instance()["id"].as_str().unwrap(), 3600);
+    world.aio(["cleanup"]);
+    assert_eq!(noted(), 1);
 }

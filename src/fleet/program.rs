@@ -1,0 +1,216 @@
+//! Programs that are run to their end: git, tmux, gh. Each has a time limit, and is stopped with all that it started.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A program to be run. Nothing goes through a shell.
+#[derive(Clone, Debug)]
+pub struct Program {
+    name: OsString,
+    args: Vec<OsString>,
+    folder: Option<PathBuf>,
+    variables: Vec<(&'static str, OsString)>,
+    input: Vec<u8>,
+    limit: Duration,
+}
+
+/// How it ended, and what it said.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code, or the negative number of the signal that ended it.
+    pub code: i32,
+    /// What it wrote to stdout.
+    pub out: Vec<u8>,
+    /// What it wrote to stderr.
+    pub err: Vec<u8>,
+}
+
+/// Why there is no [`Ran`].
+#[derive(Debug)]
+pub enum Unrun {
+    /// It is not installed.
+    Missing(OsString),
+    /// It did not end in time and was stopped.
+    TimedOut(OsString, Duration),
+    /// The system would not.
+    Io(OsString, io::Error),
+}
+
+impl Program {
+    /// A program of that name or path, with 30 seconds.
+    pub fn new(name: impl AsRef<OsStr>) -> Program {
+        Program {
+            name: name.as_ref().to_owned(),
+            args: Vec::new(),
+            folder: None,
+            variables: Vec::new(),
+            input: Vec::new(),
+            limit: Duration::from_secs(30),
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Program {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Program {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs it there.
+    #[must_use]
+    pub fn within(mut self, folder: &Path) -> Program {
+        self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn variable(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Program {
+        self.variables.push((name, value.as_ref().to_owned()));
+        self
+    }
+
+    /// Gives it something to read; else it has nothing.
+    #[must_use]
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Program {
+        self.input = bytes.into();
+        self
+    }
+
+    /// Stops it after so long.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Program {
+        self.limit = limit;
+        self
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// When it is not installed, did not end in time, or the system would not.
+    pub fn run(self) -> Result<Ran, Unrun> {
+        let unrun = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound if self.folder.as_ref().is_none_or(|folder| folder.is_dir()) => {
+                Unrun::Missing(self.name.clone())
+            }
+            _ => Unrun::Io(self.name.clone(), error),
+        };
+        // Files, not pipes: a server that it may leave behind would keep a pipe open.
+        let mut out = tempfile::tempfile().map_err(unrun)?;
+        let mut err = tempfile::tempfile().map_err(unrun)?;
+        let mut command = Command::new(&self.name);
+        command.args(&self.args).envs(self.variables.iter().cloned()).process_group(0);
+        command.stdin(self.stdin().map_err(unrun)?);
+        command.stdout(out.try_clone().map_err(unrun)?).stderr(err.try_clone().map_err(unrun)?);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        let status = self.wait(command.spawn().map_err(unrun)?)?;
+        let code = status.code().unwrap_or_else(|| -status.signal().unwrap_or_default());
+        Ok(Ran { code, out: all(&mut out).map_err(unrun)?, err: all(&mut err).map_err(unrun)? })
+    }
+
+    fn stdin(&self) -> io::Result<Stdio> {
+        if self.input.is_empty() {
+            return Ok(Stdio::null());
+        }
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&self.input)?;
+        file.rewind()?;
+        Ok(file.into())
+    }
+
+    /// Its end, or that of its time, and then of everything it started.
+    fn wait(&self, mut child: std::process::Child) -> Result<ExitStatus, Unrun> {
+        let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || sender.send(child.wait()));
+        match receiver.recv_timeout(self.limit) {
+            Ok(status) => status.map_err(|error| Unrun::Io(self.name.clone(), error)),
+            Err(_) => {
+                if let Some(group) = group {
+                    // It may have ended just now; then there is nobody to stop.
+                    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap_or_default();
+                }
+                Err(Unrun::TimedOut(self.name.clone(), self.limit))
+            }
+        }
+    }
+}
+
+impl Ran {
+    /// Whether it ended with 0.
+    pub fn is_good(&self) -> bool {
+        self.code == 0
+    }
+
+    /// What it wrote to stdout, without the line break at the end.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.out).trim_end_matches('\n').to_owned()
+    }
+
+    /// The last thing it complained of, in one line.
+    pub fn complaint(&self) -> String {
+        let said = String::from_utf8_lossy(&self.err);
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        last.map_or_else(|| format!("it ended with {}", self.code), |line| line.trim().to_owned())
+    }
+}
+
+impl std::fmt::Display for Unrun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unrun::Missing(name) => write!(f, "{} is not installed", name.display()),
+            Unrun::TimedOut(name, limit) => write!(f, "{} did not end in {} seconds", name.display(), limit.as_secs()),
+            Unrun::Io(name, error) => write!(f, "{} cannot be run: {error}", name.display()),
+        }
+    }
+}
+
+fn all(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_says_and_how_it_ends() {
+        let ran = Program::new("sh").args(["-c", "cat; echo no >&2; exit 3"]).input("yes").run().unwrap();
+        assert_eq!((ran.code, ran.text(), ran.complaint()), (3, "yes".to_owned(), "no".to_owned()));
+        let killed = Program::new("sh").args(["-c", "kill -9 $$"]).run().unwrap();
+        assert_eq!((killed.code, killed.complaint()), (-9, "it ended with -9".to_owned()));
+    }
+
+    #[test]
+    fn what_does_not_end_is_stopped_with_all_it_started() {
+        let program = Program::new("sh").args(["-c", "sleep 600 & sleep 600"]).limit(Duration::from_millis(50));
+        assert!(matches!(program.run(), Err(Unrun::TimedOut(..))));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let missing = Program::new("aio-no-such-program").run().unwrap_err();
+        assert_eq!(missing.to_string(), "aio-no-such-program is not installed");
+        let folder = Program::new("sh").within(Path::new("/no/such/folder")).run().unwrap_err();
+        assert!(matches!(folder, Unrun::Io(..)));
+    }
+}
