@@ -1,5 +1,6 @@
 //! One session of each agent beside another instance that holds a file: every way to edit it, and what the model is told.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -100,15 +101,17 @@ fn codex_obeys() {
 fn codex_takes_part_from_within_its_sandbox() {
     let (stage, agent) = (Stage::with(&[Agent::Codex]), Agent::Codex);
     let holder = stage.holder_of("src/held.txt");
+    // Neither the project nor /tmp, which the sandbox leaves open; the home may lie below that.
+    let outside = PathBuf::from(format!("/var/tmp/aio-outside-{}", std::process::id()));
     let steps = steps(vec![
-        vec![agent.shell("touch ~/outside; aio claim file src/free.txt")],
+        vec![agent.shell(&format!("touch {}; aio claim file src/free.txt", outside.display()))],
         vec![agent.edit(Family::Usual, &stage.path("src/free.txt"), "src/free.txt", "one")],
         vec![agent.shell("aio claim file src/held.txt")],
         vec![agent.shell("aio release src/free.txt")],
     ]);
     let ended = stage.start(agent, Manner { sandboxed: true, ..Manner::default() }, steps).end();
 
-    assert!(!stage.world.home.join("outside").exists(), "there is no sandbox");
+    assert!(std::fs::remove_file(&outside).is_err(), "there is no sandbox");
     assert!(ended.result(0).contains("Claimed: "), "{}", ended.result(0));
     assert_eq!(stage.text("src/free.txt").trim_end(), "one", "{}", ended.result(1));
     assert!(ended.result(2).contains(&format!("Already claimed by: {}", holder.id)), "{}", ended.result(2));
