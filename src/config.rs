@@ -1,5 +1,6 @@
 //! `config.toml`: the person's settings, every one optional.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::Failure;
+use crate::fleet::profile::{self, Profile};
 use crate::protocol::evidence::{CrossWorktree, Settings};
 
 /// The file's name in the state directory.
@@ -26,6 +28,8 @@ pub struct Config {
     pub on_failure: OnFailure,
     /// The programs that are told of tasks; the first that is there is asked.
     pub beads: &'static [&'static str],
+    /// The person's own ways to launch agents, by name. See [`profile::all`].
+    pub profiles: Vec<Profile>,
 }
 
 /// See [`Config::on_failure`].
@@ -46,6 +50,8 @@ struct Written {
     auto_ttl: Option<String>,
     on_failure: Option<String>,
     beads: Option<String>,
+    #[serde(default)]
+    profiles: BTreeMap<String, toml::Table>,
 }
 
 impl Config {
@@ -92,6 +98,8 @@ impl Config {
         if let Some(text) = &written.cross_worktree {
             config.settings.cross_worktree = cross_worktree(text).map_err(&wrong)?;
         }
+        let profiles = written.profiles.iter().map(|(name, table)| profile::from_table(name, table));
+        config.profiles = profiles.collect::<Result<_, _>>().map_err(&wrong)?;
         Ok(config)
     }
 }
@@ -103,6 +111,7 @@ impl Default for Config {
             settings: Settings::default(),
             on_failure: OnFailure::default(),
             beads: ISSUE_TRACKERS,
+            profiles: Vec::new(),
         }
     }
 }
@@ -135,5 +144,36 @@ fn cross_worktree(text: &str) -> Result<CrossWorktree, String> {
         "block" => Ok(CrossWorktree::Block),
         "ignore" => Ok(CrossWorktree::Ignore),
         _ => Err(format!("cross_worktree = {text:?} is none of warn, block, ignore")),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), text).unwrap();
+        Config::load(dir.path())
+    }
+
+    #[test]
+    fn profiles_are_read_beside_other_settings() {
+        let config = load(
+            "auto_ttl = \"1min\"\n[profiles.fast]\nagent = \"claude\"\n[profiles.codex]\nargs = [\"-m\", \"x\"]\n",
+        );
+        let profiles = config.unwrap().profiles;
+        let read: Vec<_> = profiles.iter().map(|profile| (&*profile.name, profile.agent.name)).collect();
+        assert_eq!(read, [("codex", "codex"), ("fast", "claude")]);
+        assert!(load("").unwrap().profiles.is_empty());
+    }
+
+    #[test]
+    fn a_wrong_profile_is_named() {
+        let failure = load("[profiles.fast]\nagent = \"vi\"\n").unwrap_err();
+        assert!(failure.message.ends_with("cannot be understood: profiles.fast.agent = \"vi\" is none of codex, claude, gemini, amp, copilot, opencode"), "{}", failure.message);
+        assert!(load("profiles = 3\n").is_err());
+        assert!(load("[profiles]\nfast = 3\n").is_err());
     }
 }

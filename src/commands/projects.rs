@@ -102,8 +102,10 @@ fn add(app: &App, paths: &[std::ffi::OsString], name: Option<&str>, setup: Optio
         return Err(Failure::usage("one name for several projects").hint("add them one by one"));
     }
     if let Some(name) = name.filter(|name| !id::is_tool_name(name)) {
-        return Err(Failure::usage(format!("{name:?} is no name: small letters, digits and -, beginning with a letter"))
-            .hint("leave it out to use the folder's"));
+        return Err(Failure::usage(format!(
+            "{name:?} is no name: small letters, digits and -, beginning with a letter"
+        ))
+        .hint("leave it out to use the folder's"));
     }
     let here = [".".into()];
     let paths = if paths.is_empty() { &here[..] } else { paths };

@@ -217,8 +217,7 @@ impl Recorded for Job<'_> {
 impl Job<'_> {
     /// Whether its parent vanished without writing down how it ended.
     pub fn is_orphaned(&self, evidence: &Evidence) -> bool {
-        let is_gone =
-            || evidence.fate(self) == Fate::Gone || rebooted(&self.host, &self.boot_id, &evidence.machine);
+        let is_gone = || evidence.fate(self) == Fate::Gone || rebooted(&self.host, &self.boot_id, &evidence.machine);
         self.stage == *"running" && is_gone()
     }
 

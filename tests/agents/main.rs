@@ -14,6 +14,7 @@ mod failing;
 #[path = "../suite/harness.rs"]
 #[allow(dead_code, reason = "the other test binaries use the rest")]
 mod harness;
+mod headless;
 mod life;
 mod model;
 mod stage;

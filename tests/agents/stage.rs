@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::agent::{Agent, Manner};
@@ -110,15 +110,20 @@ impl Stage {
         script: impl Fn(&Turn) -> Reply + Send + Sync + 'static,
     ) -> Running {
         let model = Model::start(script);
-        let mut command = agent.command(model.port, manner);
+        let command = agent.command(model.port, manner);
+        self.begin(agent, command, model, Stdio::null())
+    }
+
+    /// Starts what is an agent's own command, with its environment and nothing else of ours.
+    pub fn begin(&self, agent: Agent, mut command: Command, model: Model, input: Stdio) -> Running {
         let output = self.world.home.join(format!("{}-{}", agent.name(), model.port));
         let (aio, node) = (self.world.dir.join("bin"), node_folder());
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin:{}", aio.display(), node.display());
         let variables: Vec<_> =
-            command.get_envs().map(|(key, value)| (key.to_owned(), value.unwrap().to_owned())).collect();
+            command.get_envs().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))).collect();
         command.env_clear().env("HOME", &self.world.home).env("TERM", "dumb").env("LANG", "C.UTF-8");
         command.env("TMPDIR", self.world.home.join("tmp")).env("PATH", path).envs(variables);
-        command.current_dir(&self.world.project).process_group(0).stdin(Stdio::null());
+        command.current_dir(&self.world.project).process_group(0).stdin(input);
         command.stdout(File::create(output.with_extension("out")).unwrap());
         command.stderr(File::create(output.with_extension("err")).unwrap());
         Running { child: command.spawn().unwrap(), model, output }
@@ -176,7 +181,7 @@ impl Running {
     /// As `kill -9` of the agent and all that it started.
     pub fn kill(&mut self) {
         let group = format!("-{}", self.child.id());
-        run(std::process::Command::new("kill").args(["-KILL", "--", &group]));
+        run(Command::new("kill").args(["-KILL", "--", &group]));
         self.child.wait().unwrap();
     }
 }

@@ -1,9 +1,7 @@
 //! Projects and jobs: who starts when, with which ports, and what the end of one means for the others.
 
 use super::super::fleet::{Delivery, Job, PORTS_PER_JOB, Project, find_job, find_project, free_name};
-use super::super::op::{
-    Change, Event, JobEnd, JobNote, JobStart, NewJob, NewProject, Outcome, Refusal, Usage,
-};
+use super::super::op::{Change, Event, JobEnd, JobNote, JobStart, NewJob, NewProject, Outcome, Refusal, Usage};
 use super::Turn;
 
 /// How many jobs whose worktrees are gone are remembered.
@@ -64,7 +62,8 @@ impl<'a> Turn<'a, '_> {
         let now = self.now_stamp();
         let jobs = self.state.jobs.entries_mut().map_err(malformed)?;
         for new in new {
-            let is_taken = |job: &Job<'_>| job.id == *new.id || job.stage != *"removed" && job.worktree == *new.worktree;
+            let is_taken =
+                |job: &Job<'_>| job.id == *new.id || job.stage != *"removed" && job.worktree == *new.worktree;
             if jobs.iter().any(is_taken) {
                 return Err(Refusal::Taken { what: "job", word: new.id.clone() });
             }
@@ -105,7 +104,8 @@ impl<'a> Turn<'a, '_> {
         let id = find_job(jobs, &start.job)?.id.clone();
         let at = jobs.iter().position(|job| job.id == id).unwrap_or_default();
         let job = &jobs[at];
-        let is_own = job.stage == *"running" && (job.parent_pid, job.parent_start) == (start.parent.pid, start.parent.start);
+        let is_own =
+            job.stage == *"running" && (job.parent_pid, job.parent_start) == (start.parent.pid, start.parent.start);
         let waits = match () {
             () if is_own && job.restarts == 0 => Some("it was started as often as it may be".to_owned()),
             () if is_own => None,
@@ -172,7 +172,8 @@ impl<'a> Turn<'a, '_> {
         if !instance.is_empty() && self.state.instance(&instance).is_some() {
             self.end_session(&instance);
         }
-        let words = if end.failure.is_empty() { end.result.clone() } else { format!("{}: {}", end.result, end.failure) };
+        let words =
+            if end.failure.is_empty() { end.result.clone() } else { format!("{}: {}", end.result, end.failure) };
         self.note_job(Event::JobEnded, &id, Some(words));
         if end.result != "done" {
             self.give_up_after(&id)?;

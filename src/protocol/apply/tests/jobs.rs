@@ -70,7 +70,10 @@ fn one_after_the_other_stops_at_the_first_failure() {
     assert_eq!(desk.end("a", "done"), ["b"]);
     assert!(desk.start("b", 2).is_ok());
     assert_eq!(desk.end("b", "failed"), [""; 0]);
-    assert_eq!((desk.standing("a"), desk.standing("b"), desk.standing("c")), (Standing::Done, Standing::Failed, Standing::Stopped));
+    assert_eq!(
+        (desk.standing("a"), desk.standing("b"), desk.standing("c")),
+        (Standing::Done, Standing::Failed, Standing::Stopped)
+    );
 }
 
 #[test]

@@ -1,0 +1,202 @@
+//! The agents that can be launched, a file each: how each is started, resumed and read, and how one sees that it is logged in.
+//!
+//! Owns what is particular to an agent. Guarantees: a task of a run without a terminal is never part of a command line.
+//! Does not: start anything, or depend on hooks.
+
+mod amp;
+mod claude;
+mod codex;
+mod copilot;
+mod gemini;
+mod login;
+mod opencode;
+
+pub use login::{Login, LoginState, Place};
+
+use super::stream::{self, Dialect, Limit, Seen};
+
+/// All of them, in the order in which they are shown.
+pub const AGENTS: &[Agent] =
+    &[codex::CODEX, claude::CLAUDE, gemini::GEMINI, amp::AMP, copilot::COPILOT, opencode::OPENCODE];
+
+/// Stands in command lines where the person's own arguments go.
+const ARGS: &str = "{args}";
+/// Stands there for the session's id.
+const SESSION: &str = "{session}";
+/// Stands there for a task.
+const PROMPT: &str = "{prompt}";
+
+/// Variables by which agents know that they were started by themselves or each other. An agent that is launched from an
+/// agent's shell must not believe that it is a part of it, and aio must not take it for that one.
+pub const INHERITED: &[&str] = &[
+    "AGENT",
+    "AIO_INSTANCE",
+    "AI_AGENT",
+    "AMP_CURRENT_THREAD_ID",
+    "CLAUDECODE",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_ENV_FILE",
+    "CLAUDE_PID",
+    "CLAUDE_PROJECT_DIR",
+    "CODEX_CI",
+    "CODEX_SANDBOX",
+    "CODEX_SANDBOX_NETWORK_DISABLED",
+    "CODEX_SESSION_ID",
+    "CODEX_THREAD_ID",
+    "CODEX_TOOL_CALL_ID",
+    "COPILOT_AGENT_SESSION_ID",
+    "COPILOT_CLI",
+    "GEMINI_CLI",
+    "GEMINI_CWD",
+    "GEMINI_PROJECT_DIR",
+    "GEMINI_SESSION_ID",
+    "OPENCODE",
+    "OPENCODE_PID",
+];
+
+/// One agent.
+#[derive(Debug)]
+pub struct Agent {
+    /// As `aio register` and `aio hook` call it.
+    pub name: &'static str,
+    /// By which it can be named for short.
+    pub letter: Option<char>,
+    /// The version that all of this was verified with, and what of it was not.
+    pub verified: &'static str,
+    /// Its programs; the first is the usual one.
+    pub programs: &'static [&'static str],
+    /// Its command lines.
+    pub arguments: Arguments,
+    /// What is set for it, so that nothing is asked and nothing updates itself meanwhile.
+    pub variables: &'static [(&'static str, &'static str)],
+    /// How its stream is read.
+    pub dialect: Dialect,
+    /// Words, in lower case, by which it tells of a usage limit.
+    pub limits: &'static [&'static str],
+    /// How one sees that it is logged in.
+    pub login: Login,
+}
+
+/// An agent's arguments, with placeholders. In its own worktree it edits and runs commands without asking.
+#[derive(Debug)]
+pub struct Arguments {
+    /// Without a terminal: the task is read from stdin, the stream goes to stdout.
+    pub headless: &'static [&'static str],
+    /// The same, going on with a session.
+    pub headless_resumed: &'static [&'static str],
+    /// In a terminal.
+    pub interactive: &'static [&'static str],
+    /// In a terminal, going on with a session.
+    pub interactive_resumed: &'static [&'static str],
+    /// In a terminal, with a task written but not sent. None where it has no way.
+    pub prefilled: Option<&'static [&'static str]>,
+    /// In a terminal, with a task sent.
+    pub sent: Option<&'static [&'static str]>,
+}
+
+/// How an agent is to be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner<'a> {
+    /// Without a terminal: the task is read from stdin, the stream goes to stdout.
+    Headless,
+    /// The same, going on with the session of this id.
+    HeadlessResumed(&'a str),
+    /// In a terminal.
+    Interactive,
+    /// In a terminal, going on with the session of this id.
+    Resumed(&'a str),
+    /// In a terminal, with this task written but not sent.
+    Prefilled(&'a str),
+    /// In a terminal, with this task sent. An argument holds less than 128 KiB on Linux.
+    Sent(&'a str),
+}
+
+impl Agent {
+    /// The agent of that name.
+    pub fn find(name: &str) -> Option<&'static Agent> {
+        AGENTS.iter().find(|agent| agent.name == name)
+    }
+
+    /// The arguments to start it with, these of the person's among them. None where it has no such manner.
+    pub fn args(&self, manner: Manner<'_>, own: &[String]) -> Option<Vec<String>> {
+        let (line, filling) = match manner {
+            Manner::Headless => (self.arguments.headless, ""),
+            Manner::HeadlessResumed(session) => (self.arguments.headless_resumed, session),
+            Manner::Interactive => (self.arguments.interactive, ""),
+            Manner::Resumed(session) => (self.arguments.interactive_resumed, session),
+            Manner::Prefilled(prompt) => (self.arguments.prefilled?, prompt),
+            Manner::Sent(prompt) => (self.arguments.sent?, prompt),
+        };
+        let mut args = Vec::new();
+        for word in line {
+            match *word {
+                ARGS => args.extend_from_slice(own),
+                word if word.contains(SESSION) => args.push(word.replace(SESSION, filling)),
+                word => args.push(word.replace(PROMPT, filling)),
+            }
+        }
+        Some(args)
+    }
+
+    /// What a line of its stream says.
+    pub fn read(&self, line: &[u8]) -> Vec<Seen> {
+        stream::read(self.dialect, self.limits, line)
+    }
+
+    /// The limit that a text tells of: its screen, or what it wrote to stderr. See [`stream::limit`].
+    pub fn limit(&self, text: &str) -> Option<Limit> {
+        stream::limit(self.limits, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound() {
+        for (index, agent) in AGENTS.iter().enumerate() {
+            let others = &AGENTS[index + 1..];
+            assert!(
+                others
+                    .iter()
+                    .all(|other| other.name != agent.name && (other.letter != agent.letter || agent.letter.is_none()))
+            );
+            let known = crate::host::agents::AGENTS.iter().find(|known| known.tool == agent.name);
+            let known = known.unwrap_or_else(|| panic!("{}", agent.name));
+            assert!(agent.programs.iter().all(|program| known.programs.contains(program)));
+            assert!(known.session_variables.iter().all(|variable| INHERITED.contains(variable)), "{}", agent.name);
+            assert!(agent.limits.iter().all(|words| *words == words.to_lowercase()));
+        }
+    }
+
+    #[test]
+    fn every_command_line_has_its_placeholders_once() {
+        let count = |line: &[&str], place: &str| line.iter().filter(|word| word.contains(place)).count();
+        for Agent { name, arguments, .. } in AGENTS {
+            for (line, sessions, prompts) in [
+                (Some(arguments.headless), 0, 0),
+                (Some(arguments.headless_resumed), 1, 0),
+                (Some(arguments.interactive), 0, 0),
+                (Some(arguments.interactive_resumed), 1, 0),
+                (arguments.prefilled, 0, 1),
+                (arguments.sent, 0, 1),
+            ] {
+                let Some(line) = line else { continue };
+                assert_eq!(count(line, ARGS), 1, "{name}: {line:?}");
+                assert_eq!((count(line, SESSION), count(line, PROMPT)), (sessions, prompts), "{name}: {line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_filled_in_is_filled_in_once() {
+        let own = ["--model".to_owned(), "{prompt}".to_owned()];
+        let claude = Agent::find("claude").unwrap_or_else(|| panic!("claude"));
+        let args = claude.args(Manner::Sent("{args} -x {session}"), &own).unwrap_or_default();
+        assert!(args.ends_with(&["--model", "{prompt}", "--", "{args} -x {session}"].map(str::to_owned)), "{args:?}");
+        let args = claude.args(Manner::HeadlessResumed("{prompt}"), &[]).unwrap_or_default();
+        assert_eq!(args.iter().filter(|word| **word == "{prompt}").count(), 1, "{args:?}");
+    }
+}

@@ -1,0 +1,52 @@
+//! Codex.
+
+use super::super::stream::Dialect;
+use super::{Agent, Arguments, Login, Place};
+
+const AUTH: Place = Place { usual: ".codex/auth.json", moved: Some(("CODEX_HOME", "auth.json")) };
+const CONFIG: Place = Place { usual: ".codex/config.toml", moved: Some(("CODEX_HOME", "config.toml")) };
+
+/// What it runs may write the worktree and temporary files, and use no network. `-c` and not the options of the same
+/// meaning, because those may not be repeated: so a person's own arguments win.
+const SANDBOX: &str = "sandbox_mode=\"workspace-write\"";
+const NEVER_ASK: &str = "approval_policy=\"never\"";
+const NO_UPDATE: &str = "check_for_update_on_startup=false";
+
+pub(super) const CODEX: Agent = Agent {
+    name: "codex",
+    letter: Some('c'),
+    verified: "0.169.0",
+    programs: &["codex"],
+    arguments: Arguments {
+        headless: &["exec", "--json", "-c", SANDBOX, "-c", NEVER_ASK, "-c", NO_UPDATE, "{args}", "-"],
+        headless_resumed: &[
+            "exec",
+            "--json",
+            "-c",
+            SANDBOX,
+            "-c",
+            NEVER_ASK,
+            "-c",
+            NO_UPDATE,
+            "{args}",
+            "resume",
+            "{session}",
+            "-",
+        ],
+        interactive: &["-c", SANDBOX, "-c", NEVER_ASK, "-c", NO_UPDATE, "{args}"],
+        interactive_resumed: &["-c", SANDBOX, "-c", NEVER_ASK, "-c", NO_UPDATE, "{args}", "resume", "{session}"],
+        prefilled: None,
+        sent: Some(&["-c", SANDBOX, "-c", NEVER_ASK, "-c", NO_UPDATE, "{args}", "--", "{prompt}"]),
+    },
+    variables: &[],
+    dialect: Dialect::Codex,
+    limits: &["hit your usage limit", "usage limit has been reached", "quota exceeded. check your plan"],
+    login: Login {
+        variables: &["CODEX_API_KEY"],
+        files: &[(AUTH, "\"access_token\""), (AUTH, "\"OPENAI_API_KEY\": \"")],
+        // A provider of the person's own has its own key; a keyring keeps what auth.json would hold.
+        elsewhere: &[(CONFIG, "model_provider"), (CONFIG, "cli_auth_credentials_store"), (CONFIG, "env_key")],
+        is_hidden: false,
+        command: "codex login",
+    },
+};

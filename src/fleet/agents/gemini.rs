@@ -1,0 +1,42 @@
+//! Gemini CLI.
+
+use super::super::stream::Dialect;
+use super::{Agent, Arguments, Login, Place};
+
+const OAUTH: Place = Place { usual: ".gemini/oauth_creds.json", moved: None };
+const VARIABLES: Place = Place { usual: ".gemini/.env", moved: None };
+
+pub(super) const GEMINI: Agent = Agent {
+    name: "gemini",
+    letter: Some('g'),
+    verified: "0.61.0",
+    programs: &["gemini"],
+    arguments: Arguments {
+        headless: &["-o", "stream-json", "--approval-mode", "yolo", "--skip-trust", "{args}"],
+        headless_resumed: &[
+            "-o",
+            "stream-json",
+            "--approval-mode",
+            "yolo",
+            "--skip-trust",
+            "--resume",
+            "{session}",
+            "{args}",
+        ],
+        interactive: &["--approval-mode", "yolo", "--skip-trust", "{args}"],
+        interactive_resumed: &["--approval-mode", "yolo", "--skip-trust", "--resume", "{session}", "{args}"],
+        prefilled: None,
+        sent: Some(&["--approval-mode", "yolo", "--skip-trust", "{args}", "--prompt-interactive={prompt}"]),
+    },
+    variables: &[],
+    dialect: Dialect::Gemini,
+    limits: &["exhausted your capacity", "exceeded your current quota", "usage limit reached", "quota exceeded"],
+    login: Login {
+        variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"],
+        files: &[(OAUTH, "refresh_token"), (VARIABLES, "_API_KEY=")],
+        elsewhere: &[],
+        // Newer versions prefer the system's keychain.
+        is_hidden: true,
+        command: "gemini",
+    },
+};

@@ -1,0 +1,33 @@
+//! OpenCode.
+
+use super::super::stream::Dialect;
+use super::{Agent, Arguments, Login, Place};
+
+const AUTH: Place =
+    Place { usual: ".local/share/opencode/auth.json", moved: Some(("XDG_DATA_HOME", "opencode/auth.json")) };
+
+pub(super) const OPENCODE: Agent = Agent {
+    name: "opencode",
+    letter: None,
+    verified: "1.18.33",
+    programs: &["opencode"],
+    arguments: Arguments {
+        headless: &["run", "--format", "json", "{args}"],
+        headless_resumed: &["run", "--format", "json", "--session", "{session}", "{args}"],
+        interactive: &["{args}"],
+        interactive_resumed: &["--session", "{session}", "{args}"],
+        prefilled: None,
+        sent: Some(&["{args}", "--prompt={prompt}"]),
+    },
+    variables: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
+    dialect: Dialect::OpenCode,
+    limits: &["usage limit", "quota exceeded", "exceeded your current quota", "rate limit exceeded"],
+    login: Login {
+        variables: &[],
+        files: &[(AUTH, "\"type\"")],
+        elsewhere: &[],
+        // It takes the key of any provider from the environment, and has models that need none.
+        is_hidden: true,
+        command: "opencode auth login",
+    },
+};
