@@ -4,4 +4,8 @@
 //! neither merged nor kept under a ref is not removed. Knows nothing of the state: what was seen is for the caller to write
 //! down, and the rules are in [`crate::protocol::fleet`].
 
+pub mod git;
+pub mod ports;
 pub mod program;
+pub mod rescue;
+pub mod worktree;
