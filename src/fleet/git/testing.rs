@@ -34,11 +34,16 @@ pub(in crate::fleet) type Content = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
 impl Scratch {
     pub(in crate::fleet) fn new() -> Scratch {
+        Scratch::of("project", &[])
+    }
+
+    /// A project of another name, begun with other options.
+    pub(in crate::fleet) fn of(name: &str, init: &[&str]) -> Scratch {
         let folder = tempfile::tempdir().unwrap();
-        let project = folder.path().canonicalize().unwrap().join("project");
+        let project = folder.path().canonicalize().unwrap().join(name);
         fs::create_dir(&project).unwrap();
         let scratch = Scratch { folder, project };
-        scratch.begin(&scratch.project);
+        scratch.begin_as(&scratch.project, init);
         scratch
     }
 
@@ -49,8 +54,12 @@ impl Scratch {
 
     /// A repository with a commit.
     pub(in crate::fleet) fn begin(&self, folder: &Path) {
+        self.begin_as(folder, &[]);
+    }
+
+    fn begin_as(&self, folder: &Path, init: &[&str]) {
         fs::create_dir_all(folder).unwrap();
-        said(folder, &["init", "--quiet", "-b", "main"]);
+        said(folder, &[&["init", "--quiet", "-b", "main"], init].concat());
         said(folder, &["config", "user.name", "A"]);
         said(folder, &["config", "user.email", "a@example.org"]);
         write(&folder.join("readme"), "read me\n");

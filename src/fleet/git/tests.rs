@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -194,6 +195,24 @@ fn a_remote_that_wants_a_password_is_told_from_one_that_is_away() {
     let away = "ssh: Could not resolve hostname host.invalid: Name or service not known";
     assert_eq!(reach(away), Reach::Unreachable(away.to_owned()));
     assert!(fs::read_to_string(&called).unwrap().contains("-oBatchMode=yes"));
+}
+
+#[test]
+fn a_server_that_wants_a_password_is_not_waited_for() {
+    let scratch = Scratch::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    scratch.git(&["remote", "add", "origin", &format!("http://{address}/repository")]);
+    scratch.git(&["config", "http.proxy", ""]);
+    let answer = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    std::thread::spawn(move || {
+        let answered =
+            |mut stream: std::net::TcpStream| stream.read(&mut [0; 4096]).and_then(|_| stream.write_all(answer));
+        listener.incoming().flatten().try_for_each(answered)
+    });
+    let repository = Repository::open(&scratch.project).unwrap();
+    let reach = repository.is_remote_reachable().unwrap();
+    assert!(matches!(&reach, Reach::NeedsPassword(said) if said.contains("could not read Username")), "{reach:?}");
 }
 
 #[test]

@@ -87,7 +87,8 @@ impl<'s> Scratch<'s> {
     }
 
     fn git(&self) -> Program {
-        let program = self.site.git().args(DURABLE).args(["-c", "core.untrackedCache=false"]);
+        let program =
+            self.site.git().args(DURABLE).args(["-c", "core.untrackedCache=false", "-c", "core.ignoreStat=false"]);
         program.variable("GIT_INDEX_FILE", &self.index)
     }
 

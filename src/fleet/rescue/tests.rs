@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod any_edits;
+mod any_repository;
 mod operations;
 mod refusals;
 
@@ -24,12 +25,15 @@ struct Job {
 
 impl Job {
     fn new() -> Job {
-        let scratch = Scratch::new();
+        Job::of(Scratch::new(), "w")
+    }
+
+    fn of(scratch: Scratch, worktree: &str) -> Job {
         write(&scratch.project.join("deep/er/file"), "deep\n");
         write(&scratch.project.join("old name"), "a line that makes it the same file\n".repeat(9));
         write(&scratch.project.join("script"), "#!/bin/sh\n");
         commit(&scratch.project, "second");
-        let worktree = scratch.path("w");
+        let worktree = scratch.path(worktree);
         scratch.git(&["worktree", "add", "--quiet", "-b", "aio/job", worktree.to_str().unwrap()]);
         Job { scratch, worktree }
     }

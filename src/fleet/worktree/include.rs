@@ -33,7 +33,7 @@ pub(super) fn copy(repository: &Repository, worktree: &Path, limit: u64) -> Resu
     let list = ["ls-files", "--others", "--ignored", "--exclude-from", LIST, "-z"];
     let listed = done(repository.git().args(list).limit(LISTING), "list what .worktreeinclude names")?;
     let mut copying = Copying { from: repository.root(), to: worktree, rest: limit };
-    let mut too_large = Vec::new();
+    let (mut too_large, mut failed) = (Vec::new(), Vec::new());
     for path in
         entries(&listed.out).map(|path| Path::new(OsStr::from_bytes(path))).filter(|path| is_a_file_of_ours(path))
     {
@@ -44,10 +44,12 @@ pub(super) fn copy(repository: &Repository, worktree: &Path, limit: u64) -> Resu
             Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
                 return Err(Uncreated::Io(worktree.join(path), error));
             }
-            Err(error) => made.notes.push(format!("{} was not copied: {error}", path.display())),
+            Err(error) => failed.push(format!("{} ({error})", path.display())),
         }
     }
-    made.notes.extend(left_out(&too_large, limit));
+    made.notes.extend(named(&failed).map(|files| format!("not copied: {files}")));
+    let reason = format!("more than {} MiB in {LIST}; left out", limit >> 20);
+    made.notes.extend(named(&too_large).map(|files| format!("{reason}: {files}")));
     Ok(made)
 }
 
@@ -57,11 +59,11 @@ fn is_a_file_of_ours(path: &Path) -> bool {
     !path.as_os_str().as_bytes().ends_with(b"/") && path.components().all(is_plain) && !path.starts_with(".aio")
 }
 
-fn left_out(files: &[String], limit: u64) -> Option<String> {
-    let named = files.iter().take(NAMED).map(|file| &**file).collect::<Vec<_>>().join(", ");
-    let more = files.len().saturating_sub(NAMED);
-    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
-    (!files.is_empty()).then(|| format!("more than {} MiB in .worktreeinclude; left out: {named}{rest}", limit >> 20))
+/// The first few of them, and how many more there are.
+fn named(files: &[String]) -> Option<String> {
+    let first = files.iter().take(NAMED).map(|file| &**file).collect::<Vec<_>>().join(", ");
+    let rest = files.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!(" and {more} more"));
+    (!files.is_empty()).then(|| first + &rest.unwrap_or_default())
 }
 
 enum Copied {

@@ -56,8 +56,10 @@ pub fn remove(proof: &Proof) -> Result<Removed, Unremoved> {
     rescue::verify(proof)?;
     let site = proof.site();
     let aside = site.is_there.then(|| move_aside(&site.worktree)).transpose()?;
-    if site.admin.is_some() {
-        forget(&site.repository, &site.worktree)?;
+    if let Err(trouble) = site.admin.as_ref().map_or(Ok(()), |_| forget(&site.repository, &site.worktree)) {
+        // Nothing of it is gone yet. Where it cannot even be put back, it stays where it is.
+        aside.map_or(Ok(()), |aside| fs::rename(aside, &site.worktree)).unwrap_or_default();
+        return Err(trouble.into());
     }
     let branch = remove_branch(site, proof.branch_tip())?;
     let left = aside.and_then(|aside| clear(&aside).err().map(|error| (aside, error)));

@@ -18,6 +18,7 @@ pub(super) fn are_there(worktree: &Path) -> bool {
 /// # Errors
 /// When git cannot be run.
 pub(super) fn fetch(repository: &Repository, worktree: &Path) -> Result<Vec<String>, Trouble> {
+    let talking = Repository::open(worktree)?.talking()?;
     let configured =
         names(git(worktree).args(["config", "-z", "--name-only", "--get-regexp", r"^submodule\..*\.url$"]), ".url")?;
     let mut notes = Vec::new();
@@ -29,15 +30,15 @@ pub(super) fn fetch(repository: &Repository, worktree: &Path) -> Result<Vec<Stri
         };
         // What is configured but not there was taken out of the project's own worktree.
         if repository.root().join(&path).join(".git").exists() {
-            notes.extend(fetch_one(worktree, &path)?);
+            notes.extend(fetch_one(talking.clone(), &path)?);
         }
     }
     Ok(notes)
 }
 
-fn fetch_one(worktree: &Path, path: &str) -> Result<Option<String>, Trouble> {
+fn fetch_one(talking: Program, path: &str) -> Result<Option<String>, Trouble> {
     let update = ["submodule", "--quiet", "update", "--init", "--recursive", "--", path];
-    let said = match git(worktree).args(update).limit(FETCHING).run() {
+    let said = match talking.args(update).limit(FETCHING).run() {
         Ok(ran) if ran.is_good() => return Ok(None),
         Ok(ran) => complaint(&ran),
         Err(unrun) => unrun.to_string(),

@@ -87,6 +87,19 @@ fn commits_on_no_branch() {
 }
 
 #[test]
+fn commits_whose_branch_was_removed_below_the_worktree() {
+    let job = Job::new();
+    job.write("new", "new\n");
+    let lost = job.commit("lost");
+    job.scratch.git(&["update-ref", "-d", "refs/heads/aio/job"]);
+    let expected = job.content();
+    let proof = job.save_and_remove();
+    assert_eq!(kinds(&proof), [Kind::Work, Kind::LeftBehind]);
+    assert_eq!(proof.kept()[1].commit, lost);
+    assert_eq!(job.restored(proof.reference().unwrap()), expected);
+}
+
+#[test]
 fn what_was_amended_was_given_up() {
     let job = Job::new();
     job.write("new", "one\n");

@@ -121,7 +121,7 @@ fn a_file_that_cannot_be_read_keeps_everything() {
     let job = Job::new();
     job.write("secret", "secret\n");
     let secret = job.worktree.join("secret");
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     // Root reads it all the same.
     match fs::read(&secret) {
         Ok(_) => assert_eq!(kinds(&job.save().unwrap()), [Kind::Work]),

@@ -92,7 +92,7 @@ fn what_is_in_the_way_stays() {
     let made = making.create();
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
     assert_eq!(fs::read_to_string(making.worktree.join("own/tracked")).unwrap(), "tracked\n");
-    assert_eq!(made.notes, ["target/file was not copied: a file or link is in its way"]);
+    assert_eq!(made.notes, ["not copied: target/file (a file or link is in its way)"]);
 }
 
 #[test]
