@@ -5,7 +5,11 @@
 //! down, and the rules are in [`crate::protocol::fleet`].
 
 pub mod agents;
+pub mod git;
+pub mod ports;
 pub mod profile;
 pub mod program;
+pub mod rescue;
 pub mod spec;
 pub mod stream;
+pub mod worktree;

@@ -16,7 +16,9 @@ pub struct Program {
     args: Vec<OsString>,
     folder: Option<PathBuf>,
     variables: Vec<(&'static str, OsString)>,
+    removed: Vec<&'static str>,
     input: Vec<u8>,
+    log: Option<PathBuf>,
     limit: Duration,
 }
 
@@ -50,7 +52,9 @@ impl Program {
             args: Vec::new(),
             folder: None,
             variables: Vec::new(),
+            removed: Vec::new(),
             input: Vec::new(),
+            log: None,
             limit: Duration::from_secs(30),
         }
     }
@@ -83,6 +87,20 @@ impl Program {
         self
     }
 
+    /// Keeps variables of this process from it.
+    #[must_use]
+    pub fn without(mut self, names: &[&'static str]) -> Program {
+        self.removed.extend(names);
+        self
+    }
+
+    /// Appends all that it says to that file, as it says it; then [`Ran`] has none of it.
+    #[must_use]
+    pub fn log(mut self, file: &Path) -> Program {
+        self.log = Some(file.to_owned());
+        self
+    }
+
     /// Gives it something to read; else it has nothing.
     #[must_use]
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Program {
@@ -111,16 +129,28 @@ impl Program {
         // Files, not pipes: a server that it may leave behind would keep a pipe open.
         let mut out = tempfile::tempfile().map_err(unrun)?;
         let mut err = tempfile::tempfile().map_err(unrun)?;
+        let status = self.wait(self.start(&out, &err).map_err(unrun)?)?;
+        let code = status.code().unwrap_or_else(|| -status.signal().unwrap_or_default());
+        Ok(Ran { code, out: all(&mut out).map_err(unrun)?, err: all(&mut err).map_err(unrun)? })
+    }
+
+    fn start(&self, out: &File, err: &File) -> io::Result<std::process::Child> {
         let mut command = Command::new(&self.name);
-        command.args(&self.args).envs(self.variables.iter().cloned()).process_group(0);
-        command.stdin(self.stdin().map_err(unrun)?);
-        command.stdout(out.try_clone().map_err(unrun)?).stderr(err.try_clone().map_err(unrun)?);
+        for name in &self.removed {
+            command.env_remove(name);
+        }
+        command.args(&self.args).envs(self.variables.iter().cloned()).process_group(0).stdin(self.stdin()?);
+        match &self.log {
+            Some(path) => {
+                let log = File::options().create(true).append(true).open(path)?;
+                command.stdout(log.try_clone()?).stderr(log)
+            }
+            None => command.stdout(out.try_clone()?).stderr(err.try_clone()?),
+        };
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        let status = self.wait(command.spawn().map_err(unrun)?)?;
-        let code = status.code().unwrap_or_else(|| -status.signal().unwrap_or_default());
-        Ok(Ran { code, out: all(&mut out).map_err(unrun)?, err: all(&mut err).map_err(unrun)? })
+        command.spawn()
     }
 
     fn stdin(&self) -> io::Result<Stdio> {
@@ -204,6 +234,17 @@ mod tests {
     fn what_does_not_end_is_stopped_with_all_it_started() {
         let program = Program::new("sh").args(["-c", "sleep 600 & sleep 600"]).limit(Duration::from_millis(50));
         assert!(matches!(program.run(), Err(Unrun::TimedOut(..))));
+    }
+
+    #[test]
+    fn what_is_kept_from_it_and_what_is_logged() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let say =
+            || Program::new("sh").args(["-c", "echo \"$HOME\"; echo $A >&2"]).variable("A", "a").without(&["HOME"]);
+        assert!(say().log(&log).run().unwrap().out.is_empty());
+        say().log(&log).run().unwrap();
+        assert_eq!(std::fs::read_to_string(log).unwrap(), "\na\n\na\n");
     }
 
     #[test]

@@ -1,0 +1,332 @@
+//! Git, by its own program: what a repository is, and what stands in it.
+//!
+//! Guarantees that nothing asks a question of a person, that nothing in the environment leads git elsewhere, and that every
+//! call ends in time. Changes nothing but, in [`remote`], what is known of a remote. Does not decide: what a branch without a
+//! remote or a fetch that failed means is for the caller to say.
+
+pub mod look;
+pub mod remote;
+
+use std::ffi::OsString;
+use std::fmt::{self, Display};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use super::program::{Program, Ran, Unrun};
+
+/// What leads git to another repository, index, configuration or meaning of a path; git's own list
+/// (`rev-parse --local-env-vars`) and what it forgot.
+pub(super) const REDIRECTING: [&str; 27] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
+    "GIT_AUTHOR_DATE",
+    "GIT_COMMITTER_DATE",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DEFAULT_HASH",
+    "GIT_DIFF_OPTS",
+    "GIT_DIR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_GRAFT_FILE",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// Options of every call: plain words, no paths in quotes, and nothing that goes on in the background afterwards.
+const PLAIN: [&str; 9] = [
+    "--no-pager",
+    "-c",
+    "core.quotepath=false",
+    "-c",
+    "color.ui=false",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "maintenance.auto=false",
+];
+
+/// Why git did not answer.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It could not be run to its end.
+    Unrun(Unrun),
+    /// No repository is there.
+    NoRepository(PathBuf),
+    /// The repository has no worktree there.
+    Bare(PathBuf),
+    /// Nothing was committed yet.
+    NoCommits(PathBuf),
+    /// No branch can be called the default one.
+    NoDefaultBranch(PathBuf),
+    /// Nothing has that name.
+    NoSuchCommit(String),
+    /// The remote did not give a branch.
+    Unfetched {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// Git's words.
+        said: String,
+    },
+    /// Git said no.
+    Failed {
+        /// What was tried: "list the worktrees".
+        doing: &'static str,
+        /// Git's words.
+        said: String,
+    },
+}
+
+/// A repository, seen from one of its worktrees.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    root: PathBuf,
+    is_bare: bool,
+}
+
+/// What HEAD is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// A branch.
+    Branch(String),
+    /// A branch without a commit.
+    Unborn(String),
+    /// A commit.
+    Detached(String),
+}
+
+/// Git in that folder, which asks nothing and is led astray by nothing.
+pub fn git(folder: &Path) -> Program {
+    let program = Program::new("git").within(folder).without(&REDIRECTING).args(PLAIN);
+    isolated(program)
+        .variable("LC_ALL", "C")
+        .variable("GIT_OPTIONAL_LOCKS", "0")
+        .variable("GIT_TERMINAL_PROMPT", "0")
+        // Set and empty: then nothing else that the person set up is asked.
+        .variable("GIT_ASKPASS", "")
+        .variable("GCM_INTERACTIVE", "never")
+        // ssh has to ask this program instead of the terminal, and this one refuses.
+        .variable("SSH_ASKPASS", "false")
+        .variable("SSH_ASKPASS_REQUIRE", "force")
+        .variable("GIT_EDITOR", "false")
+        .variable("GIT_MERGE_AUTOEDIT", "no")
+}
+
+/// Runs it; anything but success is trouble.
+///
+/// # Errors
+/// When it cannot be run, or fails.
+pub fn done(program: Program, doing: &'static str) -> Result<Ran, Trouble> {
+    let ran = program.run()?;
+    if ran.is_good() { Ok(ran) } else { Err(Trouble::Failed { doing, said: complaint(&ran) }) }
+}
+
+/// What git gave as the reason, without the advice that may follow it.
+pub fn complaint(ran: &Ran) -> String {
+    let said = String::from_utf8_lossy(&ran.err);
+    let reason = |line: &&str| ["fatal: ", "error: "].iter().any(|mark| line.starts_with(mark));
+    said.lines().rev().find(reason).map_or_else(|| ran.complaint(), |line| line["fatal: ".len()..].trim().to_owned())
+}
+
+/// The entries of a list whose ends are NUL.
+pub fn entries(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| *byte == 0).filter(|entry| !entry.is_empty())
+}
+
+/// The path that is the whole of an answer.
+pub fn whole_path(mut bytes: Vec<u8>) -> PathBuf {
+    bytes.pop_if(|last| *last == b'\n');
+    OsString::from_vec(bytes).into()
+}
+
+impl Repository {
+    /// The repository around a folder.
+    ///
+    /// # Errors
+    /// When there is none, or git may not look.
+    pub fn open(folder: &Path) -> Result<Repository, Trouble> {
+        if !folder.is_dir() {
+            return Err(Trouble::NoRepository(folder.to_owned()));
+        }
+        let kind = git(folder).args(["rev-parse", "--is-bare-repository", "--absolute-git-dir"]).run()?;
+        if !kind.is_good() {
+            let said = complaint(&kind);
+            let is_none = said.contains("not a git repository");
+            return Err(if is_none {
+                Trouble::NoRepository(folder.to_owned())
+            } else {
+                Trouble::Failed { doing: "look at the repository", said }
+            });
+        }
+        if let Some(git_dir) = kind.out.strip_prefix(b"true\n") {
+            return Ok(Repository { root: whole_path(git_dir.to_vec()), is_bare: true });
+        }
+        let root = done(git(folder).args(["rev-parse", "--show-toplevel"]), "find the worktree")?;
+        Ok(Repository { root: whole_path(root.out), is_bare: false })
+    }
+
+    /// The top of the worktree; of a bare repository, the repository itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether it has no worktree here.
+    pub fn is_bare(&self) -> bool {
+        self.is_bare
+    }
+
+    /// Git, in this worktree.
+    pub fn git(&self) -> Program {
+        git(&self.root)
+    }
+
+    /// What all worktrees of the repository share, physical.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn common_dir(&self) -> Result<PathBuf, Trouble> {
+        let ran = done(self.git().args(["rev-parse", "--git-common-dir"]), "find the repository")?;
+        let dir = self.root.join(whole_path(ran.out));
+        Ok(dir.canonicalize().unwrap_or(dir))
+    }
+
+    /// What HEAD is.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn head(&self) -> Result<Head, Trouble> {
+        let commit = self.commit("HEAD")?;
+        let branch = self.git().args(["symbolic-ref", "--quiet", "HEAD"]).run()?.text();
+        match (branch.strip_prefix("refs/heads/"), commit) {
+            (Some(branch), Some(_)) => Ok(Head::Branch(branch.to_owned())),
+            (Some(branch), None) => Ok(Head::Unborn(branch.to_owned())),
+            (None, Some(commit)) => Ok(Head::Detached(commit)),
+            (None, None) => Err(Trouble::NoCommits(self.root.clone())),
+        }
+    }
+
+    /// The commit of that name, if something has it.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn commit(&self, name: &str) -> Result<Option<String>, Trouble> {
+        let named = format!("{name}^{{commit}}");
+        let ran = self.git().args(["rev-parse", "--quiet", "--verify", "--end-of-options", &named]).run()?;
+        Ok(ran.is_good().then(|| ran.text()))
+    }
+
+    /// Whether anything was committed on what is checked out.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn has_commits(&self) -> Result<bool, Trouble> {
+        Ok(self.commit("HEAD")?.is_some())
+    }
+
+    /// Whether its history was cut off.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn is_shallow(&self) -> Result<bool, Trouble> {
+        let ran = done(self.git().args(["rev-parse", "--is-shallow-repository"]), "look at the repository")?;
+        Ok(ran.text() == "true")
+    }
+
+    /// Whether what is checked out names other repositories to be part of it.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn has_submodules(&self) -> Result<bool, Trouble> {
+        Ok(self.git().args(["cat-file", "-e", "HEAD:.gitmodules"]).run()?.is_good())
+    }
+
+    /// Whether there is a branch of that name here.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn has_branch(&self, name: &str) -> Result<bool, Trouble> {
+        self.has_ref(&format!("refs/heads/{name}"))
+    }
+
+    /// Whether there is a ref of that full name.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn has_ref(&self, name: &str) -> Result<bool, Trouble> {
+        Ok(self.git().args(["show-ref", "--verify", "--quiet", "--", name]).run()?.is_good())
+    }
+
+    /// Whether a branch may be called that.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn is_branch_name(&self, name: &str) -> Result<bool, Trouble> {
+        let ran = self.git().args(["check-ref-format", &format!("refs/heads/{name}")]).run()?;
+        Ok(ran.is_good() && !name.starts_with('-') && name != "HEAD")
+    }
+
+    /// Changes refs, all or none of them. `changes` are lines of `update-ref --stdin -z`, each `what SP ref NUL commit NUL`.
+    ///
+    /// # Errors
+    /// When one of them is not what it should be, or cannot be written.
+    pub fn change_refs(&self, changes: Vec<u8>, doing: &'static str) -> Result<(), Trouble> {
+        let program = self.git().args(["-c", "core.hooksPath=/dev/null", "update-ref", "-z", "--stdin"]);
+        done(program.input(changes), doing).map(drop)
+    }
+}
+
+impl From<Unrun> for Trouble {
+    fn from(unrun: Unrun) -> Trouble {
+        Trouble::Unrun(unrun)
+    }
+}
+
+impl Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Unrun(unrun) => unrun.fmt(f),
+            Trouble::NoRepository(path) => write!(f, "{} is in no git repository", path.display()),
+            Trouble::Bare(path) => write!(f, "{} is a bare repository, without a worktree", path.display()),
+            Trouble::NoCommits(path) => write!(f, "{} has no commit yet", path.display()),
+            Trouble::NoDefaultBranch(path) => {
+                write!(f, "{} is on no branch and has neither main nor master", path.display())
+            }
+            Trouble::NoSuchCommit(name) => write!(f, "no commit {name:?}"),
+            Trouble::Unfetched { remote, branch, said } => write!(f, "cannot fetch {branch} from {remote}: {said}"),
+            Trouble::Failed { doing, said } => write!(f, "git could not {doing}: {said}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+#[cfg(not(test))]
+fn isolated(program: Program) -> Program {
+    program
+}
+
+/// What the machine's owner told git is no test's business.
+#[cfg(test)]
+fn isolated(program: Program) -> Program {
+    testing::isolated(program)
+}
+
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;

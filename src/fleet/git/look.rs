@@ -1,0 +1,111 @@
+//! What a worktree holds, and where a repository's worktrees are.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::{Repository, Trouble, done, entries};
+
+/// A worktree, as git keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it is, or was.
+    pub path: PathBuf,
+    /// The branch it is on.
+    pub branch: Option<String>,
+    /// Whether somebody said that it is to stay.
+    pub is_locked: bool,
+    /// Whether its folder is gone.
+    pub is_gone: bool,
+}
+
+impl Repository {
+    /// All its worktrees, the main one first.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn worktrees(&self) -> Result<Vec<Listed>, Trouble> {
+        let ran = done(self.git().args(["worktree", "list", "--porcelain", "-z"]), "list the worktrees")?;
+        let mut found: Vec<Listed> = Vec::new();
+        for line in entries(&ran.out) {
+            if let Some(path) = line.strip_prefix(b"worktree ") {
+                found.push(Listed { path: OsStr::from_bytes(path).into(), ..Listed::default() });
+            } else if let Some(last) = found.last_mut() {
+                last.note(line);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where a branch is checked out.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn checked_out_at(&self, branch: &str) -> Result<Option<PathBuf>, Trouble> {
+        let mut worktrees = self.worktrees()?.into_iter();
+        Ok(worktrees.find(|worktree| worktree.branch.as_deref() == Some(branch)).map(|worktree| worktree.path))
+    }
+
+    /// How many commits `tip` has that `base` has not.
+    ///
+    /// # Errors
+    /// When one of them is no commit.
+    pub fn commits_ahead(&self, base: &str, tip: &str) -> Result<usize, Trouble> {
+        let range = format!("{base}..{tip}");
+        let ran =
+            done(self.git().args(["rev-list", "--count", "--end-of-options", &range, "--"]), "count the commits")?;
+        Ok(ran.text().parse().unwrap_or_default())
+    }
+
+    /// The files that are not as they were in the commit `base`: committed since, changed, or new and not ignored. Sorted, from
+    /// the top of the worktree.
+    ///
+    /// # Errors
+    /// When `base` is no commit, or git does not answer.
+    pub fn changed_files(&self, base: &str) -> Result<Vec<PathBuf>, Trouble> {
+        let base = self.commit(base)?.ok_or_else(|| Trouble::NoSuchCommit(base.to_owned()))?;
+        let diff =
+            ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", &base, "--"];
+        let tracked = done(self.git().args(diff), "compare with the beginning")?;
+        let new = done(self.git().args(["ls-files", "--others", "--exclude-standard", "-z"]), "list new files")?;
+        let path = |entry: &[u8]| PathBuf::from(OsStr::from_bytes(entry));
+        let mut files: Vec<PathBuf> = entries(&tracked.out).chain(entries(&new.out)).map(path).collect();
+        files.sort_unstable();
+        files.dedup();
+        Ok(files)
+    }
+
+    /// When that was committed, in seconds since 1970.
+    ///
+    /// # Errors
+    /// When it is no commit.
+    pub fn commit_time(&self, commit: &str) -> Result<i64, Trouble> {
+        let program =
+            self.git().args(["log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit, "--"]);
+        let text = done(program, "look at the commit")?.text();
+        text.parse().map_err(|_| Trouble::NoSuchCommit(commit.to_owned()))
+    }
+}
+
+impl Listed {
+    fn note(&mut self, line: &[u8]) {
+        match line.split(|byte| *byte == b' ').next() {
+            Some(b"branch") => {
+                let branch = line.strip_prefix(b"branch refs/heads/").unwrap_or_default();
+                self.branch = Some(String::from_utf8_lossy(branch).into_owned());
+            }
+            Some(b"locked") => self.is_locked = true,
+            Some(b"prunable") => self.is_gone = true,
+            _ => {}
+        }
+    }
+}
+
+/// The bytes that may yet be written at a path.
+///
+/// # Errors
+/// When nothing is there.
+pub fn free_space(path: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(path)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}

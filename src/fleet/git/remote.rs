@@ -1,0 +1,177 @@
+//! What a repository's remote says: its default branch, that branch as it is now, whether it can be reached at all.
+//!
+//! Nothing here waits for a person: where a password would be asked for, that is the answer.
+
+use std::time::Duration;
+
+use super::{Head, Repository, Trouble, complaint, done};
+use crate::fleet::program::{Program, Ran, Unrun};
+
+/// For an answer of the remote that carries nothing.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// What git, its helpers and ssh say where somebody would have to type something.
+const ASKS: [&str; 9] = [
+    "could not read Username",
+    "could not read Password",
+    "terminal prompts disabled",
+    "Authentication failed",
+    "Permission denied",
+    "Host key verification failed",
+    "Access denied",
+    "returned error: 401",
+    "returned error: 403",
+];
+
+/// Whether a remote answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It does.
+    Answers,
+    /// There is none.
+    NoRemote,
+    /// It wants to know who asks, and nothing tells it without a person.
+    NeedsPassword(String),
+    /// It does not, and why.
+    Unreachable(String),
+}
+
+/// Where a tip is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The commit.
+    pub commit: String,
+    /// The full name of the ref that has it.
+    pub name: String,
+}
+
+impl Repository {
+    /// The remote that work comes from: `origin`, or the only one.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn remote(&self) -> Result<Option<String>, Trouble> {
+        let text = done(self.git().arg("remote"), "list the remotes")?.text();
+        let remotes: Vec<&str> = text.lines().collect();
+        Ok(match *remotes {
+            [only] => Some(only.to_owned()),
+            _ => remotes.contains(&"origin").then(|| "origin".to_owned()),
+        })
+    }
+
+    /// The branch that work begins at and comes home to: the remote's own, else `init.defaultBranch`, `main` or `master`, if
+    /// there is one, else what is checked out.
+    ///
+    /// # Errors
+    /// When none of these is there.
+    pub fn default_branch(&self) -> Result<String, Trouble> {
+        let remote = self.remote()?;
+        if let Some(branch) = remote.as_deref().map(|remote| self.head_of(remote)).transpose()?.flatten() {
+            return Ok(branch);
+        }
+        let configured = self.git().args(["config", "--get", "init.defaultBranch"]).run()?.text();
+        for branch in [&*configured, "main", "master"].into_iter().filter(|name| !name.is_empty()) {
+            if self.knows(remote.as_deref(), branch)? {
+                return Ok(branch.to_owned());
+            }
+        }
+        match self.head()? {
+            Head::Branch(branch) => Ok(branch),
+            Head::Unborn(_) => Err(Trouble::NoCommits(self.root().to_owned())),
+            Head::Detached(_) => Err(Trouble::NoDefaultBranch(self.root().to_owned())),
+        }
+    }
+
+    fn head_of(&self, remote: &str) -> Result<Option<String>, Trouble> {
+        let head = self.git().args(["symbolic-ref", "--quiet", &format!("refs/remotes/{remote}/HEAD")]).run()?.text();
+        Ok(head.strip_prefix(&format!("refs/remotes/{remote}/")).map(str::to_owned))
+    }
+
+    fn knows(&self, remote: Option<&str>, branch: &str) -> Result<bool, Trouble> {
+        let tracked = remote.map(|remote| self.has_ref(&format!("refs/remotes/{remote}/{branch}"))).transpose()?;
+        Ok(tracked == Some(true) || self.has_branch(branch)?)
+    }
+
+    /// Brings what the remote has of one branch, and nothing else. Where there is no remote, or it has no such branch, nothing
+    /// is to be brought.
+    ///
+    /// # Errors
+    /// When the remote does not give it in time; [`Repository::tip`] then knows what was brought before.
+    pub fn fetch(&self, branch: &str, limit: Duration) -> Result<(), Trouble> {
+        let Some(remote) = self.remote()? else { return Ok(()) };
+        let wanted = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
+        let quiet = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
+        let program = self.talking()?.arg("fetch").args(quiet).args(["--", &remote, &wanted]).limit(limit);
+        let said = match program.run() {
+            Ok(ran) if ran.is_good() => return Ok(()),
+            Ok(ran) if is_said(&ran, "couldn't find remote ref") => return Ok(()),
+            Ok(ran) => complaint(&ran),
+            Err(unrun) => unrun.to_string(),
+        };
+        Err(Trouble::Unfetched { remote, branch: branch.to_owned(), said })
+    }
+
+    /// The newest commit of a branch that is known here: the branch's own where it has all that the remote's has, else the
+    /// remote's.
+    ///
+    /// # Errors
+    /// When neither is there.
+    pub fn tip(&self, branch: &str) -> Result<Tip, Trouble> {
+        let named = |name: String| Ok::<_, Trouble>(self.commit(&name)?.map(|commit| Tip { commit, name }));
+        let local = named(format!("refs/heads/{branch}"))?;
+        let remote =
+            self.remote()?.map(|remote| named(format!("refs/remotes/{remote}/{branch}"))).transpose()?.flatten();
+        match (local, remote) {
+            (Some(local), Some(remote)) if self.has_ancestor(&local.commit, &remote.commit)? => Ok(local),
+            (_, Some(tip)) | (Some(tip), None) => Ok(tip),
+            (None, None) => Err(Trouble::NoSuchCommit(branch.to_owned())),
+        }
+    }
+
+    /// Whether a commit has another in its history, or is it.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn has_ancestor(&self, commit: &str, ancestor: &str) -> Result<bool, Trouble> {
+        Ok(self.git().args(["merge-base", "--is-ancestor", ancestor, commit]).run()?.is_good())
+    }
+
+    /// Asks the remote, and waits 15 seconds at most.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn is_remote_reachable(&self) -> Result<Reach, Trouble> {
+        let Some(remote) = self.remote()? else { return Ok(Reach::NoRemote) };
+        let program = self.talking()?.args(["ls-remote", "--exit-code", "--", &remote, "HEAD"]).limit(ANSWER);
+        match program.run() {
+            // 2 is an answer too: nothing was ever pushed there.
+            Ok(ran) if ran.is_good() || ran.code == 2 => Ok(Reach::Answers),
+            Ok(ran) if ASKS.iter().any(|words| is_said(&ran, words)) => Ok(Reach::NeedsPassword(reason(&ran))),
+            Ok(ran) => Ok(Reach::Unreachable(reason(&ran))),
+            Err(Unrun::TimedOut(..)) => Ok(Reach::Unreachable(format!("no answer in {} seconds", ANSWER.as_secs()))),
+            Err(unrun) => Err(unrun.into()),
+        }
+    }
+
+    /// Git, with the person's own ssh, which asks nothing. Where a variable names another, [`super::git`] has it ask nobody.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn talking(&self) -> Result<Program, Trouble> {
+        let own = self.git().args(["config", "--get", "core.sshCommand"]).run()?.text();
+        let ssh = if own.is_empty() { "ssh" } else { &own };
+        Ok(self.git().args(["-c", &format!("core.sshCommand={ssh} -oBatchMode=yes")]))
+    }
+}
+
+fn is_said(ran: &Ran, words: &str) -> bool {
+    String::from_utf8_lossy(&ran.err).contains(words)
+}
+
+/// The line that says most: what ssh or the server said, before git's own conclusion from it.
+fn reason(ran: &Ran) -> String {
+    let said = String::from_utf8_lossy(&ran.err);
+    let asks = |line: &&str| ASKS.iter().any(|words| line.contains(words));
+    let told = said.lines().find(asks).or_else(|| said.lines().find(|line| !line.trim().is_empty()));
+    told.map_or_else(|| ran.complaint(), |line| line.trim().trim_start_matches("fatal: ").to_owned())
+}

@@ -1,0 +1,159 @@
+//! Refs that keep commits: whether one does already, and new ones, which are never written over.
+
+use super::content::DURABLE;
+use super::site::Site;
+use super::{Kept, Kind, Seen, Unsaved};
+use crate::fleet::git::{Trouble, done};
+
+/// Who the author of what nobody committed is.
+const AUTHOR: [(&str, &str); 4] = [
+    ("GIT_AUTHOR_NAME", "aio rescue"),
+    ("GIT_AUTHOR_EMAIL", "aio-rescue@localhost"),
+    ("GIT_COMMITTER_NAME", "aio rescue"),
+    ("GIT_COMMITTER_EMAIL", "aio-rescue@localhost"),
+];
+
+/// How often a number that somebody else takes at the same moment is passed over.
+const RACES: usize = 50;
+
+/// Puts what would be lost of one worktree under refs.
+pub(super) struct Keeper<'s> {
+    site: &'s Site,
+    job: &'s str,
+    folder: String,
+    commits: Vec<String>,
+    kept: Vec<Kept>,
+}
+
+/// A ref that has a commit in its history, and will after the worktree and its branch are gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::fleet) struct Witness {
+    pub(in crate::fleet) name: String,
+    /// What the ref is.
+    pub(in crate::fleet) object: String,
+}
+
+/// A ref that stays and has the commit; one that nobody but a person removes, if there is one.
+pub(in crate::fleet) fn witness(site: &Site, commit: &str) -> Result<Option<Witness>, Unsaved> {
+    let format = "--format=%(objectname) %(refname) %(symref)";
+    let asked =
+        ["for-each-ref", format, "--contains", commit, "refs/aio/rescue", "refs/tags", "refs/heads", "refs/remotes"];
+    let ran = done(site.repository.git().args(asked), "look for what has a commit")?;
+    let own = site.branch_ref();
+    let text = ran.text();
+    let of_line = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
+        [object, name, ""] if name != own => Some(Witness { name: name.to_owned(), object: object.to_owned() }),
+        _ => None,
+    };
+    Ok(text.lines().filter_map(of_line).min_by_key(|witness| !witness.name.starts_with("refs/aio/rescue/")))
+}
+
+impl<'s> Keeper<'s> {
+    /// # Errors
+    /// When the job's id cannot be part of a ref's name.
+    pub(super) fn new(site: &'s Site, job: &'s str) -> Result<Keeper<'s>, Unsaved> {
+        let folder = format!("refs/aio/rescue/{job}");
+        let is_good = !job.contains('/') && site.repository.git().args(["check-ref-format", &folder]).run()?.is_good();
+        match is_good {
+            true => Ok(Keeper { site, job, folder, commits: Vec::new(), kept: Vec::new() }),
+            false => Err(Unsaved::BadJob(job.to_owned())),
+        }
+    }
+
+    /// Keeps the content, where that is not what is checked out, and what is staged, where that is neither.
+    pub(super) fn keep_work(&mut self, seen: &Seen) -> Result<(), Unsaved> {
+        let committed = match &seen.head {
+            Some(head) => self.tree_of(head)?,
+            None => self.empty_tree()?,
+        };
+        let is_news = |tree: &&String| **tree != committed;
+        if let Some(tree) = seen.content.as_ref().filter(is_news) {
+            let commit = self.commit(tree, seen, "what was not committed")?;
+            self.keep(Kind::Work, &commit)?;
+        }
+        let is_staged_only = |tree: &&String| is_news(tree) && seen.content.as_ref() != Some(*tree);
+        if let Some(tree) = seen.staged.as_ref().filter(is_staged_only) {
+            let commit = self.commit(tree, seen, "what was staged")?;
+            self.keep(Kind::Staged, &commit)?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that a commit is under a ref that stays.
+    pub(super) fn keep(&mut self, kind: Kind, commit: &str) -> Result<(), Unsaved> {
+        let name = match witness(self.site, commit)? {
+            Some(witness) if witness.object == commit => Some(witness.name),
+            Some(_) => None,
+            None => Some(self.create(commit)?),
+        };
+        self.commits.push(commit.to_owned());
+        // What another has is not this job's to name; what an earlier attempt kept is.
+        let own = name.filter(|name| name.strip_prefix(&*self.folder).is_some_and(|rest| rest.starts_with('/')));
+        self.kept.extend(own.map(|name| Kept { kind, name, commit: commit.to_owned() }));
+        Ok(())
+    }
+
+    /// What was looked at, and what of it is under refs of the job's.
+    pub(super) fn finish(self) -> (Vec<String>, Vec<Kept>) {
+        (self.commits, self.kept)
+    }
+
+    fn tree_of(&self, commit: &str) -> Result<String, Unsaved> {
+        let tree = format!("{commit}^{{tree}}");
+        Ok(done(self.site.repository.git().args(["rev-parse", "--verify", &tree]), "read a commit")?.text())
+    }
+
+    fn empty_tree(&self) -> Result<String, Unsaved> {
+        Ok(done(self.site.repository.git().args(["hash-object", "-t", "tree", "--stdin"]), "name the empty tree")?
+            .text())
+    }
+
+    /// A commit of that tree upon what is checked out; the one of an earlier attempt, if there is one.
+    fn commit(&self, tree: &str, seen: &Seen, what: &str) -> Result<String, Unsaved> {
+        if let Some(commit) = self.earlier(tree, seen.head.as_deref())? {
+            return Ok(commit);
+        }
+        let text = format!(
+            "aio rescue: {what}\n\nJob: {}\nBranch: {}\nWorktree: {}\n",
+            self.job,
+            self.site.branch,
+            self.site.worktree.display(),
+        );
+        let program = self.site.repository.git().args(DURABLE).args(["-c", "i18n.commitEncoding=UTF-8"]);
+        let program = program.args(["commit-tree", "--no-gpg-sign", tree]);
+        let program = seen.head.iter().fold(program, |program, head| program.args(["-p", head]));
+        let program = AUTHOR.iter().fold(program, |program, (name, value)| program.variable(name, value));
+        Ok(done(program.input(text), "keep what is not committed")?.text())
+    }
+
+    fn earlier(&self, tree: &str, parent: Option<&str>) -> Result<Option<String>, Unsaved> {
+        let format = "--format=%(tree) %(parent) %(objectname)";
+        let ran = done(self.site.repository.git().args(["for-each-ref", format, &self.folder]), "list what is kept")?;
+        let wanted = format!("{tree} {} ", parent.unwrap_or_default());
+        Ok(ran.text().lines().find_map(|line| line.strip_prefix(&wanted)).map(str::to_owned))
+    }
+
+    /// A new ref with the next number.
+    fn create(&self, commit: &str) -> Result<String, Unsaved> {
+        let mut result = Err(Unsaved::Lost(commit.to_owned()));
+        for _ in 0..RACES {
+            let name = format!("{}/{}", self.folder, self.last_number()? + 1);
+            let change = format!("create {name}\0{commit}\0");
+            match self.site.repository.change_refs(change.into_bytes(), "keep a commit") {
+                Ok(()) => return Ok(name),
+                Err(error @ Trouble::Failed { .. }) if self.site.repository.has_ref(&name)? => {
+                    result = Err(error.into())
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        result
+    }
+
+    fn last_number(&self) -> Result<u64, Unsaved> {
+        let asked = ["for-each-ref", "--format=%(refname)", &self.folder];
+        let text = done(self.site.repository.git().args(asked), "list what is kept")?.text();
+        let number = |name: &str| name.rsplit('/').next()?.parse::<u64>().ok();
+        Ok(text.lines().filter_map(number).max().unwrap_or_default())
+    }
+}

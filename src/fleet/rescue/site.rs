@@ -1,0 +1,99 @@
+//! A worktree as the repository keeps it: its folder, and the directory below `worktrees/` that says what is checked out there.
+//!
+//! Git is told both outright, so that what an agent did to `.git` in its folder leads nowhere else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Unsaved, Workplace};
+use crate::fleet::git::{Repository, git, whole_path};
+use crate::fleet::program::Program;
+
+/// A job's worktree and branch, as they are found.
+#[derive(Debug)]
+pub(in crate::fleet) struct Site {
+    pub(in crate::fleet) repository: Repository,
+    pub(in crate::fleet) worktree: PathBuf,
+    pub(in crate::fleet) branch: String,
+    /// Where git keeps the worktree's HEAD and index; none where git forgot the worktree.
+    pub(in crate::fleet) admin: Option<PathBuf>,
+    /// Whether the folder is there.
+    pub(in crate::fleet) is_there: bool,
+}
+
+impl Site {
+    /// Looks for both.
+    ///
+    /// # Errors
+    /// When the folder is there, and is not a worktree that was added to the project; or is not, and may come back.
+    pub(super) fn find(place: &Workplace<'_>) -> Result<Site, Unsaved> {
+        let repository = Repository::open(place.project)?;
+        let worktree = physical(place.worktree);
+        let admin = admin_of(&repository.common_dir()?, &worktree);
+        let is_there = fs::symlink_metadata(&worktree).is_ok();
+        if is_there {
+            let admin = admin.as_ref().ok_or_else(|| Unsaved::NotAWorktree(worktree.clone()))?;
+            refuse_other_repository(&worktree, admin)?;
+        } else if admin.as_ref().is_some_and(|admin| admin.join("locked").exists()) {
+            return Err(Unsaved::Away(worktree));
+        }
+        Ok(Site { repository, worktree, branch: place.branch.to_owned(), admin, is_there })
+    }
+
+    /// Git in the worktree; where its folder vanished, git as if in it; where git forgot it, git in the project.
+    pub(super) fn git(&self) -> Program {
+        match &self.admin {
+            Some(admin) if self.is_there => {
+                git(&self.worktree).arg("--git-dir").arg(admin).arg("--work-tree").arg(&self.worktree)
+            }
+            Some(admin) => git(admin).arg("--git-dir").arg(admin),
+            None => self.repository.git(),
+        }
+    }
+
+    /// The commit that a name has, seen from the worktree.
+    pub(super) fn commit(&self, name: &str) -> Result<Option<String>, Unsaved> {
+        let named = format!("{name}^{{commit}}");
+        let ran = self.git().args(["rev-parse", "--quiet", "--verify", "--end-of-options", &named]).run()?;
+        Ok(ran.is_good().then(|| ran.text()))
+    }
+
+    /// The commit that is checked out; none where nothing was committed.
+    pub(super) fn head(&self) -> Result<Option<String>, Unsaved> {
+        match &self.admin {
+            Some(_) => self.commit("HEAD"),
+            None => self.commit(&self.branch_ref()),
+        }
+    }
+
+    pub(in crate::fleet) fn branch_ref(&self) -> String {
+        format!("refs/heads/{}", self.branch)
+    }
+}
+
+/// The path without links in it, as far as it is there.
+fn physical(path: &Path) -> PathBuf {
+    let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(by_parent).unwrap_or_else(|| path.to_owned())
+}
+
+/// The one below `worktrees/` whose `gitdir` leads to the folder.
+fn admin_of(common_dir: &Path, worktree: &Path) -> Option<PathBuf> {
+    let admins = fs::read_dir(common_dir.join("worktrees")).ok()?.flatten().map(|entry| entry.path());
+    let is_of = |admin: &PathBuf| {
+        let dot_git = fs::read(admin.join("gitdir")).map(|bytes| admin.join(whole_path(bytes)));
+        dot_git.is_ok_and(|dot_git| dot_git.parent().map(physical).as_deref() == Some(worktree))
+    };
+    admins.into_iter().find(is_of)
+}
+
+/// An agent that replaced `.git` works in a repository that nothing else knows.
+fn refuse_other_repository(worktree: &Path, admin: &Path) -> Result<(), Unsaved> {
+    let dot_git = worktree.join(".git");
+    let Ok(kind) = fs::symlink_metadata(&dot_git) else { return Ok(()) };
+    let leads_to = |bytes: Vec<u8>| Some(worktree.join(whole_path(bytes.strip_prefix(b"gitdir: ")?.to_vec())));
+    let named = fs::read(&dot_git).ok().and_then(leads_to);
+    // Where it leads nowhere, git is told outright where to look.
+    let is_other = named.is_some_and(|named| named.is_dir() && physical(&named) != physical(admin));
+    if kind.is_file() && !is_other { Ok(()) } else { Err(Unsaved::OtherRepository(worktree.to_owned())) }
+}
