@@ -15,6 +15,7 @@ pub use caller::Greeting;
 use crate::cli::Globals;
 use crate::config::{Config, OnFailure};
 use crate::error::Failure;
+use crate::fleet::profile::{Profile, Runtime};
 use crate::host::ancestry::{self, Ancestry};
 use crate::host::process;
 use crate::host::{machine, path, repository};
@@ -110,6 +111,48 @@ impl App {
     /// The programs that are told of tasks; the first that is there is asked.
     pub fn issue_trackers(&self) -> &'static [&'static str] {
         self.config.beads
+    }
+
+    /// The person's own ways to launch agents.
+    pub fn profiles(&self) -> &[Profile] {
+        &self.config.profiles
+    }
+
+    /// The task where none is given.
+    pub fn default_task(&self) -> Option<&str> {
+        self.config.default_task.as_deref()
+    }
+
+    /// Where agents run where nobody says.
+    pub fn runtime(&self) -> Runtime {
+        self.config.runtime
+    }
+
+    /// The first and the last port that jobs may have.
+    pub fn job_ports(&self) -> (u16, u16) {
+        self.config.ports
+    }
+
+    /// Whether a program can be found, by its name or path.
+    pub fn is_program(&self, name: &str) -> bool {
+        let paths = self.variable("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+        let candidates: Vec<PathBuf> = match name.contains('/') {
+            true => vec![PathBuf::from(name)],
+            false => paths.unwrap_or_default().into_iter().map(|folder| folder.join(name)).collect(),
+        };
+        candidates.iter().any(|path| {
+            path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+        })
+    }
+
+    /// The names of all variables of the environment.
+    pub fn variable_names(&self) -> Vec<String> {
+        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+    }
+
+    /// The person's home.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.variable("HOME").map(PathBuf::from)
     }
 
     /// Whether an edit is denied where aio itself fails.

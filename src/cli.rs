@@ -17,7 +17,7 @@ pub use args::{
     CheckArgs, ClaimArgs, CompletionsArgs, ContextArgs, ContextFilter, ContextVerb, DoctorArgs, GuardArgs, HandoffArgs,
     HookArgs, LogArgs, NoArgs, RegisterArgs, ReleaseArgs, RunArgs, StatusArgs, TaskArgs, TellArgs,
 };
-pub use fleet::{ProjectsArgs, ProjectsVerb};
+pub use fleet::{AllArgs, LaunchOptions, MultiArgs, ParentArgs, ProjectsArgs, ProjectsVerb};
 pub use init::{InitArgs, InitScope};
 
 /// Options every command takes, before or after the verb
@@ -84,6 +84,9 @@ verbs! {
     Run(RunArgs) = "run", "Run a command as a registered session";
     Guard(GuardArgs) = "guard", "Refuse to commit what another session holds";
     Projects(ProjectsArgs) = "projects", "List the projects that agents are launched into, and change the list";
+    Multi(MultiArgs) = "multi", "Launch agents in a project, each in a worktree and branch of its own";
+    All(AllArgs) = "all", "Launch agents in every project";
+    Parent(ParentArgs) = "parent", "Run a job: what aio itself starts above each agent";
     Log(LogArgs) = "log", "Show what happened";
     Watch(NoArgs) = "watch", "Print one JSON line per change, as it happens";
     Doctor(DoctorArgs) = "doctor", "Find what is wrong on this machine, and its remedy";

@@ -8,11 +8,13 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::Failure;
-use crate::fleet::profile::{self, Profile};
+use crate::fleet::profile::{self, Profile, Runtime};
 use crate::protocol::evidence::{CrossWorktree, Settings};
 
 /// The file's name in the state directory.
 pub const FILE: &str = "config.toml";
+/// Above those that servers have and below those that systems give out.
+const PORTS: (u16, u16) = (21_000, 23_999);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Beads, and its sibling in Rust.
 const ISSUE_TRACKERS: &[&str] = &["bd", "br"];
@@ -30,6 +32,12 @@ pub struct Config {
     pub beads: &'static [&'static str],
     /// The person's own ways to launch agents, by name. See [`profile::all`].
     pub profiles: Vec<Profile>,
+    /// Where agents run where nobody says.
+    pub runtime: Runtime,
+    /// The task where none is given.
+    pub default_task: Option<String>,
+    /// The first and the last port that jobs may have.
+    pub ports: (u16, u16),
 }
 
 /// See [`Config::on_failure`].
@@ -50,6 +58,9 @@ struct Written {
     auto_ttl: Option<String>,
     on_failure: Option<String>,
     beads: Option<String>,
+    runtime: Option<String>,
+    default_task: Option<String>,
+    ports: Option<String>,
     #[serde(default)]
     profiles: BTreeMap<String, toml::Table>,
 }
@@ -98,6 +109,13 @@ impl Config {
         if let Some(text) = &written.cross_worktree {
             config.settings.cross_worktree = cross_worktree(text).map_err(&wrong)?;
         }
+        if let Some(text) = &written.runtime {
+            config.runtime = profile::runtime(text).map_err(&wrong)?;
+        }
+        if let Some(text) = &written.ports {
+            config.ports = ports(text).map_err(&wrong)?;
+        }
+        config.default_task = written.default_task.clone();
         let profiles = written.profiles.iter().map(|(name, table)| profile::from_table(name, table));
         config.profiles = profiles.collect::<Result<_, _>>().map_err(&wrong)?;
         Ok(config)
@@ -112,6 +130,9 @@ impl Default for Config {
             on_failure: OnFailure::default(),
             beads: ISSUE_TRACKERS,
             profiles: Vec::new(),
+            runtime: Runtime::Headless,
+            default_task: None,
+            ports: PORTS,
         }
     }
 }
@@ -136,6 +157,13 @@ fn beads(text: &str) -> Result<&'static [&'static str], String> {
         "off" => Ok(&[]),
         _ => Err(format!("beads = {text:?} is none of found, bd, br, off")),
     }
+}
+
+fn ports(text: &str) -> Result<(u16, u16), String> {
+    let range = text.split_once('-').and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
+    range.filter(|(first, last)| *first >= 1024 && first < last).ok_or_else(|| {
+        format!("ports = {text:?} is no range of ports from 1024 on: write it as 21000-23999")
+    })
 }
 
 fn cross_worktree(text: &str) -> Result<CrossWorktree, String> {

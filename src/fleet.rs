@@ -5,6 +5,8 @@
 //! down, and the rules are in [`crate::protocol::fleet`].
 
 pub mod agents;
+pub mod child;
+pub mod files;
 pub mod git;
 pub mod ports;
 pub mod profile;

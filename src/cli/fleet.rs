@@ -43,3 +43,64 @@ pub enum ProjectsVerb {
     /// List them
     List,
 }
+
+/// `aio parent`
+#[derive(Args, Debug)]
+pub struct ParentArgs {
+    /// The job
+    pub job: String,
+}
+
+/// How agents are launched
+#[derive(Args, Debug, Default)]
+pub struct LaunchOptions {
+    /// One after the other, and none after the first that does not end well
+    #[arg(long)]
+    pub seq: bool,
+    /// At most so many at once; the others wait for their turn
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max: Option<u32>,
+    /// Take the task from a file, or from stdin with -
+    #[arg(long, short = 'f', value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub file: Option<OsString>,
+    /// In tmux, to look into and type along
+    #[arg(long, conflicts_with = "headless")]
+    pub tmux: bool,
+    /// Without a terminal, read by their streams
+    #[arg(long)]
+    pub headless: bool,
+    /// Begin at this branch, and bring the work home to it [default: the project's default branch]
+    #[arg(long, value_name = "BRANCH")]
+    pub target: Option<String>,
+    /// Start an agent that crashed again, at most so often
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub restarts: u32,
+    /// Say what would be launched, and launch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `aio multi`
+#[derive(Args, Debug)]
+pub struct MultiArgs {
+    /// [project: number, name or path] agents (c:3 l:1 g:2 profile:1) and the task
+    #[arg(required = true, value_name = "PROJECT|AGENTS|TASK")]
+    pub words: Vec<String>,
+    /// How
+    #[command(flatten)]
+    pub options: LaunchOptions,
+}
+
+/// `aio all`
+#[derive(Args, Debug)]
+pub struct AllArgs {
+    /// Agents in each project (c:2 l:1) and the task
+    #[arg(required = true, value_name = "AGENTS|TASK")]
+    pub words: Vec<String>,
+    /// How
+    #[command(flatten)]
+    pub options: LaunchOptions,
+    /// Launch where nothing is in the way, even if something is elsewhere
+    #[arg(long)]
+    pub keep_going: bool,
+}

@@ -12,8 +12,10 @@ pub mod doctor;
 pub mod guard;
 pub mod hook;
 pub mod init;
+pub mod launching;
 pub mod log;
 pub mod mcp;
+pub mod parent;
 pub mod projects;
 pub mod register;
 pub mod release;
@@ -58,6 +60,9 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Run(args) => run::run(app, &args),
         Verb::Guard(args) => guard::run(app, &args),
         Verb::Projects(args) => projects::run(app, &args),
+        Verb::Multi(args) => launching::multi(app, &args),
+        Verb::All(args) => launching::all(app, &args),
+        Verb::Parent(args) => parent::run(app, &args),
         Verb::Log(args) => log::run(app, &args),
         Verb::Watch(_) => watch::run(app),
         Verb::Doctor(args) => doctor::run(app, &args),

@@ -170,7 +170,7 @@ fn variables(value: &Value) -> Result<Vec<(String, String)>, String> {
     table.iter().map(named).collect()
 }
 
-fn runtime(text: &str) -> Result<Runtime, String> {
+pub(crate) fn runtime(text: &str) -> Result<Runtime, String> {
     match text {
         "tmux" => Ok(Runtime::Tmux),
         "headless" => Ok(Runtime::Headless),

@@ -1,0 +1,227 @@
+//! `aio multi` and `aio all`: agents launched, each as a job of its own, after a look at everything that could go wrong.
+
+mod preflight;
+mod starting;
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::projects::{self, Named};
+use crate::app::{App, spell, unspell};
+use crate::cli::{AllArgs, LaunchOptions, MultiArgs};
+use crate::error::{Exit, Failure};
+use crate::fleet::files::{JobFiles, digest};
+use crate::fleet::profile::Runtime;
+use crate::fleet::spec::{self, Wanted};
+use crate::output::{Line, Report, Style};
+use crate::protocol::op::{NewJob, Op, Outcome, Request};
+
+pub(super) use starting::begin_all;
+
+/// The longest task, in bytes.
+const MOST_TASK_BYTES: u64 = 1 << 20;
+/// Of a task, this much names it.
+const TITLE_CHARS: usize = 80;
+
+pub(super) fn multi(app: &App, args: &MultiArgs) -> Result<Report, Failure> {
+    let first = args.words.first().map(String::as_str).unwrap_or_default();
+    let names_agents = spec::parse(&[first], app.profiles())?.1 > 0;
+    let (project, words) = if names_agents { (".", &args.words[..]) } else { (first, &args.words[1..]) };
+    let (wanted, words) = agents(app, words)?;
+    let project = projects::resolve(app, OsStr::new(project))?;
+    let task = task(app, words, &args.options)?;
+    launch(app, vec![project], &wanted, &task, &args.options, false)
+}
+
+pub(super) fn all(app: &App, args: &AllArgs) -> Result<Report, Failure> {
+    let (wanted, words) = agents(app, &args.words)?;
+    let projects = projects::all(app)?;
+    if projects.is_empty() {
+        return Err(Failure::usage("no projects yet").hint("aio projects add FOLDER"));
+    }
+    let task = task(app, words, &args.options)?;
+    launch(app, projects, &wanted, &task, &args.options, args.keep_going)
+}
+
+/// The command that prepares a new worktree of a project.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn setup_of(app: &App, project: &Path) -> Result<String, Failure> {
+    let path = spell(project);
+    let known = projects::all(app)?.into_iter().find(|known| known.path == path);
+    Ok(known.map(|known| known.setup).unwrap_or_default())
+}
+
+fn agents<'w>(app: &App, words: &'w [String]) -> Result<(Vec<Wanted>, &'w [String]), Failure> {
+    let (wanted, count) = spec::parse(words, app.profiles())?;
+    if wanted.is_empty() {
+        return Err(Failure::usage("no agents are asked for").hint("name them first: aio multi c:2 l:1 \"task\""));
+    }
+    Ok((wanted, &words[count..]))
+}
+
+/// The whole task, from whichever place says it.
+fn task(app: &App, words: &[String], options: &LaunchOptions) -> Result<String, Failure> {
+    let text = match (&options.file, words) {
+        (Some(_), [_, ..]) => {
+            return Err(Failure::usage("there are two tasks, one in words and one in a file").hint("give one"));
+        }
+        (Some(file), []) => from_file(app, file)?,
+        (None, [only]) if only == "-" => from_file(app, OsStr::new("-"))?,
+        (None, []) => app.default_task().unwrap_or_default().to_owned(),
+        (None, words) => words.join(" "),
+    };
+    if text.trim().is_empty() {
+        return Err(Failure::usage("there is no task").hint("put it last, in quotes, or set default_task in config.toml"));
+    }
+    if text.contains('\0') {
+        return Err(Failure::usage("the task has a NUL byte in it").hint("give it as text"));
+    }
+    Ok(text)
+}
+
+fn from_file(app: &App, file: &OsStr) -> Result<String, Failure> {
+    let shown = if file == "-" { "stdin".to_owned() } else { Path::new(file).display().to_string() };
+    let unreadable = |error: std::io::Error| {
+        Failure::environment(format!("the task cannot be read from {shown}: {error}")).hint("name a file of text")
+    };
+    let mut bytes = Vec::new();
+    let most = MOST_TASK_BYTES + 1;
+    if file == "-" {
+        std::io::stdin().take(most).read_to_end(&mut bytes).map_err(unreadable)?;
+    } else {
+        let file = std::fs::File::open(app.cwd.join(file)).map_err(unreadable)?;
+        file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
+    }
+    if bytes.len() as u64 > MOST_TASK_BYTES {
+        return Err(Failure::usage(format!("the task has more than {MOST_TASK_BYTES} bytes"))
+            .hint("put what it refers to into the repository"));
+    }
+    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("the task from {shown} is not UTF-8")).hint("give it as text"))
+}
+
+/// One project that is launched into.
+struct Site {
+    project: Named,
+    /// The branch that work begins at and comes home to.
+    target: String,
+}
+
+fn launch(
+    app: &App,
+    projects: Vec<Named>,
+    wanted: &[Wanted],
+    task: &str,
+    options: &LaunchOptions,
+    keep_going: bool,
+) -> Result<Report, Failure> {
+    preflight::agents(app, wanted, options)?;
+    let mut report = Report::silent("launched");
+    let (sites, failed) = preflight::projects(app, projects, wanted, options);
+    for (name, failure) in &failed {
+        report.lines.push(line(Style::Bad, if keep_going { "SKIPPED" } else { "FAILED" }, &format!("{name}: {}", failure.message)));
+    }
+    if let Some((name, first)) = failed.first().filter(|_| !keep_going || sites.is_empty()) {
+        let mut failure = Failure::new(first.exit, first.code, format!("{name}: {}; nothing was launched", first.message));
+        failure.hints = first.hints.clone();
+        if failed.len() > 1 {
+            let others: Vec<String> = failed[1..].iter().map(|(name, failure)| format!("{name}: {}", failure.message)).collect();
+            failure.message = format!("{}; also {}", failure.message, others.join("; "));
+        }
+        return Err(failure);
+    }
+    let jobs = jobs(app, &sites, wanted, task, options);
+    if options.dry_run {
+        for job in &jobs {
+            report.lines.push(line(Style::Faint, "WOULD LAUNCH", &format!("{}  {}", job.id, unspell(&job.project).display())));
+        }
+        return Ok(report);
+    }
+    keep_tasks(app, &jobs, task)?;
+    let next = match app.transact(&Request { actor: None, op: Op::QueueJobs(jobs.clone()) })? {
+        Outcome::Jobs { next } => next,
+        _ => Vec::new(),
+    };
+    let started = starting::begin_and_watch(app, &jobs, &next);
+    report.lines.extend(started.lines);
+    report.notes.extend(started.notes);
+    if started.failed > 0 || !failed.is_empty() {
+        report.exit = Exit::Refused;
+        report.code = "launched-in-part";
+    }
+    Ok(report.with(json!({ "jobs": jobs.iter().map(|job| &job.id).collect::<Vec<_>>(), "batch": jobs.first().map(|job| &job.batch) })))
+}
+
+/// The jobs that are asked for, project by project.
+fn jobs(app: &App, sites: &[Site], wanted: &[Wanted], task: &str, options: &LaunchOptions) -> Vec<NewJob> {
+    let batch = app.new_id();
+    let mut jobs: Vec<NewJob> = Vec::new();
+    for site in sites {
+        for want in wanted {
+            for _ in 0..want.count {
+                let id = new_id(app, &want.profile.name, &jobs);
+                let worktree = app.store.dir().join("worktrees").join(&site.project.name).join(&id);
+                let after = if options.seq { jobs.last().map(|job| job.id.clone()) } else { None };
+                jobs.push(NewJob {
+                    branch: format!("aio/{id}"),
+                    worktree: spell(&worktree),
+                    project: site.project.path.clone(),
+                    profile: want.profile.name.clone(),
+                    tool: want.profile.agent.name.to_owned(),
+                    runtime: runtime(app, want, options).name().to_owned(),
+                    title: title(task),
+                    batch: batch.clone(),
+                    max_running: options.max.unwrap_or(0),
+                    after: after.unwrap_or_default(),
+                    task_digest: digest(task),
+                    task_bytes: task.len() as u64,
+                    target: site.target.clone(),
+                    restarts: options.restarts,
+                    id,
+                });
+            }
+        }
+    }
+    jobs
+}
+
+fn runtime(app: &App, want: &Wanted, options: &LaunchOptions) -> Runtime {
+    match (options.tmux, options.headless) {
+        (true, _) => Runtime::Tmux,
+        (_, true) => Runtime::Headless,
+        _ => want.profile.runtime.unwrap_or(app.runtime()),
+    }
+}
+
+/// The profile, and letters that nobody can foresee.
+fn new_id(app: &App, profile: &str, others: &[NewJob]) -> String {
+    loop {
+        let ulid = app.new_id().to_lowercase();
+        let id = format!("{profile}-{}", &ulid[ulid.len() - 6..]);
+        if !others.iter().any(|job| job.id == id) {
+            return id;
+        }
+    }
+}
+
+fn title(task: &str) -> String {
+    let line = task.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    line.chars().filter(|c| !c.is_control()).take(TITLE_CHARS).collect()
+}
+
+fn keep_tasks(app: &App, jobs: &[NewJob], task: &str) -> Result<(), Failure> {
+    for job in jobs {
+        JobFiles::of(app.store.dir(), &job.id).keep_task(task).map_err(|error| {
+            Failure::environment(format!("the task cannot be kept: {error}")).hint("free some space; nothing was launched")
+        })?;
+    }
+    Ok(())
+}
+
+fn line(style: Style, word: &str, rest: &str) -> Line {
+    Line(vec![(style, format!("{word:<12} ")), (Style::Plain, rest.to_owned())])
+}

@@ -1,0 +1,323 @@
+//! `aio parent`: the process above a job's agent. It prepares the worktree, starts the agent, hands it its task, keeps its
+//! heartbeat, writes down how it ended, and begins the jobs whose turn it is then. Nothing else of a job lives on.
+
+mod attending;
+mod delivering;
+mod preparing;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+
+use super::launching;
+use crate::app::{App, unspell};
+use crate::cli::ParentArgs;
+use crate::error::Failure;
+use crate::fleet::child::{AgentProcess, Ended, Streams, listen};
+use crate::fleet::files::JobFiles;
+use crate::fleet::profile::{self, Profile, Runtime};
+use crate::fleet::stream::{Lines, Progress, Seen};
+use crate::host::process;
+use crate::output::Report;
+use crate::protocol::evidence::ProcessKey;
+use crate::protocol::fleet::find_job;
+use crate::protocol::op::{
+    JobEnd, JobNote, JobStart, Op, Outcome, Refusal, Registration, Request, Usage,
+};
+
+/// Before a crashed agent is started again, the first time; then twice as long, and so on.
+const BACKOFF: Duration = Duration::from_secs(5);
+/// As `aio run` beats.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+pub(super) fn run(app: &App, args: &ParentArgs) -> Result<Report, Failure> {
+    let mut report = Report::silent("parent");
+    let Some(process) = app.own_process() else {
+        return Err(Failure::environment("this process cannot be seen").hint("mount /proc"));
+    };
+    let begun = start(app, &args.job, process)?;
+    let end = match begun {
+        Begun::Waits(reason) => {
+            report.notes.push(format!("{} waits: {reason}", args.job));
+            return Ok(report);
+        }
+        Begun::Yes(task) => supervise(app, task, process),
+    };
+    let next = change(app, Op::EndJob { job: args.job.clone(), end })?;
+    if let Outcome::Jobs { next } = next {
+        launching::begin_all(app, &next);
+    }
+    Ok(report)
+}
+
+/// What a parent knows of its job.
+struct Task {
+    id: String,
+    project: PathBuf,
+    worktree: PathBuf,
+    branch: String,
+    target: String,
+    base: String,
+    title: String,
+    session: String,
+    port: u16,
+    attempt: u32,
+    used: Usage,
+    profile: Profile,
+    runtime: Runtime,
+    files: JobFiles,
+}
+
+enum Begun {
+    Yes(Box<Task>),
+    Waits(String),
+}
+
+fn start(app: &App, job: &str, parent: ProcessKey) -> Result<Begun, Failure> {
+    let (from, to) = app.job_ports();
+    let busy_ports = crate::fleet::ports::busy(from, to);
+    let start = JobStart { job: job.to_owned(), parent, ports: (from, to), busy_ports };
+    match change(app, Op::StartJob(start))? {
+        Outcome::JobStarted { .. } => Ok(Begun::Yes(Box::new(known(app, job)?))),
+        Outcome::JobWaits { reason } => Ok(Begun::Waits(reason)),
+        _ => Ok(Begun::Waits("it cannot be started".to_owned())),
+    }
+}
+
+fn known(app: &App, word: &str) -> Result<Task, Failure> {
+    app.with_state(|state| {
+        let jobs = state.jobs.entries().map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let job = find_job(&jobs, word)?;
+        let profile = profile::find(app.profiles(), &job.profile).ok_or_else(|| {
+            Failure::usage(format!("the profile {:?} is gone", &*job.profile)).hint("put it back into config.toml")
+        })?;
+        let cost = if job.cost_source.is_empty() { None } else { Some((job.cost_micros, "computed")) };
+        Ok(Task {
+            id: job.id.to_string(),
+            project: unspell(&job.project),
+            worktree: unspell(&job.worktree),
+            branch: job.branch.to_string(),
+            target: job.target.to_string(),
+            base: job.base.to_string(),
+            title: job.title.to_string(),
+            session: job.session.to_string(),
+            port: job.port,
+            attempt: job.attempt,
+            used: Usage { input_tokens: job.input_tokens, output_tokens: job.output_tokens, cost },
+            profile,
+            runtime: if job.runtime == *Runtime::Tmux.name() { Runtime::Tmux } else { Runtime::Headless },
+            files: JobFiles::of(app.store.dir(), &job.id),
+        })
+    })
+}
+
+/// From the worktree to the end, started again after crashes as often as that may be.
+fn supervise(app: &App, mut task: Box<Task>, process: ProcessKey) -> JobEnd {
+    let signals = match Signals::new([SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGTSTP]) {
+        Ok(signals) => signals,
+        Err(error) => return failed(&format!("signals cannot be caught: {error}")),
+    };
+    let (sender, receiver) = mpsc::channel();
+    let signalled = sender.clone();
+    std::thread::spawn(move || {
+        let mut signals = signals;
+        signals.forever().try_for_each(|signal| signalled.send(Event::Signal(signal)))
+    });
+    let mut backoff = BACKOFF;
+    loop {
+        let end = match attempt(app, &mut task, &sender, &receiver) {
+            Ok(end) => end,
+            Err(failure) => failed(&failure.message),
+        };
+        if end.result != "crashed" || task.asks_to_stop(&receiver, backoff) {
+            return end;
+        }
+        backoff *= 2;
+        match start(app, &task.id, process) {
+            Ok(Begun::Yes(again)) => task = again,
+            _ => return end,
+        }
+    }
+}
+
+impl Task {
+    /// Waits before another attempt. Whether somebody ends the job meanwhile.
+    fn asks_to_stop(&self, receiver: &Receiver<Event>, pause: Duration) -> bool {
+        let deadline = std::time::Instant::now() + pause;
+        loop {
+            let left = deadline.saturating_duration_since(std::time::Instant::now());
+            match receiver.recv_timeout(left) {
+                Ok(Event::Signal(SIGTERM | SIGHUP)) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+/// What a parent waits for.
+enum Event {
+    /// A signal of that number came.
+    Signal(i32),
+    /// The agent's stream said this.
+    Seen(Vec<Seen>),
+    /// The agent's stream is at its end.
+    Silence,
+}
+
+/// One run of the agent, or several where messages came for one that runs without a terminal.
+fn attempt(
+    app: &App,
+    task: &mut Task,
+    sender: &mpsc::Sender<Event>,
+    receiver: &Receiver<Event>,
+) -> Result<JobEnd, Failure> {
+    preparing::worktree(app, task)?;
+    let instance = register(app, task, None, app.own_process())?;
+    note(app, task, JobNote { instance: Some(instance.clone()), ..JobNote::default() });
+    task.files.forget_witness();
+    let mut words = preparing::brief(task)?;
+    loop {
+        let mut agent = spawn(app, task, &instance, &words, sender)?;
+        let key = process::key_of(agent.id());
+        // From here on the instance is the agent's: it lives as long as that does.
+        if let Err(failure) = register(app, task, Some(&instance), key) {
+            app.warn(&format!("its process was not recorded: {}", failure.message));
+        }
+        note(app, task, JobNote { agent: key, ..JobNote::default() });
+        let mut watch = attending::Watch::new(app, task, &instance, &words);
+        let end = watch.until_the_end(&mut agent, receiver)?;
+        if let Some(session) = watch.progress.session.clone() {
+            task.session = session;
+        }
+        task.used = watch.progress.usage(task.profile.prices.as_ref()).unwrap_or_default();
+        // Whoever has something to say to an agent that has finished its turn says it to the same session.
+        let message = task.files.messages().into_iter().next();
+        match message.filter(|_| task.runtime == Runtime::Headless && end.result == "done" && !task.session.is_empty()) {
+            Some(message) => {
+                let gone = |error: std::io::Error| Failure::environment(format!("a message cannot be taken: {error}"));
+                task.files.forget(&message).map_err(gone)?;
+                words = message.text;
+            }
+            None => return Ok(end),
+        }
+    }
+}
+
+fn spawn(
+    app: &App,
+    task: &Task,
+    instance: &str,
+    words: &str,
+    sender: &mpsc::Sender<Event>,
+) -> Result<AgentProcess, Failure> {
+    use crate::fleet::agents::Manner;
+    let manner = match (task.runtime, &*task.session) {
+        (Runtime::Headless, "") => Manner::Headless,
+        (Runtime::Headless, session) => Manner::HeadlessResumed(session),
+        (Runtime::Tmux, "") => Manner::Interactive,
+        (Runtime::Tmux, session) => Manner::Resumed(session),
+    };
+    let name = task.profile.agent.name;
+    let launch = task.profile.launch(manner).ok_or_else(|| {
+        Failure::usage(format!("{name} cannot be run {}", task.runtime.name())).hint("choose another runtime")
+    })?;
+    let unstarted = |error: std::io::Error| {
+        Failure::environment(format!("{} cannot be started: {error}", launch.program)).hint("install it")
+    };
+    let variables = preparing::variables(app, task, instance);
+    let errors = task.files.errors();
+    let streams = match task.runtime {
+        Runtime::Tmux => Streams::Terminal,
+        Runtime::Headless => Streams::Piped { input: preparing::input(words).map_err(unstarted)?, errors: &errors },
+    };
+    let mut agent = AgentProcess::start(&launch, &task.worktree, &variables, streams).map_err(unstarted)?;
+    if let Some(output) = agent.output() {
+        let (sender, log, reader) = (sender.clone(), task.files.output(), task.profile.agent);
+        std::thread::spawn(move || {
+            let mut lines = Lines::default();
+            let heard = listen(output, &log, |bytes| {
+                lines.push(bytes, |line| tell(&sender, reader.read(line)));
+            });
+            lines.finish(|line| tell(&sender, reader.read(line)));
+            // The parent may be gone already.
+            sender.send(Event::Silence).unwrap_or_default();
+            heard
+        });
+    }
+    Ok(agent)
+}
+
+fn tell(sender: &mpsc::Sender<Event>, seen: Vec<Seen>) {
+    if !seen.is_empty() {
+        // The parent may be gone already.
+        sender.send(Event::Seen(seen)).unwrap_or_default();
+    }
+}
+
+/// How an agent's end is judged, from all that is known of it.
+fn judge(ended: Ended, progress: &Progress, said: Option<String>, blocked: Option<String>, is_terminal: bool) -> JobEnd {
+    let mut end = JobEnd { said: said.clone().unwrap_or_else(|| progress.said.clone()), ..JobEnd::default() };
+    match ended {
+        Ended::Exited(code) => end.exit_code = Some(code),
+        Ended::Killed(signal) => end.signal = signal.unsigned_abs(),
+    }
+    let limit = progress.limit.as_ref().map(|limit| limit.words.clone());
+    let turn_is_over = is_terminal || progress.turns_ended > 0 && progress.error.is_none();
+    let (result, failure) = match (ended, limit, blocked) {
+        (_, _, Some(why)) => ("failed", why),
+        (Ended::Exited(0), _, _) if said.is_some() => ("done", String::new()),
+        (_, Some(words), _) => ("failed", words),
+        (Ended::Killed(signal), ..) => ("crashed", format!("it was ended by signal {signal}")),
+        (Ended::Exited(0), ..) if turn_is_over => ("done", String::new()),
+        (Ended::Exited(code), ..) => {
+            let why = progress.error.clone().or_else(|| progress.warning.clone());
+            ("failed", why.unwrap_or_else(|| format!("it ended with exit code {code}")))
+        }
+    };
+    (end.result, end.failure) = (result.to_owned(), shortened(&failure));
+    end.said = shortened(&end.said);
+    end
+}
+
+/// A record is read by everybody: what agents say at length is in the output.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 500;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+fn failed(why: &str) -> JobEnd {
+    JobEnd { result: "failed".to_owned(), failure: shortened(why), ..JobEnd::default() }
+}
+
+fn register(app: &App, task: &Task, id: Option<&str>, process: Option<ProcessKey>) -> Result<String, Failure> {
+    let registration = Registration {
+        tool: task.profile.agent.name.to_owned(),
+        project: crate::app::spell(&task.worktree),
+        id: id.map(str::to_owned),
+        process,
+        ..Registration::default()
+    };
+    match change(app, Op::Register(registration))? {
+        Outcome::Registered { id, .. } => Ok(id),
+        _ => Err(Failure::environment("the registration was not answered")),
+    }
+}
+
+/// Writes down what was seen. A record that cannot be written now is written at the end.
+fn note(app: &App, task: &Task, note: JobNote) {
+    if let Err(failure) = change(app, Op::NoteJob { job: task.id.clone(), note: Box::new(note) }) {
+        app.warn(&format!("its record was not written: {}", failure.message));
+    }
+}
+
+fn change(app: &App, op: Op) -> Result<Outcome, Failure> {
+    app.transact(&Request { actor: None, op })
+}

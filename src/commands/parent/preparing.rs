@@ -1,0 +1,92 @@
+//! What an agent finds when it starts: its worktree, its words, its variables.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::time::Duration;
+
+use super::{App, Failure, JobNote, Task, note};
+use crate::app::spell;
+use crate::fleet::brief::{self, frame};
+use crate::fleet::git::Repository;
+use crate::fleet::worktree::{INCLUDE_LIMIT, Plan, create};
+use crate::protocol::fleet::PORTS_PER_JOB;
+
+/// For bringing the newest commits.
+const FETCH: Duration = Duration::from_secs(60);
+
+/// Makes the worktree, unless this job had one before.
+pub(super) fn worktree(app: &App, task: &mut Task) -> Result<(), Failure> {
+    if task.worktree.join(".git").exists() {
+        return Ok(());
+    }
+    let trouble = |error: &dyn std::fmt::Display| Failure::environment(error.to_string());
+    let repository = Repository::open(&task.project).map_err(|error| trouble(&error))?;
+    if let Err(error) = repository.fetch(&task.target, FETCH) {
+        // What is there is what there is to begin with.
+        app.warn(&error.to_string());
+    }
+    let tip = repository.tip(&task.target).map_err(|error| trouble(&error))?;
+    let log = task.files.setup_log();
+    let setup = super::launching::setup_of(app, &task.project)?;
+    let plan = Plan {
+        project: &task.project,
+        worktree: &task.worktree,
+        branch: &task.branch,
+        commit: &tip.commit,
+        job: &task.id,
+        port: task.port,
+        setup: &setup,
+        log: &log,
+        include_limit: INCLUDE_LIMIT,
+    };
+    let made = create(&plan, &mut |_| {}).map_err(|error| trouble(&error))?;
+    made.notes.iter().for_each(|words| app.warn(words));
+    task.base = made.commit.clone();
+    note(app, task, JobNote { base: Some(made.commit), ..JobNote::default() });
+    Ok(())
+}
+
+/// What the agent is told: its task; after a crash, in the same session, to go on.
+pub(super) fn brief(task: &Task) -> Result<String, Failure> {
+    let text = task.files.task().map_err(|error| {
+        Failure::environment(format!("the task of {} cannot be read: {error}", task.id)).hint("aio retry")
+    })?;
+    if task.attempt > 1 && !task.session.is_empty() {
+        return Ok("You were interrupted. Look at what is there (git status, git log), then go on with your task.".to_owned());
+    }
+    let worktree = spell(&task.worktree);
+    Ok(frame(&brief::Task {
+        job: &task.id,
+        text: &text,
+        worktree: &worktree,
+        branch: &task.branch,
+        base: &task.base,
+        target: &task.target,
+        ports: (task.port != 0).then(|| (task.port, task.port + PORTS_PER_JOB - 1)),
+    }))
+}
+
+/// The variables of an agent that is a job.
+pub(super) fn variables(app: &App, task: &Task, instance: &str) -> Vec<(&'static str, OsString)> {
+    let mut variables = vec![
+        ("AIO_DIR", app.store.dir().as_os_str().to_owned()),
+        ("AIO_JOB", task.id.clone().into()),
+        ("AIO_INSTANCE", instance.into()),
+        ("AIO_PROJECT", task.project.clone().into()),
+        ("AIO_WORKTREE", task.worktree.clone().into()),
+    ];
+    if task.port != 0 {
+        variables.push(("PORT", task.port.to_string().into()));
+        variables.push(("AIO_PORTS", format!("{}-{}", task.port, task.port + PORTS_PER_JOB - 1).into()));
+    }
+    variables
+}
+
+/// A file that gives these words to whoever reads it, and belongs to nobody else.
+pub(super) fn input(words: &str) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(words.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}

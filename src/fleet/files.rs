@@ -1,0 +1,189 @@
+//! The files of a job, `jobs/<id>/` in the state directory: its task, what its agent writes, what the agent's hooks saw, and
+//! messages on their way to it.
+//!
+//! The task and messages are synced before anybody is told that they are there. The rest is not part of the truth: without it
+//! less is known of a job, and nothing is decided otherwise.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The folder's name in the state directory.
+pub const FOLDER: &str = "jobs";
+const TASK: &str = "task";
+const WITNESS: &str = "hooks";
+const INBOX: &str = "inbox";
+
+/// The files of one job.
+#[derive(Clone, Debug)]
+pub struct JobFiles {
+    folder: PathBuf,
+}
+
+/// What the hooks of a job's agent saw last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Witness {
+    /// The agent's own id of its session.
+    pub session: String,
+    /// Whether it is in a turn.
+    pub is_working: bool,
+    /// How many prompts it took.
+    pub prompts: u64,
+    /// SHA-256 of the last of them, in hexadecimal digits.
+    pub prompt_digest: String,
+}
+
+/// A message that waits to be delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Sorts by when it was left.
+    pub id: String,
+    /// The words.
+    pub text: String,
+}
+
+impl JobFiles {
+    /// Those of a job.
+    pub fn of(dir: &Path, job: &str) -> JobFiles {
+        JobFiles { folder: dir.join(FOLDER).join(job) }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the agent wrote to stdout, or its parent saw.
+    pub fn output(&self) -> PathBuf {
+        self.folder.join("output")
+    }
+
+    /// What the agent wrote to stderr.
+    pub fn errors(&self) -> PathBuf {
+        self.folder.join("errors")
+    }
+
+    /// What preparing its worktree said.
+    pub fn setup_log(&self) -> PathBuf {
+        self.folder.join("setup")
+    }
+
+    /// What its parent has to say of itself.
+    pub fn parent_log(&self) -> PathBuf {
+        self.folder.join("parent")
+    }
+
+    /// Keeps the task.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_task(&self, text: &str) -> io::Result<()> {
+        write_synced(&self.folder, TASK, text.as_bytes())
+    }
+
+    /// The task.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn task(&self) -> io::Result<String> {
+        fs::read_to_string(self.folder.join(TASK))
+    }
+
+    /// Notes what the hooks saw.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_witness(&self, witness: &Witness) -> io::Result<()> {
+        let mut new = tempfile::NamedTempFile::new_in(&self.folder)?;
+        new.write_all(&serde_json::to_vec(witness)?)?;
+        new.persist(self.folder.join(WITNESS)).map(drop).map_err(|failed| failed.error)
+    }
+
+    /// What the hooks saw last. None where they saw nothing.
+    pub fn witness(&self) -> Option<Witness> {
+        serde_json::from_slice(&fs::read(self.folder.join(WITNESS)).ok()?).ok()
+    }
+
+    /// Forgets what the hooks saw: another agent starts.
+    pub fn forget_witness(&self) {
+        // It may not be there.
+        fs::remove_file(self.folder.join(WITNESS)).unwrap_or_default();
+    }
+
+    /// Leaves a message.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn leave(&self, message: &Message) -> io::Result<()> {
+        write_synced(&self.folder.join(INBOX), &message.id, message.text.as_bytes())
+    }
+
+    /// The messages that wait, the oldest first.
+    pub fn messages(&self) -> Vec<Message> {
+        let entries = fs::read_dir(self.folder.join(INBOX)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut ids: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+        ids.sort_unstable();
+        let read = |id: String| Some(Message { text: fs::read_to_string(self.folder.join(INBOX).join(&id)).ok()?, id });
+        ids.into_iter().filter_map(read).collect()
+    }
+
+    /// Forgets a message that was delivered.
+    ///
+    /// # Errors
+    /// When it cannot be removed: it must not be delivered again.
+    pub fn forget(&self, message: &Message) -> io::Result<()> {
+        fs::remove_file(self.folder.join(INBOX).join(&message.id))
+    }
+}
+
+/// The SHA-256 of a text, in hexadecimal digits.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes a file, whole or not at all, and has it on the disk.
+fn write_synced(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let beside = folder.join(format!(".{name}"));
+    let mut new = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    new.write_all(bytes)?;
+    new.sync_all()?;
+    fs::rename(&beside, folder.join(name))?;
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_keep_their_order_and_are_forgotten_one_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = JobFiles::of(dir.path(), "claude-abc123");
+        assert_eq!(files.messages(), []);
+        let message = |id: &str| Message { id: id.to_owned(), text: format!("{id}\n") };
+        for id in ["02", "01"] {
+            files.leave(&message(id)).unwrap();
+        }
+        assert_eq!(files.messages(), [message("01"), message("02")]);
+        files.forget(&message("01")).unwrap();
+        assert_eq!(files.messages(), [message("02")]);
+    }
+
+    #[test]
+    fn a_task_is_kept_to_the_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = JobFiles::of(dir.path(), "x");
+        let task = "é\r\n\0 \u{1b}[201~\n\n";
+        files.keep_task(task).unwrap();
+        assert_eq!(files.task().unwrap(), task);
+        assert_eq!(digest(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}
