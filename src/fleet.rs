@@ -4,4 +4,7 @@
 //! neither merged nor kept under a ref is not removed. Knows nothing of the state: what was seen is for the caller to write
 //! down, and the rules are in [`crate::protocol::fleet`].
 
+pub mod brief;
+pub mod paste;
 pub mod program;
+pub mod tmux;
