@@ -5,13 +5,16 @@
 //! down, and the rules are in [`crate::protocol::fleet`].
 
 pub mod agents;
+pub mod brief;
 pub mod child;
 pub mod files;
 pub mod git;
+pub mod paste;
 pub mod ports;
 pub mod profile;
 pub mod program;
 pub mod rescue;
 pub mod spec;
 pub mod stream;
+pub mod tmux;
 pub mod worktree;

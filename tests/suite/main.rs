@@ -5,6 +5,8 @@
 mod bad_input;
 mod beads;
 mod claims;
+mod fake_agent;
+mod fleet_tmux;
 mod foreign;
 mod git_hook;
 mod guarding;

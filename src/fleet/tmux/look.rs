@@ -1,0 +1,156 @@
+//! What is seen of panes: which there are, how they ended, and what stands on their screens.
+
+use std::path::PathBuf;
+
+use rustix::process::Signal;
+
+use super::{Tmux, TmuxError, job_of};
+
+/// Fields of a pane, the name last because it may be anything.
+const FIELDS: &str = "#{pane_id}\t#{pane_pid}\t#{pane_dead}\t#{pane_dead_status}\t#{pane_dead_signal}\t#{pane_in_mode}\t\
+                      #{session_attached}\t#{pane_tty}\t#{session_name}";
+
+/// A job's pane. Its id alone would not do: a new server gives the same ones again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pane {
+    /// The job it is for.
+    pub job: String,
+    /// tmux's id of it, as `%3`.
+    pub id: String,
+}
+
+/// How a pane is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Which.
+    pub pane: Pane,
+    /// The process that was started in it.
+    pub pid: u32,
+    /// How its program ended; `None` while it runs.
+    pub end: Option<End>,
+    /// Somebody scrolls in it or selects text, so that keys are not the program's.
+    pub is_in_mode: bool,
+    /// A person looks at it just now, and may type.
+    pub is_attached: bool,
+    /// Its terminal's device.
+    pub terminal: PathBuf,
+}
+
+/// How a pane's program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this code.
+    Exited(i32),
+    /// By a signal. tmux before 3.3 does not say by which.
+    Killed(Option<i32>),
+}
+
+impl Tmux {
+    /// Every job's panes, those that a person opened beside it included.
+    ///
+    /// # Errors
+    /// When tmux cannot be asked. That no server runs is no error: then there are none.
+    pub fn panes(&self) -> Result<Vec<Seen>, TmuxError> {
+        match self.call(["list-panes", "-a", "-F", FIELDS]) {
+            Err(TmuxError::NoServer) => Ok(Vec::new()),
+            ran => Ok(ran?.text().lines().filter_map(parse).collect()),
+        }
+    }
+
+    /// One pane; `None` when it is no more.
+    ///
+    /// # Errors
+    /// When tmux cannot be asked.
+    pub fn look(&self, pane: &Pane) -> Result<Option<Seen>, TmuxError> {
+        Ok(self.panes()?.into_iter().find(|seen| seen.pane == *pane))
+    }
+
+    /// What stands on its screen, line by line, without colours.
+    ///
+    /// # Errors
+    /// When it is no more, or tmux cannot be asked.
+    pub fn screen(&self, pane: &Pane) -> Result<String, TmuxError> {
+        self.capture(pane, &[])
+    }
+
+    /// The last so many lines, of its screen and of what rolled off it. Empty ones below the last are not counted.
+    ///
+    /// # Errors
+    /// When it is no more, or tmux cannot be asked.
+    pub fn tail(&self, pane: &Pane, lines: usize) -> Result<String, TmuxError> {
+        let text = self.capture(pane, &["-S", &format!("-{lines}")])?;
+        let all: Vec<&str> = text.trim_end().lines().collect();
+        Ok(all[all.len().saturating_sub(lines)..].join("\n"))
+    }
+
+    fn capture(&self, pane: &Pane, range: &[&str]) -> Result<String, TmuxError> {
+        self.must_be_there(pane)?;
+        Ok(self.call(["capture-pane", "-p", "-t", &pane.id].iter().chain(range))?.text())
+    }
+
+    /// The pane as it is now.
+    pub(in crate::fleet) fn must_be_there(&self, pane: &Pane) -> Result<Seen, TmuxError> {
+        let gone = || TmuxError::Gone(format!("pane {} of {}", pane.id, pane.job));
+        self.look(pane)?.ok_or_else(gone)
+    }
+}
+
+/// From a line of [`FIELDS`]; `None` for a session that is no job's.
+fn parse(line: &str) -> Option<Seen> {
+    let mut fields = line.splitn(9, '\t');
+    let mut next = || fields.next();
+    let (id, pid, is_dead) = (next()?, next()?, next()? == "1");
+    let (status, signal) = (next()?, next()?);
+    let (is_in_mode, is_attached) = (next()? != "0", next()? != "0");
+    let (terminal, job) = (next()?.into(), job_of(next()?)?);
+    let end = is_dead.then(|| status.parse().map_or_else(|_| End::Killed(signal_number(signal)), End::Exited));
+    let pane = Pane { job: job.to_owned(), id: id.to_owned() };
+    Some(Seen { pane, pid: pid.parse().ok()?, end, is_in_mode, is_attached, terminal })
+}
+
+/// tmux gives a number or a name, as its version is.
+fn signal_number(text: &str) -> Option<i32> {
+    let name = text.to_ascii_uppercase();
+    let named = match name.trim_start_matches("SIG") {
+        "HUP" => Signal::HUP,
+        "INT" => Signal::INT,
+        "QUIT" => Signal::QUIT,
+        "ILL" => Signal::ILL,
+        "TRAP" => Signal::TRAP,
+        "ABRT" => Signal::ABORT,
+        "BUS" => Signal::BUS,
+        "FPE" => Signal::FPE,
+        "KILL" => Signal::KILL,
+        "SEGV" => Signal::SEGV,
+        "PIPE" => Signal::PIPE,
+        "ALRM" => Signal::ALARM,
+        "TERM" => Signal::TERM,
+        number => return number.parse().ok(),
+    };
+    Some(named.as_raw())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_pane() {
+        let seen = parse("%3\t42\t0\t\t\t1\t2\t/dev/pts/7\taio-claude-a").unwrap();
+        assert_eq!((&seen.pane, seen.pid), (&Pane { job: "claude-a".to_owned(), id: "%3".to_owned() }, 42));
+        assert_eq!((seen.end, seen.is_in_mode, seen.is_attached), (None, true, true));
+        assert_eq!(seen.terminal, PathBuf::from("/dev/pts/7"));
+        assert_eq!(parse("%3\t42\t0\t\t\t0\t0\t/dev/pts/7\tmine"), None);
+    }
+
+    #[test]
+    fn ends_are_codes_or_signals() {
+        let end = |status: &str, signal: &str| {
+            parse(&format!("%1\t2\t1\t{status}\t{signal}\t0\t0\t\taio-x")).unwrap().end.unwrap()
+        };
+        assert_eq!((end("7", ""), end("0", "")), (End::Exited(7), End::Exited(0)));
+        assert_eq!((end("", "9"), end("", "kill")), (End::Killed(Some(9)), End::Killed(Some(9))));
+        assert_eq!((end("", "SIGTERM"), end("", "")), (End::Killed(Some(15)), End::Killed(None)));
+    }
+}
