@@ -216,6 +216,13 @@ impl App {
         evidence
     }
 
+    /// The evidence for how jobs stand.
+    pub fn evidence_of_jobs(&self, state: &State<'_>) -> Evidence {
+        let mut evidence = self.evidence(state, &[]);
+        self.look_at_parents(&state.jobs.entries().unwrap_or_default(), &mut evidence);
+        evidence
+    }
+
     /// Adds what became of the processes that keep these jobs.
     pub fn look_at_parents(&self, jobs: &[Job<'_>], evidence: &mut Evidence) {
         let running = jobs.iter().filter(|job| job.stage == *"running");

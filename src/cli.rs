@@ -17,7 +17,10 @@ pub use args::{
     CheckArgs, ClaimArgs, CompletionsArgs, ContextArgs, ContextFilter, ContextVerb, DoctorArgs, GuardArgs, HandoffArgs,
     HookArgs, LogArgs, NoArgs, RegisterArgs, ReleaseArgs, RunArgs, StatusArgs, TaskArgs, TellArgs,
 };
-pub use fleet::{AllArgs, LaunchOptions, MultiArgs, ParentArgs, ProjectsArgs, ProjectsVerb};
+pub use fleet::{
+    AllArgs, JobArgs, JobsArgs, LaunchOptions, LogsArgs, MultiArgs, ParentArgs, ProjectsArgs, ProjectsVerb, ReportArgs,
+    ResumeArgs, SendArgs, SomeJobsArgs,
+};
 pub use init::{InitArgs, InitScope};
 
 /// Options every command takes, before or after the verb
@@ -86,6 +89,15 @@ verbs! {
     Projects(ProjectsArgs) = "projects", "List the projects that agents are launched into, and change the list";
     Multi(MultiArgs) = "multi", "Launch agents in a project, each in a worktree and branch of its own";
     All(AllArgs) = "all", "Launch agents in every project";
+    Jobs(JobsArgs) = "jobs", "Show who does what where, and how it stands";
+    Logs(LogsArgs) = "logs", "Show what a job's agent said and did";
+    Attach(JobArgs) = "attach", "Look into a job's terminal, and type along";
+    Send(SendArgs) = "send", "Tell something to a job, to all, or to those of a project";
+    Stop(SomeJobsArgs) = "stop", "End jobs; their work stays";
+    Resume(ResumeArgs) = "resume", "Let an agent that has ended go on, in the same session";
+    Retry(SomeJobsArgs) = "retry", "Launch the tasks of jobs anew, each in a new worktree";
+    Remove(SomeJobsArgs) = "remove", "Take worktrees away; what was not merged is kept";
+    Report(ReportArgs) = "report", "Show what ran, how it ended, what it cost, what to look at";
     Parent(ParentArgs) = "parent", "Run a job: what aio itself starts above each agent";
     Log(LogArgs) = "log", "Show what happened";
     Watch(NoArgs) = "watch", "Print one JSON line per change, as it happens";

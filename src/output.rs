@@ -204,6 +204,18 @@ impl Output {
         stdout.flush()
     }
 
+    /// Prints a page, on a terminal in the place of the one before.
+    ///
+    /// # Errors
+    /// As [`Output::lines`].
+    pub fn page(self, lines: &[Line]) -> io::Result<()> {
+        use std::io::IsTerminal;
+        if io::stdout().is_terminal() {
+            io::stdout().write_all(b"\x1b[H\x1b[2J")?;
+        }
+        self.lines(lines)
+    }
+
     /// Prints one JSON value as a line of an answer.
     ///
     /// # Errors

@@ -104,3 +104,81 @@ pub struct AllArgs {
     #[arg(long)]
     pub keep_going: bool,
 }
+
+/// `aio jobs`
+#[derive(Args, Debug)]
+pub struct JobsArgs {
+    /// Only those that run
+    #[arg(long, short)]
+    pub running: bool,
+    /// Only of this project: number, name or path
+    #[arg(long, short, value_name = "PROJECT")]
+    pub project: Option<OsString>,
+    /// Also those whose worktrees are gone
+    #[arg(long)]
+    pub all: bool,
+    /// Keep showing it, anew at every change
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// One job
+#[derive(Args, Debug)]
+pub struct JobArgs {
+    /// Its id, or a beginning of it
+    pub job: String,
+}
+
+/// `aio logs`
+#[derive(Args, Debug)]
+pub struct LogsArgs {
+    /// Its id, or a beginning of it
+    pub job: String,
+    /// Go on with what it writes from now
+    #[arg(long, short)]
+    pub follow: bool,
+    /// At most so many lines of the past
+    #[arg(long, short = 'n', default_value_t = 100, value_name = "N")]
+    pub limit: usize,
+}
+
+/// `aio stop`, `aio resume`, `aio retry`
+#[derive(Args, Debug)]
+pub struct SomeJobsArgs {
+    /// Ids, or beginnings of them
+    #[arg(required = true)]
+    pub jobs: Vec<String>,
+}
+
+/// `aio resume`
+#[derive(Args, Debug)]
+pub struct ResumeArgs {
+    /// Its id, or a beginning of it
+    pub job: String,
+    /// What to tell the agent [default: to go on]
+    pub words: Vec<String>,
+}
+
+/// `aio send`
+#[derive(Args, Debug)]
+pub struct SendArgs {
+    /// A job, `all`, or a project: number, name or path
+    pub to: String,
+    /// The message, or - for stdin
+    #[arg(required = true)]
+    pub words: Vec<String>,
+    /// Wait until it was taken, at most this long [default when given: 90s]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "90s", value_parser = super::args::duration)]
+    pub wait: Option<std::time::Duration>,
+}
+
+/// `aio report`
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// What happened since: 12h, 2d
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = super::args::duration)]
+    pub since: std::time::Duration,
+    /// As Markdown
+    #[arg(long)]
+    pub markdown: bool,
+}

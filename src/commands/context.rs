@@ -98,7 +98,11 @@ pub(super) fn write(app: &App, entry: NewContext, words: &[String]) -> Result<(S
     Ok((id, data))
 }
 
-fn content(words: &[String]) -> Result<String, Failure> {
+/// What somebody says, in words or on stdin.
+///
+/// # Errors
+/// When it is nothing, too much, or no text.
+pub(super) fn content(words: &[String]) -> Result<String, Failure> {
     let content = if words == ["-"] { read_stdin()? } else { words.join(" ") };
     let content = content.trim().to_owned();
     match content.len() {

@@ -111,7 +111,7 @@ impl Hook<'_> {
             Moment::BeforeTool(Tool::Shell { command, cwd }) => self.before_shell(command, cwd.as_deref()),
             Moment::BeforeTool(Tool::Other) => Ok(Answer::Nothing),
             Moment::AfterTool(tool) => self.after_tool(tool),
-            Moment::TurnEnds => self.last_word(Op::Attend(Attendance { turn: Turn::Ends, hears: false })),
+            Moment::TurnEnds => self.end_turn(Op::Attend(Attendance { turn: Turn::Ends, hears: false })),
             Moment::SessionEnds => self.last_word(Op::EndSession),
         }
     }
@@ -185,6 +185,11 @@ impl Hook<'_> {
         };
         let both: Vec<String> = [found, news].into_iter().filter(|text| !text.is_empty()).collect();
         Ok(told(both.join("\n")))
+    }
+
+    fn end_turn(&self, op: Op) -> Result<Answer, Failure> {
+        self.tell_parent(|witness| witness.is_working = false);
+        self.last_word(op)
     }
 
     /// What nobody waits for an answer to; from a session that never did anything, nothing.

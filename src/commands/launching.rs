@@ -5,7 +5,7 @@ mod starting;
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use crate::fleet::spec::{self, Wanted};
 use crate::output::{Line, Report, Style};
 use crate::protocol::op::{NewJob, Op, Outcome, Request};
 
-pub(super) use starting::begin_all;
+pub(super) use starting::{Started, begin_all};
 
 /// The longest task, in bytes.
 const MOST_TASK_BYTES: u64 = 1 << 20;
@@ -141,12 +141,7 @@ fn launch(
         }
         return Ok(report);
     }
-    keep_tasks(app, &jobs, task)?;
-    let next = match app.transact(&Request { actor: None, op: Op::QueueJobs(jobs.clone()) })? {
-        Outcome::Jobs { next } => next,
-        _ => Vec::new(),
-    };
-    let started = starting::begin_and_watch(app, &jobs, &next);
+    let started = queue(app, jobs.clone(), task)?;
     report.lines.extend(started.lines);
     report.notes.extend(started.notes);
     if started.failed > 0 || !failed.is_empty() {
@@ -154,6 +149,19 @@ fn launch(
         report.code = "launched-in-part";
     }
     Ok(report.with(json!({ "jobs": jobs.iter().map(|job| &job.id).collect::<Vec<_>>(), "batch": jobs.first().map(|job| &job.batch) })))
+}
+
+/// Has jobs wait for their turn, begins those whose turn it is, and watches until they have begun.
+///
+/// # Errors
+/// When they cannot be written down; nothing was begun then.
+pub(super) fn queue(app: &App, jobs: Vec<NewJob>, task: &str) -> Result<Started, Failure> {
+    keep_tasks(app, &jobs, task)?;
+    let next = match app.transact(&Request { actor: None, op: Op::QueueJobs(jobs.clone()) })? {
+        Outcome::Jobs { next } => next,
+        _ => Vec::new(),
+    };
+    Ok(starting::begin_and_watch(app, &jobs, &next))
 }
 
 /// The jobs that are asked for, project by project.
@@ -198,7 +206,7 @@ fn runtime(app: &App, want: &Wanted, options: &LaunchOptions) -> Runtime {
 }
 
 /// The profile, and letters that nobody can foresee.
-fn new_id(app: &App, profile: &str, others: &[NewJob]) -> String {
+pub(super) fn new_id(app: &App, profile: &str, others: &[NewJob]) -> String {
     loop {
         let ulid = app.new_id().to_lowercase();
         let id = format!("{profile}-{}", &ulid[ulid.len() - 6..]);

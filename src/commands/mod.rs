@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod guard;
 pub mod hook;
 pub mod init;
+pub mod jobs;
 pub mod launching;
 pub mod log;
 pub mod mcp;
@@ -62,6 +63,15 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Projects(args) => projects::run(app, &args),
         Verb::Multi(args) => launching::multi(app, &args),
         Verb::All(args) => launching::all(app, &args),
+        Verb::Jobs(args) => jobs::run(app, &args),
+        Verb::Logs(args) => jobs::steering::logs(app, &args),
+        Verb::Attach(args) => jobs::steering::attach(app, &args),
+        Verb::Send(args) => jobs::steering::send(app, &args),
+        Verb::Stop(args) => jobs::steering::stop(app, &args),
+        Verb::Resume(args) => jobs::steering::resume(app, &args),
+        Verb::Retry(args) => jobs::bringing::retry(app, &args),
+        Verb::Remove(args) => jobs::bringing::remove(app, &args),
+        Verb::Report(args) => jobs::reporting::run(app, &args),
         Verb::Parent(args) => parent::run(app, &args),
         Verb::Log(args) => log::run(app, &args),
         Verb::Watch(_) => watch::run(app),

@@ -190,10 +190,9 @@ fn attempt(
         note(app, task, JobNote { agent: key, ..JobNote::default() });
         let mut watch = attending::Watch::new(app, task, &instance, &words);
         let end = watch.until_the_end(&mut agent, receiver)?;
-        if let Some(session) = watch.progress.session.clone() {
-            task.session = session;
-        }
-        task.used = watch.progress.usage(task.profile.prices.as_ref()).unwrap_or_default();
+        let progress = watch.progress;
+        task.used = progress.usage(task.profile.prices.as_ref()).unwrap_or_default();
+        task.session = progress.session.unwrap_or(std::mem::take(&mut task.session));
         // Whoever has something to say to an agent that has finished its turn says it to the same session.
         let message = task.files.messages().into_iter().next();
         match message.filter(|_| task.runtime == Runtime::Headless && end.result == "done" && !task.session.is_empty()) {

@@ -31,11 +31,10 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<Report, Failure> {
     let changes = Changes::of(app.store.dir());
     loop {
         let report = page(app, args)?;
-        let clear = if std::io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
-        let printed = std::io::stdout().write_all(clear.as_bytes()).and_then(|()| match app.output.json {
+        let printed = match app.output.json {
             true => app.output.emit(&report.data),
-            false => app.output.lines(&report.lines),
-        });
+            false => app.output.page(&report.lines),
+        };
         match printed {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Report::silent("status")),
             result => result.map_err(|error| Failure::environment(format!("cannot print: {error}")))?,

@@ -1,6 +1,7 @@
 //! A session's registration, its turns' beginnings, and the brief it starts with.
 
 use super::{Answer, App, Failure, Hook, Op, Outcome, Registration, Request, Turn, told};
+use crate::fleet::files::{JobFiles, Witness, digest};
 use crate::hooks::words::{self, Colleague};
 use crate::protocol::lease;
 use crate::protocol::news;
@@ -22,6 +23,11 @@ impl Hook<'_> {
 
     /// The first words of a session are its task, until it names another.
     pub(super) fn begin_turn(&self, prompt: &str) -> Result<Answer, Failure> {
+        self.tell_parent(|witness| {
+            witness.is_working = true;
+            witness.prompts += 1;
+            witness.prompt_digest = digest(without_context(prompt));
+        });
         let task = words::one_line(without_context(prompt), TASK_CHARS);
         let task = (!task.is_empty()).then_some(task);
         // A session that goes on in another process says so here at the latest.
@@ -41,7 +47,7 @@ impl Hook<'_> {
         let seen = self.app.ancestry().agent;
         let borrower = seen.map(|seen| seen.agent.tool).filter(|tool| BORROWERS.contains(tool));
         let tool = borrower.unwrap_or(self.adapter.agent);
-        let known = self.app.with_state(|state| self.app.caller_if_any(state))?;
+        let known = self.app.with_state(|state| Ok(self.app.caller_if_any(state)?.or_else(|| self.job(state))))?;
         let registration = Registration {
             tool: tool.to_owned(),
             project: self.app.project_of(&self.cwd()),
@@ -55,6 +61,31 @@ impl Hook<'_> {
         match self.app.transact_within(&request, super::LOCK_PATIENCE)? {
             Outcome::Registered { id, .. } => Ok(id),
             _ => Ok(String::new()),
+        }
+    }
+}
+
+impl Hook<'_> {
+    /// The instance that was registered for the job this agent is, until it has a session: an agent that the job's agent starts
+    /// has the same variables.
+    fn job(&self, state: &State<'_>) -> Option<String> {
+        self.app.variable("AIO_JOB")?;
+        let id = self.app.variable("AIO_INSTANCE")?.into_string().ok()?;
+        state.instance(&id).filter(|instance| instance.session.is_empty()).map(|instance| instance.key.to_string())
+    }
+
+    /// Tells the process above a job's agent what this hook saw. Only of the session that is the job's.
+    pub(super) fn tell_parent(&self, change: impl FnOnce(&mut Witness)) {
+        let Some(job) = self.app.variable("AIO_JOB").and_then(|job| job.into_string().ok()) else { return };
+        let files = JobFiles::of(self.app.store.dir(), &job);
+        let mut witness = files.witness().unwrap_or_default();
+        if witness.session.is_empty() {
+            witness.session.clone_from(&self.event.session);
+        }
+        if witness.session == self.event.session {
+            change(&mut witness);
+            // Then less is known of the job.
+            files.note_witness(&witness).unwrap_or_default();
         }
     }
 }

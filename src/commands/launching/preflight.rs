@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::{App, Exit, Failure, LaunchOptions, Named, Runtime, Site, Wanted, runtime, unspell};
 use crate::fleet::agents::LoginState;
-use crate::fleet::git::{Head, Reach, Repository, Trouble, free_space};
+use crate::fleet::git::look::free_space;
+use crate::fleet::git::remote::Reach;
+use crate::fleet::git::{Head, Repository, Trouble};
 use crate::fleet::tmux;
 
 /// Less than this left on the disk is too little for worktrees.

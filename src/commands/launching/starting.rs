@@ -17,9 +17,9 @@ const GLANCE: Duration = Duration::from_millis(200);
 
 /// What came of a launch.
 #[derive(Default)]
-pub(super) struct Started {
-    pub(super) lines: Vec<Line>,
-    pub(super) notes: Vec<String>,
+pub(in crate::commands) struct Started {
+    pub(in crate::commands) lines: Vec<Line>,
+    pub(in crate::commands) notes: Vec<String>,
     pub(super) failed: usize,
 }
 

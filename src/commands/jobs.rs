@@ -1,0 +1,146 @@
+//! `aio jobs`: who does what where, and how it stands, from evidence.
+
+pub(super) mod bringing;
+mod evidence;
+pub(super) mod reporting;
+pub(super) mod steering;
+
+use serde_json::{Value, json};
+
+use self::evidence::{Seen, look_all};
+use super::projects;
+use crate::app::{App, unspell};
+use crate::cli::JobsArgs;
+use crate::error::Failure;
+use crate::output::{Line, Report, Style};
+use crate::protocol::fleet::{Job, Standing, find_job};
+use crate::protocol::op::Refusal;
+use crate::protocol::state::State;
+use crate::protocol::time;
+use crate::store::watch::Changes;
+use crate::table::{Cell, Table};
+
+pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
+    if !args.watch {
+        return once(app, args);
+    }
+    let changes = Changes::of(app.store.dir());
+    let mut shown: Vec<String> = Vec::new();
+    loop {
+        let report = once(app, args)?;
+        let lines: Vec<String> = report.lines.iter().map(Line::plain).collect();
+        if lines != shown {
+            shown = lines;
+            let written = match app.output.json {
+                true => app.output.emit(&report.data),
+                false => app.output.page(&report.lines),
+            };
+            if written.is_err() {
+                return Ok(Report::silent("jobs"));
+            }
+        }
+        changes.wait(std::time::Duration::from_secs(2));
+    }
+}
+
+fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
+    let project = args.project.as_ref().map(|word| projects::resolve(app, word)).transpose()?;
+    let seen = app.with_state(|state| {
+        let jobs = entries(state)?;
+        let wanted = |job: &&Job<'_>| {
+            (args.all || job.stage != *"removed") && project.as_ref().is_none_or(|project| job.project == *project.path)
+        };
+        Ok(look_all(app, state, &jobs.iter().filter(wanted).collect::<Vec<_>>()))
+    })?;
+    let seen: Vec<Seen> = seen.into_iter().filter(|seen| !args.running || seen.standing.is_running()).collect();
+    let mut report = Report::silent("jobs").with(json!({ "jobs": seen.iter().map(value).collect::<Vec<_>>() }));
+    let mut table = Table::new(&[8, 2, 7]);
+    seen.iter().for_each(|seen| table.row(row(seen)));
+    report.lines = table.fit(app.output.width());
+    for seen in seen.iter().filter(|seen| !seen.remark.is_empty()) {
+        report.lines.push(Line::of(Style::Faint, format!("{}: {}", seen.id, seen.remark)));
+    }
+    if seen.is_empty() {
+        report.lines.push(Line::of(Style::Faint, "No jobs: aio multi c:1 \"task\""));
+    }
+    Ok(report)
+}
+
+fn row(seen: &Seen) -> Vec<Cell> {
+    let style = match seen.standing {
+        Standing::Working => Style::Good,
+        Standing::WaitingForYou | Standing::Review | Standing::Starting => Style::Notice,
+        Standing::Failed | Standing::Crashed => Style::Bad,
+        Standing::Queued | Standing::Done | Standing::Stopped => Style::Faint,
+    };
+    let work = match (seen.files, seen.commits) {
+        (Some(files), Some(commits)) => format!("{files} files, {commits} commits"),
+        _ => "no worktree".to_owned(),
+    };
+    vec![
+        Cell::new(Style::Strong, &*seen.id),
+        Cell::new(style, seen.standing.name()),
+        Cell::plain(&*seen.project),
+        Cell::plain(time::span(seen.age_ms)),
+        Cell::new(Style::Faint, seen.activity.as_ref().map_or_else(String::new, |(ms, witness)| format!("{} ago ({witness})", time::span(*ms)))),
+        Cell::plain(work),
+        Cell::plain(cost(seen)),
+        Cell::plain(if seen.claims == 0 { String::new() } else { format!("holds {}", seen.claims) }),
+        Cell::plain(&*seen.title),
+    ]
+}
+
+/// Tokens and cost, each with where it is from.
+fn cost(seen: &Seen) -> String {
+    let tokens = seen.input_tokens + seen.output_tokens;
+    let tokens = if tokens == 0 { String::new() } else { format!("{} tokens", thousands(tokens)) };
+    let cost = match &*seen.cost_source {
+        "" if tokens.is_empty() => String::new(),
+        "" => ", cost unknown".to_owned(),
+        source => format!(", ${}.{:02} {source}", seen.cost_micros / 1_000_000, seen.cost_micros % 1_000_000 / 10_000),
+    };
+    format!("{tokens}{cost}")
+}
+
+fn thousands(number: u64) -> String {
+    if number < 10_000 { number.to_string() } else { format!("{}k", number / 1000) }
+}
+
+fn value(seen: &Seen) -> Value {
+    json!({
+        "id": seen.id, "state": seen.standing.name(), "project": seen.project, "branch": seen.branch, "worktree": seen.worktree,
+        "profile": seen.profile, "runtime": seen.runtime, "title": seen.title, "ageMs": seen.age_ms,
+        "activityMs": seen.activity.as_ref().map(|(ms, _)| ms), "witness": seen.activity.as_ref().map(|(_, witness)| witness),
+        "files": seen.files, "commits": seen.commits, "inputTokens": seen.input_tokens, "outputTokens": seen.output_tokens,
+        "costMicros": if seen.cost_source.is_empty() { Value::Null } else { seen.cost_micros.into() },
+        "costSource": if seen.cost_source.is_empty() { "unknown" } else { &seen.cost_source },
+        "claims": seen.claims, "delivery": seen.delivery, "receipt": seen.receipt, "attach": seen.attach,
+        "exitCode": seen.exit_code, "signal": seen.signal, "failure": seen.failure, "said": seen.said,
+        "rescue": seen.rescue, "merged": seen.merged, "attempt": seen.attempt, "question": seen.question,
+    })
+}
+
+/// The jobs of a state.
+pub(super) fn entries<'a>(state: &State<'a>) -> Result<Vec<Job<'a>>, Failure> {
+    Ok(state.jobs.entries().map_err(|error| Refusal::Malformed(error.to_string()))?)
+}
+
+/// Asks something of the job that somebody names.
+///
+/// # Errors
+/// When there is none, or more than one, or `ask` fails.
+pub(super) fn with_job<T>(
+    app: &App,
+    word: &str,
+    mut ask: impl FnMut(&State<'_>, &Job<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    app.with_state(|state| {
+        let jobs = entries(state)?;
+        ask(state, find_job(&jobs, word)?)
+    })
+}
+
+fn shown_project(job: &Job<'_>) -> String {
+    let path = unspell(&job.project);
+    path.file_name().map_or_else(|| job.project.to_string(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,116 @@
+//! `aio remove` and `aio retry`: a job's worktree taken away with nothing lost, and its task tried anew.
+
+use serde_json::json;
+
+use super::with_job;
+use crate::app::{App, spell, unspell};
+use crate::cli::SomeJobsArgs;
+use crate::commands::launching;
+use crate::error::{Exit, Failure};
+use crate::fleet::files::JobFiles;
+use crate::fleet::profile::Runtime;
+use crate::fleet::rescue::{Workplace, save};
+use crate::fleet::tmux::Tmux;
+use crate::fleet::worktree;
+use crate::output::Report;
+use crate::protocol::op::{NewJob, Op, Outcome, Request};
+
+pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
+    let ids: Vec<String> = args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(job.id.to_string()))).collect::<Result<_, _>>()?;
+    let mut report = Report::silent("removed");
+    let mut removed = Vec::new();
+    for id in ids {
+        let rescue = take_away(app, &id, &mut report)?;
+        let kept = rescue.as_ref().map_or_else(String::new, |name| format!("; what was not merged is kept in {name}"));
+        report.lines.push(format!("Removed: {id}{kept}").into());
+        removed.push(json!({ "id": id, "rescue": rescue }));
+    }
+    Ok(report.with(json!({ "removed": removed })))
+}
+
+/// Removes the worktree and the branch, and says where what would have been lost is kept.
+fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>, Failure> {
+    let (stage, runtime, project, worktree, branch) = with_job(app, id, |_, job| {
+        Ok((job.stage.to_string(), job.runtime.to_string(), unspell(&job.project), unspell(&job.worktree), job.branch.to_string()))
+    })?;
+    if stage == "running" {
+        return Err(Failure::new(Exit::Refused, "running", format!("{id} runs")).hint(format!("aio stop {id}")));
+    }
+    if stage == "removed" {
+        return Ok(None);
+    }
+    let mut rescue = None;
+    if worktree.exists() || project.exists() {
+        let place = Workplace { project: &project, worktree: &worktree, branch: &branch, job: id };
+        match save(&place) {
+            Ok(proof) => {
+                rescue = proof.reference().map(str::to_owned);
+                if rescue.is_some() {
+                    report.notes.push(format!("to have it back: {}", proof.restore_hint()));
+                }
+                let removed = worktree::remove(&proof).map_err(|error| {
+                    Failure::environment(format!("{id} was not removed: {error}")).hint(format!("aio diff {id}"))
+                })?;
+                report.notes.extend(removed.left.map(|(path, error)| format!("{} could not be deleted: {error}", path.display())));
+            }
+            // Nothing was ever made for it.
+            Err(_) if !worktree.exists() && stage == "queued" => {}
+            Err(error) => {
+                return Err(Failure::environment(format!("{id} was not removed, because its work cannot be kept: {error}"))
+                    .hint(format!("look at {}", worktree.display())));
+            }
+        }
+    }
+    if runtime == Runtime::Tmux.name() {
+        // It may be gone already.
+        Tmux::new(app.store.dir()).kill(id).map(drop).unwrap_or_default();
+    }
+    let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.clone() };
+    if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {
+        launching::begin_all(app, &next);
+    }
+    Ok(rescue)
+}
+
+/// The same task, by the same agent, in a new worktree.
+pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
+    let mut report = Report::silent("retried");
+    let mut ids = Vec::new();
+    for word in &args.jobs {
+        let (mut new, old) = with_job(app, word, |_, job| {
+            if job.stage == *"running" || job.stage == *"queued" {
+                return Err(Failure::new(Exit::Refused, "running", format!("{} has not ended", &*job.id)).hint("aio jobs"));
+            }
+            let new = NewJob {
+                id: String::new(),
+                project: job.project.to_string(),
+                profile: job.profile.to_string(),
+                tool: job.tool.to_string(),
+                runtime: job.runtime.to_string(),
+                title: job.title.to_string(),
+                branch: String::new(),
+                worktree: String::new(),
+                batch: app.new_id(),
+                max_running: 0,
+                after: String::new(),
+                task_digest: job.task_digest.to_string(),
+                task_bytes: job.task_bytes,
+                target: job.target.to_string(),
+                restarts: 1,
+            };
+            Ok((new, job.id.to_string()))
+        })?;
+        let task = JobFiles::of(app.store.dir(), &old).task().map_err(|error| {
+            Failure::environment(format!("the task of {old} cannot be read: {error}")).hint("launch it anew")
+        })?;
+        let old_worktree = with_job(app, &old, |_, job| Ok(unspell(&job.worktree)))?;
+        new.id = launching::new_id(app, &new.profile, &[]);
+        new.branch = format!("aio/{}", new.id);
+        new.worktree = spell(&old_worktree.with_file_name(&new.id));
+        let started = launching::queue(app, vec![new.clone()], &task)?;
+        report.lines.extend(started.lines);
+        report.notes.extend(started.notes);
+        ids.push(new.id);
+    }
+    Ok(report.with(json!({ "jobs": ids })))
+}

@@ -1,0 +1,170 @@
+//! How jobs stand, from their records and from what can be seen of them now.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::shown_project;
+use crate::app::{App, unspell, wall_ms};
+use crate::fleet::files::JobFiles;
+use crate::fleet::git::Repository;
+use crate::fleet::profile::Runtime;
+use crate::fleet::tmux::Tmux;
+use crate::host::process;
+use crate::protocol::evidence::{Evidence, Fate, ProcessKey};
+use crate::protocol::fleet::{Job, Standing, standing};
+use crate::protocol::lease;
+use crate::protocol::state::State;
+
+/// A job as it is shown.
+pub(in crate::commands) struct Seen {
+    pub(in crate::commands) id: String,
+    pub(in crate::commands) standing: Standing,
+    pub(in crate::commands) project: String,
+    pub(in crate::commands) branch: String,
+    pub(in crate::commands) worktree: String,
+    pub(in crate::commands) profile: String,
+    pub(in crate::commands) runtime: String,
+    pub(in crate::commands) title: String,
+    pub(in crate::commands) age_ms: u64,
+    /// How long ago it was last seen to do something, and by whom.
+    pub(in crate::commands) activity: Option<(u64, &'static str)>,
+    pub(in crate::commands) files: Option<usize>,
+    pub(in crate::commands) commits: Option<usize>,
+    pub(in crate::commands) input_tokens: u64,
+    pub(in crate::commands) output_tokens: u64,
+    pub(in crate::commands) cost_micros: u64,
+    pub(in crate::commands) cost_source: String,
+    pub(in crate::commands) claims: usize,
+    pub(in crate::commands) delivery: String,
+    pub(in crate::commands) receipt: String,
+    pub(in crate::commands) attach: String,
+    pub(in crate::commands) exit_code: Option<i32>,
+    pub(in crate::commands) signal: u32,
+    pub(in crate::commands) failure: String,
+    pub(in crate::commands) said: String,
+    pub(in crate::commands) rescue: String,
+    pub(in crate::commands) merged: String,
+    pub(in crate::commands) attempt: u32,
+    pub(in crate::commands) question: String,
+    /// What a person should know or do.
+    pub(in crate::commands) remark: String,
+}
+
+/// Looks at jobs, several at once: git has to be asked about each.
+pub(in crate::commands) fn look_all(app: &App, state: &State<'_>, jobs: &[&Job<'_>]) -> Vec<Seen> {
+    const AT_ONCE: usize = 4;
+    let mut evidence = app.evidence(state, &[]);
+    let owned: Vec<Job<'_>> = jobs.iter().map(|job| (*job).clone()).collect();
+    app.look_at_parents(&owned, &mut evidence);
+    let dir = app.store.dir();
+    let work: Vec<Option<(usize, usize)>> = std::thread::scope(|scope| {
+        let chunks = jobs.chunks(jobs.len().div_ceil(AT_ONCE).max(1));
+        let threads: Vec<_> = chunks
+            .map(|chunk| {
+                let places: Vec<(std::path::PathBuf, String, bool)> = chunk
+                    .iter()
+                    .map(|job| (unspell(&job.worktree), job.base.to_string(), job.stage == *"removed"))
+                    .collect();
+                scope.spawn(move || {
+                    places.into_iter().map(|(path, base, gone)| if gone { None } else { work(&path, &base) }).collect()
+                })
+            })
+            .collect();
+        let looked = threads.into_iter().map(|thread| thread.join().expect("looking does not panic"));
+        looked.flat_map(|work: Vec<_>| work).collect()
+    });
+    jobs.iter().zip(work).map(|(job, work)| seen(state, job, work, &evidence, dir)).collect()
+}
+
+fn seen(state: &State<'_>, job: &Job<'_>, work: Option<(usize, usize)>, evidence: &Evidence, dir: &Path) -> Seen {
+    let has_work = job.merged.is_empty() && work.is_some_and(|(files, commits)| files + commits > 0);
+    let standing = standing(job, has_work, evidence);
+    let since = if job.started_at.is_empty() { &job.queued_at } else { &job.started_at };
+    Seen {
+        standing,
+        age_ms: lease::wall_age_ms(since, evidence),
+        activity: activity(state, job, evidence, dir),
+        files: work.map(|(files, _)| files),
+        commits: work.map(|(_, commits)| commits),
+        claims: state.claims_of(&job.instance).filter(|_| !job.instance.is_empty()).count(),
+        attach: attach(job, dir),
+        remark: remark(job, standing),
+        id: job.id.to_string(),
+        project: shown_project(job),
+        branch: job.branch.to_string(),
+        worktree: job.worktree.to_string(),
+        profile: job.profile.to_string(),
+        runtime: job.runtime.to_string(),
+        title: job.title.to_string(),
+        input_tokens: job.input_tokens,
+        output_tokens: job.output_tokens,
+        cost_micros: job.cost_micros,
+        cost_source: job.cost_source.to_string(),
+        delivery: job.delivery.to_string(),
+        receipt: job.receipt.to_string(),
+        exit_code: job.exit_code,
+        signal: job.signal,
+        failure: job.failure.to_string(),
+        said: job.said.to_string(),
+        rescue: job.rescue.to_string(),
+        merged: job.merged.to_string(),
+        attempt: job.attempt,
+        question: job.question.to_string(),
+    }
+}
+
+/// How many files it changed and commits it made since its base. None where its worktree cannot be asked.
+fn work(worktree: &Path, base: &str) -> Option<(usize, usize)> {
+    if base.is_empty() || !worktree.is_dir() {
+        return None;
+    }
+    let repository = Repository::open(worktree).ok()?;
+    Some((repository.changed_files(base).ok()?.len(), repository.commits_ahead(base, "HEAD").ok()?))
+}
+
+/// The last sign that it did something, from whoever saw the latest.
+fn activity(state: &State<'_>, job: &Job<'_>, evidence: &Evidence, dir: &Path) -> Option<(u64, &'static str)> {
+    let files = JobFiles::of(dir, &job.id);
+    let written = |path: &Path, witness: &'static str| Some((age_ms(path)?, witness));
+    let hook = state.instance(&job.instance).filter(|instance| instance.hooks);
+    let hook = hook.map(|instance| (lease::heartbeat_age_ms(instance, evidence), "hook"));
+    let worktree = unspell(&job.worktree);
+    let candidates = [
+        hook,
+        written(&files.output(), "stream"),
+        written(&worktree.join(".aio/done"), "agent"),
+        written(&worktree, "worktree"),
+    ];
+    candidates.into_iter().flatten().min_by_key(|(ms, _)| *ms)
+}
+
+fn age_ms(path: &Path) -> Option<u64> {
+    let modified = path.metadata().ok()?.modified().ok()?;
+    let then = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(wall_ms()).ok().map(|now| now.saturating_sub(u64::try_from(then.as_millis()).unwrap_or(now)))
+}
+
+fn attach(job: &Job<'_>, dir: &Path) -> String {
+    if job.runtime == *Runtime::Tmux.name() { Tmux::new(dir).attach_command(&job.id) } else { format!("aio logs -f {}", &*job.id) }
+}
+
+/// What to do about it.
+fn remark(job: &Job<'_>, standing: Standing) -> String {
+    let id = &*job.id;
+    let agent = ProcessKey { pid: job.agent_pid, start: job.agent_start };
+    let runs_on = || job.agent_pid != 0 && process::fate(agent, None) != Fate::Gone;
+    match standing {
+        Standing::Crashed if job.stage == *"running" && runs_on() => {
+            format!("its aio process is gone and its agent {} runs on; next: aio cleanup", job.agent_pid)
+        }
+        Standing::Crashed if job.stage == *"running" => "its aio process is gone; next: aio cleanup".to_owned(),
+        Standing::Crashed | Standing::Failed => format!("{}; next: aio logs {id}, aio resume {id}", &*job.failure),
+        Standing::Stopped if !job.failure.is_empty() => job.failure.to_string(),
+        Standing::WaitingForYou if job.question.is_empty() => format!("next: aio send {id} \"…\""),
+        Standing::WaitingForYou => format!("it says: {}; next: aio send {id} \"…\"", &*job.question),
+        Standing::Review => format!("next: aio diff {id}, aio merge {id}"),
+        Standing::Starting if job.delivery == *"unconfirmed" => format!("{}; next: {}", &*job.receipt, "aio attach"),
+        _ if !job.rescue.is_empty() => format!("what was not merged is kept in {}", &*job.rescue),
+        _ => String::new(),
+    }
+}

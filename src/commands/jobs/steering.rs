@@ -1,0 +1,237 @@
+//! `aio logs`, `attach`, `stop`, `resume`, `retry` and `send`: jobs looked into, ended, and talked to.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use serde_json::json;
+
+use super::{entries, with_job};
+use crate::app::{App, pause};
+use crate::cli::{JobArgs, LogsArgs, ResumeArgs, SendArgs, SomeJobsArgs};
+use crate::commands::{context, launching, projects};
+use crate::error::{Exit, Failure};
+use crate::fleet::agents::Agent;
+use crate::fleet::files::{JobFiles, Message};
+use crate::fleet::profile::Runtime;
+use crate::fleet::stream::{Lines, Seen};
+use crate::fleet::tmux::{Pane, Tmux};
+use crate::host::process;
+use crate::output::{Line, Report};
+use crate::protocol::evidence::{Fate, ProcessKey};
+use crate::protocol::fleet::Job;
+use crate::protocol::op::{JobEnd, Op, Outcome, Request};
+
+/// How long an agent and its parent may take to end.
+const TO_END: Duration = Duration::from_secs(15);
+const GLANCE: Duration = Duration::from_millis(100);
+
+pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Failure> {
+    let (id, tool, runtime) =
+        with_job(app, &args.job, |_, job| Ok((job.id.to_string(), job.tool.to_string(), job.runtime.to_string())))?;
+    let files = JobFiles::of(app.store.dir(), &id);
+    let mut report = Report::silent("logs");
+    if runtime == Runtime::Tmux.name() {
+        let tmux = Tmux::new(app.store.dir());
+        let pane = tmux.panes().ok().and_then(|panes| panes.into_iter().find(|seen| seen.pane.job == id));
+        if let Some(seen) = pane {
+            let text = tmux.tail(&seen.pane, args.limit).map_err(|error| Failure::environment(error.to_string()))?;
+            report.lines = text.lines().map(Line::from).collect();
+            return Ok(report);
+        }
+    }
+    let agent = Agent::find(&tool);
+    let mut follower = Follower { agent, lines: Lines::default(), file: File::open(files.output()).ok() };
+    let mut last: VecDeque<String> = VecDeque::new();
+    follower.read(|line| {
+        last.push_back(line);
+        if last.len() > args.limit {
+            last.pop_front();
+        }
+    });
+    report.lines = last.into_iter().map(Line::from).collect();
+    for (path, what) in [(files.errors(), "stderr"), (files.parent_log(), "aio"), (files.setup_log(), "setup")] {
+        report.lines.extend(tail(&path, 10).into_iter().map(|line| Line::from(format!("[{what}] {line}"))));
+    }
+    if !args.follow {
+        return Ok(report);
+    }
+    let mut lines = std::mem::take(&mut report.lines);
+    loop {
+        if app.output.lines(&lines).is_err() {
+            return Ok(report);
+        }
+        lines.clear();
+        let ended = with_job(app, &id, |_, job| Ok(job.stage != *"running" && job.stage != *"queued"))?;
+        if follower.file.is_none() {
+            follower.file = File::open(files.output()).ok();
+        }
+        follower.read(|line| lines.push(line.into()));
+        if ended && lines.is_empty() {
+            return Ok(report);
+        }
+        pause(GLANCE * 3);
+    }
+}
+
+/// What an agent wrote, read on.
+struct Follower {
+    agent: Option<&'static Agent>,
+    lines: Lines,
+    file: Option<File>,
+}
+
+impl Follower {
+    fn read(&mut self, mut each: impl FnMut(String)) {
+        let (Some(file), agent) = (&mut self.file, self.agent) else { return };
+        let mut bytes = Vec::new();
+        // What cannot be read now may be later.
+        file.read_to_end(&mut bytes).map(drop).unwrap_or_default();
+        self.lines.push(&bytes, |line| {
+            let seen = agent.map(|agent| agent.read(line)).unwrap_or_default();
+            seen.into_iter().filter_map(in_words).for_each(&mut each);
+        });
+    }
+}
+
+/// What a line of a stream says to a person.
+fn in_words(seen: Seen) -> Option<String> {
+    Some(match seen {
+        Seen::Said(text) => text,
+        Seen::ToolUsed { name, about } => format!("  {name} {about}"),
+        Seen::FileChanged(path) => format!("  changed {path}"),
+        Seen::TurnEnded { is_error: true, said, reason } => format!("failed: {}", said.unwrap_or(reason)),
+        Seen::Limited(limit) => format!("limit: {}", limit.words),
+        Seen::Warning(words) => format!("warning: {words}"),
+        _ => return None,
+    })
+}
+
+fn tail(path: &std::path::Path, most: usize) -> Vec<String> {
+    const ENOUGH: u64 = 64 << 10;
+    let Ok(mut file) = File::open(path) else { return Vec::new() };
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    // A file that cannot be sought is read from its beginning.
+    file.seek(SeekFrom::Start(length.saturating_sub(ENOUGH))).map(drop).unwrap_or_default();
+    let lines: Vec<String> = BufReader::new(file).split(b'\n').map_while(Result::ok)
+        .map(|line| String::from_utf8_lossy(&line).into_owned()).filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(most)..].to_vec()
+}
+
+pub(in crate::commands) fn attach(app: &App, args: &JobArgs) -> Result<Report, Failure> {
+    let (id, runtime) = with_job(app, &args.job, |_, job| Ok((job.id.to_string(), job.runtime.to_string())))?;
+    if runtime != Runtime::Tmux.name() {
+        return Err(Failure::new(Exit::Refused, "no-terminal", format!("{id} runs without a terminal"))
+            .hint(format!("aio logs -f {id}, or aio send {id} \"…\"")));
+    }
+    let tmux = Tmux::new(app.store.dir());
+    let is_there = tmux.panes().is_ok_and(|panes| panes.iter().any(|seen| seen.pane.job == id));
+    if !is_there {
+        return Err(Failure::new(Exit::Refused, "gone", format!("the terminal of {id} is gone")).hint(format!("aio resume {id}")));
+    }
+    // It comes back only where it could not be done.
+    Err(Failure::environment(tmux.attach(&id).to_string()))
+}
+
+pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
+    let mut report = Report::silent("stopped");
+    let jobs: Vec<(String, Option<ProcessKey>)> = args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(running(job)))).collect::<Result<_, _>>()?;
+    for (id, parent) in &jobs {
+        if let Some(pid) = parent.filter(|key| process::fate(*key, None) != Fate::Gone).and_then(|key| i32::try_from(key.pid).ok()).and_then(Pid::from_raw) {
+            // It may have ended just now.
+            kill_process(pid, Signal::TERM).unwrap_or_default();
+        }
+    }
+    for (id, parent) in jobs {
+        let deadline = Instant::now() + TO_END;
+        while parent.is_some_and(|key| process::fate(key, None) != Fate::Gone) && Instant::now() < deadline {
+            pause(GLANCE);
+        }
+        let end = JobEnd { result: "stopped".to_owned(), ..JobEnd::default() };
+        if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op: Op::EndJob { job: id.clone(), end } })? {
+            launching::begin_all(app, &next);
+        }
+        report.lines.push(format!("Stopped: {id}").into());
+    }
+    Ok(report)
+}
+
+fn running(job: &Job<'_>) -> (String, Option<ProcessKey>) {
+    let key = ProcessKey { pid: job.parent_pid, start: job.parent_start };
+    (job.id.to_string(), (job.stage == *"running" && key.pid != 0).then_some(key))
+}
+
+/// Ends what is left of an agent whose parent is gone.
+pub(in crate::commands) fn end_agent(agent: ProcessKey) {
+    if agent.pid == 0 || process::fate(agent, None) == Fate::Gone {
+        return;
+    }
+    if let Some(pid) = i32::try_from(agent.pid).ok().and_then(Pid::from_raw) {
+        // One that runs in a terminal has no group of its own.
+        kill_process_group(pid, Signal::TERM).or_else(|_| kill_process(pid, Signal::TERM)).unwrap_or_default();
+    }
+}
+
+pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report, Failure> {
+    let id = with_job(app, &args.job, |_, job| Ok(job.id.to_string()))?;
+    let words = args.words.join(" ");
+    if !words.trim().is_empty() {
+        leave(app, &id, &words)?;
+    }
+    if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op: Op::RequeueJob { job: id.clone(), restarts: 1 } })? {
+        launching::begin_all(app, &next);
+    }
+    Ok(Report::done("resumed", format!("Resumed: {id}")).with(json!({ "id": id })))
+}
+
+pub(in crate::commands) fn send(app: &App, args: &SendArgs) -> Result<Report, Failure> {
+    let text = context::content(&args.words)?;
+    let ids = addressees(app, &args.to)?;
+    let mut report = Report::silent("sent").with(json!({ "jobs": ids }));
+    for id in &ids {
+        leave(app, id, &text)?;
+        report.lines.push(format!("Left for {id}").into());
+    }
+    let Some(limit) = args.wait else { return Ok(report) };
+    let deadline = Instant::now() + limit;
+    let waits = |id: &&String| !JobFiles::of(app.store.dir(), id).messages().is_empty();
+    while ids.iter().any(|id| waits(&id)) && Instant::now() < deadline {
+        pause(GLANCE);
+    }
+    let waiting: Vec<&str> = ids.iter().filter(waits).map(String::as_str).collect();
+    if !waiting.is_empty() {
+        report.exit = Exit::Refused;
+        report.code = "not-taken";
+        report.notes.push(format!("not taken yet: {}", waiting.join(" ")));
+    }
+    Ok(report)
+}
+
+/// The jobs that run, of all, of one project, or one by its id.
+fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
+    let one = with_job(app, to, |_, job| Ok((job.id.to_string(), job.stage.to_string())));
+    match one {
+        Ok((id, stage)) if stage == "running" || stage == "queued" => return Ok(vec![id]),
+        Ok((id, stage)) => {
+            return Err(Failure::new(Exit::Refused, "ended", format!("{id} has {stage}")).hint(format!("aio resume {id} \"…\"")));
+        }
+        Err(failure) if failure.code == "ambiguous" => return Err(failure),
+        Err(_) => {}
+    }
+    let project = if to == "all" { None } else { Some(projects::resolve(app, OsStr::new(to))?.path) };
+    let ids = app.with_state(|state| {
+        let jobs = entries(state)?;
+        let is_meant = |job: &&Job<'_>| job.stage == *"running" && project.as_ref().is_none_or(|path| job.project == **path);
+        Ok(jobs.iter().filter(is_meant).map(|job| job.id.to_string()).collect::<Vec<_>>())
+    })?;
+    if ids.is_empty() { Err(Failure::usage(format!("no job of {to} runs")).hint("aio jobs")) } else { Ok(ids) }
+}
+
+fn leave(app: &App, id: &str, text: &str) -> Result<(), Failure> {
+    let message = Message { id: app.new_id(), text: text.to_owned() };
+    JobFiles::of(app.store.dir(), id).leave(&message)
+        .map_err(|error| Failure::environment(format!("the message cannot be left: {error}")))
+}
