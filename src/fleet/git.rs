@@ -6,24 +6,24 @@
 
 pub mod look;
 pub mod remote;
+mod trouble;
 
 use std::ffi::OsString;
-use std::fmt::{self, Display};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use super::program::{Program, Ran, Unrun};
+pub use self::trouble::Trouble;
+use super::program::{Program, Ran};
 
 /// What leads git to another repository, index, configuration or meaning of a path; git's own list
-/// (`rev-parse --local-env-vars`) and what it forgot.
-pub(super) const REDIRECTING: [&str; 27] = [
+/// (`rev-parse --local-env-vars`) and what it forgot. What a person configures by `GIT_CONFIG_COUNT` stays.
+pub(super) const REDIRECTING: [&str; 26] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_ATTR_SOURCE",
     "GIT_AUTHOR_DATE",
     "GIT_COMMITTER_DATE",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
-    "GIT_CONFIG_COUNT",
     "GIT_CONFIG_PARAMETERS",
     "GIT_DEFAULT_HASH",
     "GIT_DIFF_OPTS",
@@ -58,39 +58,6 @@ const PLAIN: [&str; 9] = [
     "-c",
     "maintenance.auto=false",
 ];
-
-/// Why git did not answer.
-#[derive(Debug)]
-pub enum Trouble {
-    /// It could not be run to its end.
-    Unrun(Unrun),
-    /// No repository is there.
-    NoRepository(PathBuf),
-    /// The repository has no worktree there.
-    Bare(PathBuf),
-    /// Nothing was committed yet.
-    NoCommits(PathBuf),
-    /// No branch can be called the default one.
-    NoDefaultBranch(PathBuf),
-    /// Nothing has that name.
-    NoSuchCommit(String),
-    /// The remote did not give a branch.
-    Unfetched {
-        /// The remote.
-        remote: String,
-        /// The branch.
-        branch: String,
-        /// Git's words.
-        said: String,
-    },
-    /// Git said no.
-    Failed {
-        /// What was tried: "list the worktrees".
-        doing: &'static str,
-        /// Git's words.
-        said: String,
-    },
-}
 
 /// A repository, seen from one of its worktrees.
 #[derive(Clone, Debug)]
@@ -289,31 +256,6 @@ impl Repository {
         done(program.input(changes), doing).map(drop)
     }
 }
-
-impl From<Unrun> for Trouble {
-    fn from(unrun: Unrun) -> Trouble {
-        Trouble::Unrun(unrun)
-    }
-}
-
-impl Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Trouble::Unrun(unrun) => unrun.fmt(f),
-            Trouble::NoRepository(path) => write!(f, "{} is in no git repository", path.display()),
-            Trouble::Bare(path) => write!(f, "{} is a bare repository, without a worktree", path.display()),
-            Trouble::NoCommits(path) => write!(f, "{} has no commit yet", path.display()),
-            Trouble::NoDefaultBranch(path) => {
-                write!(f, "{} is on no branch and has neither main nor master", path.display())
-            }
-            Trouble::NoSuchCommit(name) => write!(f, "no commit {name:?}"),
-            Trouble::Unfetched { remote, branch, said } => write!(f, "cannot fetch {branch} from {remote}: {said}"),
-            Trouble::Failed { doing, said } => write!(f, "git could not {doing}: {said}"),
-        }
-    }
-}
-
-impl std::error::Error for Trouble {}
 
 #[cfg(not(test))]
 fn isolated(program: Program) -> Program {

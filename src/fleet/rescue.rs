@@ -129,7 +129,7 @@ pub fn save(place: &Workplace<'_>) -> Result<Proof, Unsaved> {
 /// When it is not.
 pub fn verify(proof: &Proof) -> Result<(), Unsaved> {
     let site = &proof.site;
-    if Seen::at(site)? != proof.seen {
+    if !site.is_unmoved() || Seen::at(site)? != proof.seen {
         return Err(Unsaved::Changed(site.worktree.clone()));
     }
     for kept in &proof.kept {

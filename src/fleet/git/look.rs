@@ -4,7 +4,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use std::time::Duration;
+
 use super::{Repository, Trouble, done, entries};
+
+/// For a look at every file of a worktree.
+const LOOKING: Duration = Duration::from_secs(120);
 
 /// A worktree, as git keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,8 +71,9 @@ impl Repository {
         let base = self.commit(base)?.ok_or_else(|| Trouble::NoSuchCommit(base.to_owned()))?;
         let diff =
             ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", &base, "--"];
-        let tracked = done(self.git().args(diff), "compare with the beginning")?;
-        let new = done(self.git().args(["ls-files", "--others", "--exclude-standard", "-z"]), "list new files")?;
+        let tracked = done(self.git().args(diff).limit(LOOKING), "compare with the beginning")?;
+        let others = ["ls-files", "--others", "--exclude-standard", "-z"];
+        let new = done(self.git().args(others).limit(LOOKING), "list new files")?;
         let path = |entry: &[u8]| PathBuf::from(OsStr::from_bytes(entry));
         let mut files: Vec<PathBuf> = entries(&tracked.out).chain(entries(&new.out)).map(path).collect();
         files.sort_unstable();

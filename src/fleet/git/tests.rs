@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::remote::Reach;
 use super::testing::{Scratch, commit, said, write};
-use super::{Head, Repository, Trouble};
+use super::{Head, REDIRECTING, Repository, Trouble};
+use crate::fleet::program::Program;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -49,6 +50,20 @@ fn what_a_repository_is() {
     let first = scratch.git(&["rev-parse", "HEAD"]);
     scratch.git(&["checkout", "--quiet", "--detach"]);
     assert_eq!(repository.head().unwrap(), Head::Detached(first));
+}
+
+/// Tests that call git in every way, run once more where the environment would have it look elsewhere.
+#[test]
+fn nothing_in_the_environment_leads_git_elsewhere() {
+    let tests = [
+        "fleet::git::tests::what_was_changed_and_how_far_it_went",
+        "fleet::rescue::tests::work_of_every_kind_comes_back_byte_for_byte",
+        "fleet::worktree::tests::the_setup_command_is_the_persons_own",
+    ];
+    let again = Program::new(std::env::current_exe().unwrap()).arg("--exact").args(tests);
+    let hostile = REDIRECTING.iter().fold(again, |program, name| program.variable(name, "/no/such/place"));
+    let ran = hostile.run().unwrap();
+    assert!(ran.is_good() && ran.text().contains("3 passed"), "{}{}", ran.text(), ran.complaint());
 }
 
 #[test]

@@ -40,6 +40,12 @@ impl Site {
         Ok(Site { repository, worktree, branch: place.branch.to_owned(), admin, is_there })
     }
 
+    /// Whether folder and directory are there, or not there, as when they were found.
+    pub(super) fn is_unmoved(&self) -> bool {
+        let is_there = fs::symlink_metadata(&self.worktree).is_ok();
+        is_there == self.is_there && self.admin.as_ref().is_none_or(|admin| admin.is_dir())
+    }
+
     /// Git in the worktree; where its folder vanished, git as if in it; where git forgot it, git in the project.
     pub(super) fn git(&self) -> Program {
         match &self.admin {

@@ -193,6 +193,18 @@ fn numbers_go_up_and_the_same_work_is_not_kept_twice() {
 }
 
 #[test]
+fn what_an_earlier_attempt_kept_is_found_whenever_that_was() {
+    let job = Job::new();
+    job.write("new", "new\n");
+    let name = job.save().unwrap().reference().unwrap().to_owned();
+    let tree = format!("{name}^{{tree}}");
+    let long_ago = job.git(&["commit-tree", "-p", "HEAD", "-m", "long ago", &tree]);
+    job.git(&["update-ref", &name, &long_ago]);
+    assert_eq!(job.save().unwrap().kept()[0].commit, long_ago);
+    assert_eq!(job.scratch.git(&["for-each-ref", "--format=%(refname)", "refs/aio"]), name);
+}
+
+#[test]
 fn a_file_written_twice_within_a_tick_of_the_clock_is_seen() {
     let job = Job::new();
     let readme = job.worktree.join("readme");

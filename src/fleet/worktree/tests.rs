@@ -185,7 +185,7 @@ fn a_setup_that_fails_leaves_what_it_did_to_be_looked_at() {
 fn submodules_that_the_project_has_are_fetched() {
     let making = Making::new();
     let project = &making.scratch.project;
-    let libraries = ["here", "not here", "gone"].map(|name| making.scratch.path(name));
+    let libraries = ["here", "not here", "gone", "emptied"].map(|name| making.scratch.path(name));
     for library in &libraries {
         making.scratch.begin(library);
         let name = library.file_name().unwrap().to_str().unwrap();
@@ -194,11 +194,12 @@ fn submodules_that_the_project_has_are_fetched() {
     commit(project, "libraries");
     said(project, &["submodule", "--quiet", "deinit", "libraries/not here"]);
     fs::remove_dir_all(&libraries[2]).unwrap();
+    fs::remove_dir_all(project.join("libraries/emptied")).unwrap();
     let mut steps = Vec::new();
     let made = create(&making.plan(), &mut |step| steps.push(step)).unwrap();
     assert_eq!(steps, [Step::Checkout, Step::Include, Step::Submodules]);
     let has = |name: &str| making.worktree.join("libraries").join(name).join("readme").exists();
-    assert_eq!(["here", "not here", "gone"].map(has), [true, false, false]);
+    assert_eq!(["here", "not here", "gone", "emptied"].map(has), [true, false, false, false]);
     assert_eq!(made.notes.len(), 1);
     assert!(made.notes[0].starts_with("the submodule libraries/gone is empty, git could not fetch it: "), "{made:?}");
 }

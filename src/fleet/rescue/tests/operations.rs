@@ -158,3 +158,23 @@ fn of_two_branches_that_have_the_same_work_one_stays() {
     assert_eq!(again.kept()[0].commit, done);
     remove(&again).unwrap();
 }
+
+#[test]
+fn two_that_are_removed_at_once_do_not_count_on_each_other() {
+    for _ in 0..4 {
+        let job = Job::new();
+        job.write("new", "new\n");
+        let done = job.commit("done");
+        let second = job.scratch.path("second");
+        job.scratch.git(&["worktree", "add", "--quiet", "-b", "aio/second", second.to_str().unwrap(), &done]);
+        let place =
+            Workplace { project: &job.scratch.project, worktree: &second, branch: "aio/second", job: "codex-1" };
+        let proofs = [job.save().unwrap(), save(&place).unwrap()];
+        std::thread::scope(|scope| {
+            // Whichever comes second may be refused; that is what is tried here.
+            let removing = proofs.each_ref().map(|proof| scope.spawn(move || remove(proof).is_ok()));
+            removing.into_iter().for_each(|thread| drop(thread.join().unwrap()));
+        });
+        assert_ne!(job.scratch.git(&["for-each-ref", "--contains", &done]), "");
+    }
+}

@@ -58,6 +58,11 @@ fn a_worktree_that_was_added_inside() {
     let job = Job::new();
     job.git(&["worktree", "add", "--quiet", "-b", "inner", "inner"]);
     assert!(message(&job).contains("is another worktree of the project"));
+    // As it is where agents have worktrees of their own in a folder that is ignored.
+    job.git(&["worktree", "move", "inner", "inner.ignored"]);
+    assert!(message(&job).contains("inner.ignored is another worktree of the project"));
+    fs::remove_dir_all(job.worktree.join("inner.ignored")).unwrap();
+    job.save_and_remove();
 }
 
 #[test]
@@ -75,6 +80,15 @@ fn work_in_a_submodule() {
     said(&inner, &["config", "user.email", "a@example.org"]);
     commit(&inner, "not pushed");
     assert!(message(&job).contains("sub/library has commits that no remote has"));
+    // Git still has them when the folder is gone, until the worktree is.
+    let aside = job.scratch.path("aside");
+    fs::rename(&inner, &aside).unwrap();
+    assert!(message(&job).contains("modules/sub/library has commits that no remote has"));
+    let worktree = job.scratch.path("worktree aside");
+    fs::rename(&job.worktree, &worktree).unwrap();
+    assert!(message(&job).contains("modules/sub/library has commits that no remote has"));
+    fs::rename(&worktree, &job.worktree).unwrap();
+    fs::rename(&aside, &inner).unwrap();
     let moved = said(&inner, &["push", "--quiet", "origin", "HEAD:refs/heads/pushed"]);
     assert_eq!(moved, "");
     let proof = job.save_and_remove();
@@ -93,6 +107,18 @@ fn folders_that_are_no_worktree_of_the_project() {
     assert!(matches!(place(&job.worktree), Err(Unsaved::OtherRepository(_))));
     let outside = Workplace { project: Path::new("/"), worktree: &job.worktree, branch: "b", job: "c-1" };
     assert!(matches!(save(&outside), Err(Unsaved::Git(Trouble::NoRepository(_)))));
+}
+
+#[test]
+fn a_folder_that_comes_back_after_it_was_thought_lost_is_looked_at_again() {
+    let job = Job::new();
+    job.write("new", "new\n");
+    let away = job.scratch.path("away");
+    fs::rename(&job.worktree, &away).unwrap();
+    let proof = job.save().unwrap();
+    fs::rename(&away, &job.worktree).unwrap();
+    assert!(matches!(remove(&proof), Err(Unremoved::Unsaved(Unsaved::Changed(_)))));
+    assert_eq!(job.save_and_remove().kept().len(), 1);
 }
 
 #[test]

@@ -1,0 +1,64 @@
+//! Why git did not answer, in words.
+
+use std::fmt::{self, Display};
+use std::path::PathBuf;
+
+use crate::fleet::program::Unrun;
+
+/// Why git did not answer.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It could not be run to its end.
+    Unrun(Unrun),
+    /// No repository is there.
+    NoRepository(PathBuf),
+    /// The repository has no worktree there.
+    Bare(PathBuf),
+    /// Nothing was committed yet.
+    NoCommits(PathBuf),
+    /// No branch can be called the default one.
+    NoDefaultBranch(PathBuf),
+    /// Nothing has that name.
+    NoSuchCommit(String),
+    /// The remote did not give a branch.
+    Unfetched {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// Git's words.
+        said: String,
+    },
+    /// Git said no.
+    Failed {
+        /// What was tried: "list the worktrees".
+        doing: &'static str,
+        /// Git's words.
+        said: String,
+    },
+}
+
+impl From<Unrun> for Trouble {
+    fn from(unrun: Unrun) -> Trouble {
+        Trouble::Unrun(unrun)
+    }
+}
+
+impl Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Unrun(unrun) => unrun.fmt(f),
+            Trouble::NoRepository(path) => write!(f, "{} is in no git repository", path.display()),
+            Trouble::Bare(path) => write!(f, "{} is a bare repository, without a worktree", path.display()),
+            Trouble::NoCommits(path) => write!(f, "{} has no commit yet", path.display()),
+            Trouble::NoDefaultBranch(path) => {
+                write!(f, "{} is on no branch and has neither main nor master", path.display())
+            }
+            Trouble::NoSuchCommit(name) => write!(f, "no commit {name:?}"),
+            Trouble::Unfetched { remote, branch, said } => write!(f, "cannot fetch {branch} from {remote}: {said}"),
+            Trouble::Failed { doing, said } => write!(f, "git could not {doing}: {said}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
