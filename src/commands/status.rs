@@ -1,7 +1,6 @@
 //! `aio status`: the page a person reads at a glance.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use serde_json::{Value, json};

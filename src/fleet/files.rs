@@ -48,9 +48,10 @@ pub struct Message {
 }
 
 impl JobFiles {
-    /// Those of a job.
+    /// Those of a job. What could lead out of the folder is dropped from its name: it may be a variable's.
     pub fn of(dir: &Path, job: &str) -> JobFiles {
-        JobFiles { folder: dir.join(FOLDER).join(job) }
+        let plain: String = job.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        JobFiles { folder: dir.join(FOLDER).join(plain) }
     }
 
     /// The folder.

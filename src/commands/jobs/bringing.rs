@@ -45,9 +45,7 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
         match save(&place) {
             Ok(proof) => {
                 rescue = proof.reference().map(str::to_owned);
-                if rescue.is_some() {
-                    report.notes.push(format!("to have it back: {}", proof.restore_hint()));
-                }
+                report.notes.extend(proof.kept().iter().map(|kept| format!("to have it back: {}", kept.restore_hint())));
                 let removed = worktree::remove(&proof).map_err(|error| {
                     Failure::environment(format!("{id} was not removed: {error}")).hint(format!("aio diff {id}"))
                 })?;

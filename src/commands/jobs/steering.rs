@@ -18,7 +18,7 @@ use crate::fleet::agents::Agent;
 use crate::fleet::files::{JobFiles, Message};
 use crate::fleet::profile::Runtime;
 use crate::fleet::stream::{Lines, Seen};
-use crate::fleet::tmux::{Pane, Tmux};
+use crate::fleet::tmux::Tmux;
 use crate::host::process;
 use crate::output::{Line, Report};
 use crate::protocol::evidence::{Fate, ProcessKey};
@@ -139,7 +139,7 @@ pub(in crate::commands) fn attach(app: &App, args: &JobArgs) -> Result<Report, F
 pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("stopped");
     let jobs: Vec<(String, Option<ProcessKey>)> = args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(running(job)))).collect::<Result<_, _>>()?;
-    for (id, parent) in &jobs {
+    for (_, parent) in &jobs {
         if let Some(pid) = parent.filter(|key| process::fate(*key, None) != Fate::Gone).and_then(|key| i32::try_from(key.pid).ok()).and_then(Pid::from_raw) {
             // It may have ended just now.
             kill_process(pid, Signal::TERM).unwrap_or_default();

@@ -78,7 +78,7 @@ pub(super) fn begin_and_watch(app: &App, jobs: &[NewJob], next: &[String]) -> St
     begin_all(app, next);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let (settled, started) = look(app, jobs);
+        let (settled, started) = look(app, jobs, next);
         if settled == jobs.len() || Instant::now() >= deadline {
             return started;
         }
@@ -87,27 +87,25 @@ pub(super) fn begin_and_watch(app: &App, jobs: &[NewJob], next: &[String]) -> St
 }
 
 /// How many need not be watched any more, and how all stand.
-fn look(app: &App, jobs: &[NewJob]) -> (usize, Started) {
+fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> (usize, Started) {
     let looked = app.with_state(|state| {
         let known = state.jobs.entries().unwrap_or_default();
-        let mut evidence = app.evidence(state, &[]);
-        app.look_at_parents(&known, &mut evidence);
+        let evidence = app.evidence_of_jobs(state);
         let (mut settled, mut started) = (0, Started::default());
-        let startable: Vec<&str> = Vec::new();
         for new in jobs {
             let Ok(job) = find_job(&known, &new.id) else { continue };
             let standing = standing(job, false, &evidence);
             let is_taken = job.delivery == *Delivery::Acknowledged.name();
             let is_unsure = job.delivery == *Delivery::Unconfirmed.name();
             let (style, word) = match &*job.stage {
+                "queued" if begun.contains(&new.id) => (Style::Notice, "STARTING"),
                 "queued" => (Style::Faint, "QUEUED"),
                 "ended" if job.result != *"done" => (Style::Bad, "FAILED"),
                 _ if is_taken || job.stage == *"ended" => (Style::Good, "LAUNCHED"),
                 _ if is_unsure => (Style::Notice, "UNCONFIRMED"),
                 _ => (Style::Notice, "STARTING"),
             };
-            let is_settled = word != "STARTING" && (word != "QUEUED" || startable.is_empty());
-            settled += usize::from(is_settled);
+            settled += usize::from(word != "STARTING");
             started.failed += usize::from(word == "FAILED");
             let why = if job.failure.is_empty() { String::new() } else { format!(": {}", &*job.failure) };
             let state = if word == "LAUNCHED" { format!(" ({})", standing.name()) } else { String::new() };

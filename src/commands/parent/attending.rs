@@ -120,7 +120,9 @@ impl<'w> Watch<'w> {
             Some(JobTurn { is_working: is_working && question.is_empty(), witness, question: question.clone() })
         };
         match self.task.runtime {
-            Runtime::Headless if self.progress.is_acknowledged => turn(self.progress.is_working, "stream"),
+            // Without a terminal it ends when its turn does, and asks nobody.
+            Runtime::Headless if self.progress.is_acknowledged => turn(true, "stream"),
+            Runtime::Headless => None,
             _ if self.witness.prompts > 0 => turn(self.witness.is_working, "hook"),
             _ => None,
         }
