@@ -61,6 +61,7 @@ struct Task {
     branch: String,
     target: String,
     base: String,
+    title: String,
     session: String,
     port: u16,
     attempt: u32,
@@ -101,6 +102,7 @@ fn known(app: &App, word: &str) -> Result<Task, Failure> {
             branch: job.branch.to_string(),
             target: job.target.to_string(),
             base: job.base.to_string(),
+            title: job.title.to_string(),
             session: job.session.to_string(),
             port: job.port,
             attempt: job.attempt,
@@ -176,6 +178,8 @@ fn attempt(
     preparing::worktree(app, task)?;
     let instance = register(app, task, None, app.own_process())?;
     note(app, task, JobNote { instance: Some(instance.clone()), ..JobNote::default() });
+    let working_on = Op::SetTask { description: task.title.clone(), issue: None };
+    app.transact(&Request { actor: Some(instance.clone()), op: working_on })?;
     task.files.forget_witness();
     let mut words = preparing::brief(task)?;
     loop {

@@ -6,6 +6,7 @@ mod bad_input;
 mod beads;
 mod claims;
 mod fake_agent;
+mod fleet;
 mod fleet_tmux;
 mod foreign;
 mod git_hook;

@@ -1,0 +1,293 @@
+//! Agents launched, watched, talked to and taken away: a fake agent behaves as badly as real ones do.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Ran, World, binary, git, run};
+
+/// A project with one commit, and fake agents on the PATH.
+struct Fleet {
+    world: World,
+    bin: PathBuf,
+    given: PathBuf,
+}
+
+impl Fleet {
+    fn new() -> Fleet {
+        let world = World::bare();
+        let fleet = Fleet { bin: world.home.join("bin"), given: world.home.join("given"), world };
+        std::fs::create_dir_all(&fleet.bin).unwrap();
+        let fake = PathBuf::from(binary("aio")).with_file_name("examples").join("fake-agent");
+        for name in ["claude", "codex"] {
+            std::fs::copy(&fake, fleet.bin.join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink(binary("aio"), fleet.bin.join("aio")).unwrap();
+        std::fs::write(fleet.world.home.join(".gitconfig"), "[user]\nname = t\nemail = t@t\n").unwrap();
+        repository(&fleet.world.project);
+        fleet
+    }
+
+    fn command(&self, script: &Value) -> Command {
+        let mut command = self.world.command("aio");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = [self.bin.clone()].into_iter().chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(folders).unwrap());
+        command.env("ANTHROPIC_API_KEY", "x").env("CODEX_API_KEY", "x").env("AIO_FAKE_AGENT", script.to_string());
+        command
+    }
+
+    /// Launches agents that do this in their only turn.
+    fn launch(&self, steps: Value, args: &[&str]) -> Ran {
+        let script = json!({ "record": self.given, "hooks": true, "turns": [steps] });
+        run(self.command(&script).arg("multi").args(args))
+    }
+
+    fn aio(&self, args: &[&str]) -> Ran {
+        run(self.command(&json!({})).args(args))
+    }
+
+    fn jobs(&self) -> Vec<Value> {
+        let ran = self.aio(&["jobs", "--all", "--json"]);
+        let answer: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+        answer["data"]["jobs"].as_array().unwrap().clone()
+    }
+
+    /// The only job, once it stands so.
+    fn job(&self, state: &str) -> Value {
+        let mut seen = Value::Null;
+        assert!(within(20, || {
+            seen = self.jobs().last().cloned().unwrap_or_default();
+            seen["state"] == state
+        }), "not {state}: {seen:#}\n{}", self.parent_log(&seen));
+        seen
+    }
+
+    fn parent_log(&self, job: &Value) -> String {
+        let folder = self.world.dir.join("jobs").join(job["id"].as_str().unwrap_or("none"));
+        std::fs::read_to_string(folder.join("parent")).unwrap_or_default()
+    }
+
+    fn prompt(&self) -> String {
+        std::fs::read_to_string(self.given.join("prompt-0001")).unwrap()
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for job in self.jobs() {
+            if matches!(job["state"].as_str().unwrap(), "queued" | "starting" | "working" | "waiting for you") {
+                self.aio(&["stop", job["id"].as_str().unwrap()]);
+            }
+        }
+    }
+}
+
+fn repository(folder: &std::path::Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    assert_eq!(git(folder, &["init", "-q", "-b", "main"]).code, 0);
+    std::fs::write(folder.join("a.txt"), "a\n").unwrap();
+    assert_eq!(git(folder, &["add", "."]).code, 0);
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@t"];
+    assert_eq!(git(folder, &[&identity[..], &["commit", "-qm", "one"]].concat()).code, 0);
+}
+
+fn within(seconds: u64, mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if is_so() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn write(path: &str) -> Value {
+    json!({ "write": { "path": path, "text": "x\n" } })
+}
+
+#[test]
+fn a_job_that_is_done_is_to_be_reviewed() {
+    let fleet = Fleet::new();
+    let task = "Fix 'it'\n\n $(rm -rf /) `x` \\ \t é 🦀\n";
+    let usage = json!({ "usage": { "input": 100, "output": 20, "usd": 0.01 } });
+    let ran = fleet.launch(json!([write("b.txt"), { "commit": "One" }, write("c.txt"), usage, { "done": "Did it" }]), &["l:1", task]);
+    assert_eq!((ran.code, ran.out.split_whitespace().next()), (0, Some("LAUNCHED")), "{ran:?}");
+    let job = fleet.job("review");
+    assert_eq!((&job["files"], &job["commits"], &job["said"]), (&json!(2), &json!(1), &json!("Did it")));
+    assert_eq!((&job["delivery"], &job["receipt"]), (&json!("acknowledged"), &json!("hook: to the byte")));
+    assert_eq!((&job["costMicros"], &job["costSource"], &job["inputTokens"]), (&json!(10_000), &json!("reported"), &json!(100)));
+    assert!(fleet.prompt().contains(task), "the task arrives whole: {}", fleet.prompt());
+    assert!(!fleet.world.project.join("b.txt").exists(), "it worked in a worktree of its own");
+    assert!(fleet.world.claims().is_empty(), "what ended holds nothing");
+}
+
+#[test]
+fn nothing_is_lost_when_a_worktree_is_removed() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "commit": "One" }, write("dirty.txt")]), &["l:1", "x"]);
+    let job = fleet.job("review");
+    let (id, worktree) = (job["id"].as_str().unwrap(), job["worktree"].as_str().unwrap());
+    let ran = fleet.aio(&["remove", id]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!PathBuf::from(worktree).exists());
+    let job = fleet.job("done");
+    let rescue = job["rescue"].as_str().unwrap();
+    for file in ["b.txt", "dirty.txt"] {
+        let kept = git(&fleet.world.project, &["show", &format!("{rescue}:{file}")]);
+        assert_eq!((kept.code, &*kept.out), (0, "x\n"), "{file}");
+    }
+    assert!(git(&fleet.world.project, &["branch", "--list", "aio/*"]).out.is_empty());
+}
+
+#[test]
+fn how_an_agent_ends_is_how_its_job_stands() {
+    for (steps, state, why) in [
+        (json!([{ "exit": 3 }]), "failed", "exit code 3"),
+        (json!([{ "limit": true }]), "failed", "limit"),
+        (json!([{ "fail": 500 }]), "failed", "500"),
+        (json!([{ "blocked": "no database" }]), "failed", "no database"),
+        (json!([{ "say": "Well." }]), "done", ""),
+        (json!([{ "noise": 300_000 }, { "done": "x" }]), "done", ""),
+        (json!([{ "child": 30 }, { "done": "x" }]), "done", ""),
+    ] {
+        let fleet = Fleet::new();
+        fleet.launch(steps.clone(), &["l:1", "x"]);
+        let job = fleet.job(state);
+        let failure = job["failure"].as_str().unwrap();
+        assert!(failure.contains(why) && failure.is_empty() == why.is_empty(), "{steps}: {failure:?}");
+        if let Ok(child) = std::fs::read_to_string(fleet.given.join("child")) {
+            assert!(within(10, || !PathBuf::from(format!("/proc/{}", child.trim())).exists()), "it left {child} running");
+        }
+    }
+}
+
+#[test]
+fn an_agent_that_crashes_is_started_again_as_often_as_it_may() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "signal": 9 }]), &["l:1", "--restarts", "0", "x"]);
+    let job = fleet.job("crashed");
+    assert_eq!((&job["signal"], &job["attempt"]), (&json!(9), &json!(1)));
+    let ran = fleet.aio(&["jobs"]);
+    assert!(ran.out.contains("aio resume"), "{ran:?}");
+}
+
+#[test]
+fn a_killed_parent_is_seen_and_cleaned_up() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "sleep_ms": 60_000 }]), &["l:1", "--max", "1", "x"]);
+    fleet.job("working");
+    let state = fleet.world.state();
+    let job = &state["jobs"][0];
+    let pid = |name: &str| job[name].as_u64().unwrap().to_string();
+    assert!(Command::new("kill").args(["-9", &pid("parentPid")]).status().unwrap().success());
+    fleet.job("crashed");
+    let ran = fleet.aio(&["cleanup"]);
+    assert!(ran.out.contains("Ended: claude-"), "{ran:?}");
+    let agent = PathBuf::from(format!("/proc/{}", pid("agentPid")));
+    assert!(within(10, || !agent.exists()), "its agent runs on");
+    assert_eq!(fleet.job("crashed")["files"], 1);
+    assert!(fleet.world.claims().is_empty());
+}
+
+#[test]
+fn one_after_the_other_stops_at_the_first_that_fails() {
+    let fleet = Fleet::new();
+    let ran = fleet.launch(json!([{ "exit": 1 }]), &["l:3", "--seq", "x"]);
+    assert!(ran.out.contains("FAILED"), "{ran:?}");
+    let states = || fleet.jobs().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert!(within(10, || states() == ["failed", "stopped", "stopped"]), "{:?}", states());
+}
+
+#[test]
+fn no_more_than_may_run_at_once_and_the_rest_follow() {
+    let fleet = Fleet::new();
+    let ran = fleet.launch(json!([{ "sleep_ms": 700 }, { "done": "x" }]), &["l:3", "--max", "1", "x"]);
+    assert_eq!((ran.out.matches("LAUNCHED").count(), ran.out.matches("QUEUED").count()), (1, 2), "{ran:?}");
+    let count = |state: &str| fleet.jobs().iter().filter(|job| job["state"] == state).count();
+    assert!(within(30, || {
+        assert!(count("working") + count("starting") <= 1);
+        count("done") == 3
+    }), "{:#?}", fleet.jobs());
+}
+
+#[test]
+fn a_job_is_stopped_and_goes_on_in_the_same_session() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "sleep_ms": 60_000 }]), &["l:1", "x"]);
+    let id = fleet.job("working")["id"].as_str().unwrap().to_owned();
+    let ran = fleet.aio(&["stop", &id[..9]]);
+    assert_eq!(ran.out, format!("Stopped: {id}\n"), "{ran:?}");
+    assert_eq!(fleet.job("stopped")["files"], 1, "what it did stays");
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
+    let ran = run(fleet.command(&script).args(["resume", &id]));
+    assert_eq!(ran.out, format!("Resumed: {id}\n"), "{ran:?}");
+    assert_eq!(fleet.job("review")["attempt"], 2);
+    let args = std::fs::read_to_string(fleet.given.join("args")).unwrap();
+    assert!(args.contains("--resume"), "{args}");
+}
+
+#[test]
+fn a_message_reaches_an_agent_when_its_turn_is_over() {
+    let fleet = Fleet::new();
+    let turns = json!([[{ "sleep_ms": 1000 }, { "say": "one" }]]);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": turns });
+    assert_eq!(run(fleet.command(&script).args(["multi", "l:1", "x"])).code, 0);
+    let id = fleet.job("working")["id"].as_str().unwrap().to_owned();
+    let ran = fleet.aio(&["send", &id, "Also mind the gap", "--wait", "20s"]);
+    assert_eq!((ran.code, ran.out), (0, format!("Left for {id}\n")), "{}", ran.err);
+    fleet.job("done");
+    assert_eq!(std::fs::read_to_string(fleet.given.join("prompt-0002")).unwrap(), "Also mind the gap");
+}
+
+#[test]
+fn what_would_go_wrong_is_said_before_anything_is_launched() {
+    let fleet = Fleet::new();
+    let refused = |args: &[&str], code: i32, words: &str| {
+        let ran = fleet.aio(args);
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.err.contains(words) && ran.err.lines().count() == 1, "{args:?}: {ran:?}");
+    };
+    refused(&["multi", "l:1"], 2, "there is no task");
+    refused(&["multi", "l:1", " \n"], 2, "there is no task");
+    refused(&["multi", "Fix it"], 2, "no agents");
+    refused(&["multi", "l:0", "x"], 2, "number of agents");
+    refused(&["multi", "g:1", "x"], 6, "gemini is not installed");
+    refused(&["multi", "/no/such", "l:1", "x"], 6, "no such folder");
+    refused(&["multi", "l:1", "x", "--target", "nope"], 6, "nope");
+    refused(&["all", "l:1", "x"], 2, "no projects yet");
+    refused(&["logs", "nope"], 2, "no job \"nope\"");
+    refused(&["remove", "nope"], 2, "no job \"nope\"");
+    let empty = fleet.world.home.join("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    assert_eq!(git(&empty, &["init", "-q"]).code, 0);
+    refused(&["multi", empty.to_str().unwrap(), "l:1", "x"], 6, "no commits");
+    assert!(fleet.jobs().is_empty());
+}
+
+#[test]
+fn all_projects_or_none() {
+    let fleet = Fleet::new();
+    let other = fleet.world.home.join("other");
+    repository(&other);
+    assert_eq!(fleet.aio(&["projects", "add", ".", other.to_str().unwrap()]).code, 0);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
+    let all = |args: &[&str]| run(fleet.command(&script).args(["all", "l:1", "x"]).args(args));
+    std::fs::rename(&other, fleet.world.home.join("away")).unwrap();
+    let ran = all(&[]);
+    assert_eq!((ran.code, fleet.jobs().len()), (6, 0), "{ran:?}");
+    assert!(ran.err.contains("nothing was launched"), "{ran:?}");
+    let ran = all(&["--keep-going"]);
+    assert!(ran.out.contains("SKIPPED") && ran.out.contains("LAUNCHED"), "{ran:?}");
+    std::fs::rename(fleet.world.home.join("away"), &other).unwrap();
+    let ran = all(&[]);
+    assert_eq!((ran.code, ran.out.matches("LAUNCHED").count()), (0, 2), "{ran:?}");
+    assert!(within(20, || fleet.jobs().iter().all(|job| job["state"] == "done")), "{:#?}", fleet.jobs());
+    let report = fleet.aio(&["report", "--markdown"]);
+    assert!(report.out.starts_with("# The last 24h: 3 jobs (3 done)"), "{}", report.out);
+}
