@@ -4,4 +4,6 @@
 //! neither merged nor kept under a ref is not removed. Knows nothing of the state: what was seen is for the caller to write
 //! down, and the rules are in [`crate::protocol::fleet`].
 
+pub mod conflicts;
+pub mod merge;
 pub mod program;
