@@ -6,6 +6,7 @@
 mod args;
 mod fleet;
 mod init;
+mod merging;
 
 use std::ffi::{OsStr, OsString};
 
@@ -19,6 +20,7 @@ pub use args::{
 };
 pub use fleet::{ProjectsArgs, ProjectsVerb};
 pub use init::{InitArgs, InitScope};
+pub use merging::{ConflictsArgs, DiffArgs, MergeArgs, PrArgs};
 
 /// Options every command takes, before or after the verb
 #[derive(Args, Debug, Clone, Default)]
@@ -84,6 +86,10 @@ verbs! {
     Run(RunArgs) = "run", "Run a command as a registered session";
     Guard(GuardArgs) = "guard", "Refuse to commit what another session holds";
     Projects(ProjectsArgs) = "projects", "List the projects that agents are launched into, and change the list";
+    Conflicts(ConflictsArgs) = "conflicts", "Foretell which jobs will not merge, with each other or with where they are to go";
+    Diff(DiffArgs) = "diff", "Show what a job changed, committed or not";
+    Merge(MergeArgs) = "merge", "Merge jobs where they are to go, and see that every commit arrived";
+    Pr(PrArgs) = "pr", "Push a job's branch and open a pull request";
     Log(LogArgs) = "log", "Show what happened";
     Watch(NoArgs) = "watch", "Print one JSON line per change, as it happens";
     Doctor(DoctorArgs) = "doctor", "Find what is wrong on this machine, and its remedy";

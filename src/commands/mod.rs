@@ -7,13 +7,18 @@ pub mod check;
 pub mod claim;
 pub mod cleanup;
 pub mod completions;
+pub mod conflicts;
 pub mod context;
+pub mod diff;
 pub mod doctor;
 pub mod guard;
 pub mod hook;
 pub mod init;
 pub mod log;
 pub mod mcp;
+pub mod merge;
+mod merging;
+pub mod pr;
 pub mod projects;
 pub mod register;
 pub mod release;
@@ -58,6 +63,10 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Run(args) => run::run(app, &args),
         Verb::Guard(args) => guard::run(app, &args),
         Verb::Projects(args) => projects::run(app, &args),
+        Verb::Conflicts(args) => conflicts::run(app, &args),
+        Verb::Diff(args) => diff::run(app, &args),
+        Verb::Merge(args) => merge::run(app, &args),
+        Verb::Pr(args) => pr::run(app, &args),
         Verb::Log(args) => log::run(app, &args),
         Verb::Watch(_) => watch::run(app),
         Verb::Doctor(args) => doctor::run(app, &args),

@@ -17,6 +17,7 @@ mod layouts;
 mod liveness;
 mod mcp;
 mod memory;
+mod merging;
 #[path = "../model/mod.rs"]
 mod model;
 mod paths;
