@@ -140,9 +140,7 @@ impl App {
             true => vec![PathBuf::from(name)],
             false => paths.unwrap_or_default().into_iter().map(|folder| folder.join(name)).collect(),
         };
-        candidates.iter().any(|path| {
-            path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
-        })
+        candidates.iter().any(|path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
     }
 
     /// The names of all variables of the environment.

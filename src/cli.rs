@@ -6,6 +6,7 @@
 mod args;
 mod fleet;
 mod init;
+mod merging;
 
 use std::ffi::{OsStr, OsString};
 
@@ -22,6 +23,7 @@ pub use fleet::{
     ResumeArgs, SendArgs, SomeJobsArgs,
 };
 pub use init::{InitArgs, InitScope};
+pub use merging::{ConflictsArgs, DiffArgs, MergeArgs, PrArgs};
 
 /// Options every command takes, before or after the verb
 #[derive(Args, Debug, Clone, Default)]
@@ -99,6 +101,10 @@ verbs! {
     Remove(SomeJobsArgs) = "remove", "Take worktrees away; what was not merged is kept";
     Report(ReportArgs) = "report", "Show what ran, how it ended, what it cost, what to look at";
     Parent(ParentArgs) = "parent", "Run a job: what aio itself starts above each agent";
+    Conflicts(ConflictsArgs) = "conflicts", "Foretell which jobs will not merge, with each other or with where they are to go";
+    Diff(DiffArgs) = "diff", "Show what a job changed, committed or not";
+    Merge(MergeArgs) = "merge", "Merge jobs where they are to go, and see that every commit arrived";
+    Pr(PrArgs) = "pr", "Push a job's branch and open a pull request";
     Log(LogArgs) = "log", "Show what happened";
     Watch(NoArgs) = "watch", "Print one JSON line per change, as it happens";
     Doctor(DoctorArgs) = "doctor", "Find what is wrong on this machine, and its remedy";

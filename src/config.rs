@@ -160,10 +160,11 @@ fn beads(text: &str) -> Result<&'static [&'static str], String> {
 }
 
 fn ports(text: &str) -> Result<(u16, u16), String> {
-    let range = text.split_once('-').and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
-    range.filter(|(first, last)| *first >= 1024 && first < last).ok_or_else(|| {
-        format!("ports = {text:?} is no range of ports from 1024 on: write it as 21000-23999")
-    })
+    let range =
+        text.split_once('-').and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
+    range
+        .filter(|(first, last)| *first >= 1024 && first < last)
+        .ok_or_else(|| format!("ports = {text:?} is no range of ports from 1024 on: write it as 21000-23999"))
 }
 
 fn cross_worktree(text: &str) -> Result<CrossWorktree, String> {

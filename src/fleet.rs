@@ -7,8 +7,10 @@
 pub mod agents;
 pub mod brief;
 pub mod child;
+pub mod conflicts;
 pub mod files;
 pub mod git;
+pub mod merge;
 pub mod paste;
 pub mod ports;
 pub mod profile;

@@ -82,7 +82,12 @@ fn row(seen: &Seen) -> Vec<Cell> {
         Cell::new(style, seen.standing.name()),
         Cell::plain(&*seen.project),
         Cell::plain(time::span(seen.age_ms)),
-        Cell::new(Style::Faint, seen.activity.as_ref().map_or_else(String::new, |(ms, witness)| format!("{} ago ({witness})", time::span(*ms)))),
+        Cell::new(
+            Style::Faint,
+            seen.activity
+                .as_ref()
+                .map_or_else(String::new, |(ms, witness)| format!("{} ago ({witness})", time::span(*ms))),
+        ),
         Cell::plain(work),
         Cell::plain(cost(seen)),
         Cell::plain(if seen.claims == 0 { String::new() } else { format!("holds {}", seen.claims) }),

@@ -76,7 +76,9 @@ fn task(app: &App, words: &[String], options: &LaunchOptions) -> Result<String, 
         (None, words) => words.join(" "),
     };
     if text.trim().is_empty() {
-        return Err(Failure::usage("there is no task").hint("put it last, in quotes, or set default_task in config.toml"));
+        return Err(
+            Failure::usage("there is no task").hint("put it last, in quotes, or set default_task in config.toml")
+        );
     }
     if text.contains('\0') {
         return Err(Failure::usage("the task has a NUL byte in it").hint("give it as text"));
@@ -101,7 +103,8 @@ fn from_file(app: &App, file: &OsStr) -> Result<String, Failure> {
         return Err(Failure::usage(format!("the task has more than {MOST_TASK_BYTES} bytes"))
             .hint("put what it refers to into the repository"));
     }
-    String::from_utf8(bytes).map_err(|_| Failure::usage(format!("the task from {shown} is not UTF-8")).hint("give it as text"))
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(format!("the task from {shown} is not UTF-8")).hint("give it as text"))
 }
 
 /// One project that is launched into.
@@ -123,13 +126,19 @@ fn launch(
     let mut report = Report::silent("launched");
     let (sites, failed) = preflight::projects(app, projects, wanted, options);
     for (name, failure) in &failed {
-        report.lines.push(line(Style::Bad, if keep_going { "SKIPPED" } else { "FAILED" }, &format!("{name}: {}", failure.message)));
+        report.lines.push(line(
+            Style::Bad,
+            if keep_going { "SKIPPED" } else { "FAILED" },
+            &format!("{name}: {}", failure.message),
+        ));
     }
     if let Some((name, first)) = failed.first().filter(|_| !keep_going || sites.is_empty()) {
-        let mut failure = Failure::new(first.exit, first.code, format!("{name}: {}; nothing was launched", first.message));
+        let mut failure =
+            Failure::new(first.exit, first.code, format!("{name}: {}; nothing was launched", first.message));
         failure.hints = first.hints.clone();
         if failed.len() > 1 {
-            let others: Vec<String> = failed[1..].iter().map(|(name, failure)| format!("{name}: {}", failure.message)).collect();
+            let others: Vec<String> =
+                failed[1..].iter().map(|(name, failure)| format!("{name}: {}", failure.message)).collect();
             failure.message = format!("{}; also {}", failure.message, others.join("; "));
         }
         return Err(failure);
@@ -137,7 +146,11 @@ fn launch(
     let jobs = jobs(app, &sites, wanted, task, options);
     if options.dry_run {
         for job in &jobs {
-            report.lines.push(line(Style::Faint, "WOULD LAUNCH", &format!("{}  {}", job.id, unspell(&job.project).display())));
+            report.lines.push(line(
+                Style::Faint,
+                "WOULD LAUNCH",
+                &format!("{}  {}", job.id, unspell(&job.project).display()),
+            ));
         }
         return Ok(report);
     }
@@ -224,7 +237,8 @@ fn title(task: &str) -> String {
 fn keep_tasks(app: &App, jobs: &[NewJob], task: &str) -> Result<(), Failure> {
     for job in jobs {
         JobFiles::of(app.store.dir(), &job.id).keep_task(task).map_err(|error| {
-            Failure::environment(format!("the task cannot be kept: {error}")).hint("free some space; nothing was launched")
+            Failure::environment(format!("the task cannot be kept: {error}"))
+                .hint("free some space; nothing was launched")
         })?;
     }
     Ok(())

@@ -7,7 +7,9 @@ pub mod check;
 pub mod claim;
 pub mod cleanup;
 pub mod completions;
+pub mod conflicts;
 pub mod context;
+pub mod diff;
 pub mod doctor;
 pub mod guard;
 pub mod hook;
@@ -16,7 +18,10 @@ pub mod jobs;
 pub mod launching;
 pub mod log;
 pub mod mcp;
+pub mod merge;
+mod merging;
 pub mod parent;
+pub mod pr;
 pub mod projects;
 pub mod register;
 pub mod release;
@@ -73,6 +78,10 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Remove(args) => jobs::bringing::remove(app, &args),
         Verb::Report(args) => jobs::reporting::run(app, &args),
         Verb::Parent(args) => parent::run(app, &args),
+        Verb::Conflicts(args) => conflicts::run(app, &args),
+        Verb::Diff(args) => diff::run(app, &args),
+        Verb::Merge(args) => merge::run(app, &args),
+        Verb::Pr(args) => pr::run(app, &args),
         Verb::Log(args) => log::run(app, &args),
         Verb::Watch(_) => watch::run(app),
         Verb::Doctor(args) => doctor::run(app, &args),

@@ -24,9 +24,7 @@ use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
 use crate::protocol::fleet::find_job;
-use crate::protocol::op::{
-    JobEnd, JobNote, JobStart, Op, Outcome, Refusal, Registration, Request, Usage,
-};
+use crate::protocol::op::{JobEnd, JobNote, JobStart, Op, Outcome, Refusal, Registration, Request, Usage};
 
 /// Before a crashed agent is started again, the first time; then twice as long, and so on.
 const BACKOFF: Duration = Duration::from_secs(5);
@@ -197,7 +195,8 @@ fn attempt(
         task.session = progress.session.unwrap_or(std::mem::take(&mut task.session));
         // Whoever has something to say to an agent that has finished its turn says it to the same session.
         let message = task.files.messages().into_iter().next();
-        match message.filter(|_| task.runtime == Runtime::Headless && end.result == "done" && !task.session.is_empty()) {
+        match message.filter(|_| task.runtime == Runtime::Headless && end.result == "done" && !task.session.is_empty())
+        {
             Some(message) => {
                 let gone = |error: std::io::Error| Failure::environment(format!("a message cannot be taken: {error}"));
                 task.files.forget(&message).map_err(gone)?;
@@ -260,7 +259,13 @@ fn tell(sender: &mpsc::Sender<Event>, seen: Vec<Seen>) {
 }
 
 /// How an agent's end is judged, from all that is known of it.
-fn judge(ended: Ended, progress: &Progress, said: Option<String>, blocked: Option<String>, is_terminal: bool) -> JobEnd {
+fn judge(
+    ended: Ended,
+    progress: &Progress,
+    said: Option<String>,
+    blocked: Option<String>,
+    is_terminal: bool,
+) -> JobEnd {
     let mut end = JobEnd { said: said.clone().unwrap_or_else(|| progress.said.clone()), ..JobEnd::default() };
     match ended {
         Ended::Exited(code) => end.exit_code = Some(code),

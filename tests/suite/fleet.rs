@@ -58,10 +58,14 @@ impl Fleet {
     /// The only job, once it stands so.
     fn job(&self, state: &str) -> Value {
         let mut seen = Value::Null;
-        assert!(within(20, || {
-            seen = self.jobs().last().cloned().unwrap_or_default();
-            seen["state"] == state
-        }), "not {state}: {seen:#}\n{}", self.parent_log(&seen));
+        assert!(
+            within(20, || {
+                seen = self.jobs().last().cloned().unwrap_or_default();
+                seen["state"] == state
+            }),
+            "not {state}: {seen:#}\n{}",
+            self.parent_log(&seen)
+        );
         seen
     }
 
@@ -116,12 +120,18 @@ fn a_job_that_is_done_is_to_be_reviewed() {
     let fleet = Fleet::new();
     let task = "Fix 'it'\n\n $(rm -rf /) `x` \\ \t é 🦀\n";
     let usage = json!({ "usage": { "input": 100, "output": 20, "usd": 0.01 } });
-    let ran = fleet.launch(json!([write("b.txt"), { "commit": "One" }, write("c.txt"), usage, { "done": "Did it" }]), &["l:1", task]);
+    let ran = fleet.launch(
+        json!([write("b.txt"), { "commit": "One" }, write("c.txt"), usage, { "done": "Did it" }]),
+        &["l:1", task],
+    );
     assert_eq!((ran.code, ran.out.split_whitespace().next()), (0, Some("LAUNCHED")), "{ran:?}");
     let job = fleet.job("review");
     assert_eq!((&job["files"], &job["commits"], &job["said"]), (&json!(2), &json!(1), &json!("Did it")));
     assert_eq!((&job["delivery"], &job["receipt"]), (&json!("acknowledged"), &json!("hook: to the byte")));
-    assert_eq!((&job["costMicros"], &job["costSource"], &job["inputTokens"]), (&json!(10_000), &json!("reported"), &json!(100)));
+    assert_eq!(
+        (&job["costMicros"], &job["costSource"], &job["inputTokens"]),
+        (&json!(10_000), &json!("reported"), &json!(100))
+    );
     assert!(fleet.prompt().contains(task), "the task arrives whole: {}", fleet.prompt());
     assert!(!fleet.world.project.join("b.txt").exists(), "it worked in a worktree of its own");
     assert!(fleet.world.claims().is_empty(), "what ended holds nothing");
@@ -162,7 +172,10 @@ fn how_an_agent_ends_is_how_its_job_stands() {
         let failure = job["failure"].as_str().unwrap();
         assert!(failure.contains(why) && failure.is_empty() == why.is_empty(), "{steps}: {failure:?}");
         if let Ok(child) = std::fs::read_to_string(fleet.given.join("child")) {
-            assert!(within(10, || !PathBuf::from(format!("/proc/{}", child.trim())).exists()), "it left {child} running");
+            assert!(
+                within(10, || !PathBuf::from(format!("/proc/{}", child.trim())).exists()),
+                "it left {child} running"
+            );
         }
     }
 }
@@ -210,10 +223,14 @@ fn no_more_than_may_run_at_once_and_the_rest_follow() {
     let ran = fleet.launch(json!([{ "sleep_ms": 700 }, { "done": "x" }]), &["l:3", "--max", "1", "x"]);
     assert_eq!((ran.out.matches("LAUNCHED").count(), ran.out.matches("QUEUED").count()), (1, 2), "{ran:?}");
     let count = |state: &str| fleet.jobs().iter().filter(|job| job["state"] == state).count();
-    assert!(within(30, || {
-        assert!(count("working") + count("starting") <= 1);
-        count("done") == 3
-    }), "{:#?}", fleet.jobs());
+    assert!(
+        within(30, || {
+            assert!(count("working") + count("starting") <= 1);
+            count("done") == 3
+        }),
+        "{:#?}",
+        fleet.jobs()
+    );
 }
 
 #[test]

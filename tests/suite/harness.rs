@@ -21,7 +21,7 @@ pub struct World {
 }
 
 /// How one command ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
     /// The exit code; 128 + n where signal n ended it.
     pub code: i32,

@@ -20,6 +20,7 @@ mod layouts;
 mod liveness;
 mod mcp;
 mod memory;
+mod merging;
 #[path = "../model/mod.rs"]
 mod model;
 mod paths;

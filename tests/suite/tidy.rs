@@ -80,6 +80,7 @@ const WORDS: [(&[&str], &[&str]); 6] = [
             "commands/doctor.rs",
             "commands/doctor/",
             "commands/beads.rs",
+            "commands/diff.rs",
             "commands/init/git_hook.rs",
         ],
     ),

@@ -16,7 +16,8 @@ use crate::output::Report;
 use crate::protocol::op::{NewJob, Op, Outcome, Request};
 
 pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
-    let ids: Vec<String> = args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(job.id.to_string()))).collect::<Result<_, _>>()?;
+    let ids: Vec<String> =
+        args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(job.id.to_string()))).collect::<Result<_, _>>()?;
     let mut report = Report::silent("removed");
     let mut removed = Vec::new();
     for id in ids {
@@ -31,7 +32,13 @@ pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Repo
 /// Removes the worktree and the branch, and says where what would have been lost is kept.
 fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>, Failure> {
     let (stage, runtime, project, worktree, branch) = with_job(app, id, |_, job| {
-        Ok((job.stage.to_string(), job.runtime.to_string(), unspell(&job.project), unspell(&job.worktree), job.branch.to_string()))
+        Ok((
+            job.stage.to_string(),
+            job.runtime.to_string(),
+            unspell(&job.project),
+            unspell(&job.worktree),
+            job.branch.to_string(),
+        ))
     })?;
     if stage == "running" {
         return Err(Failure::new(Exit::Refused, "running", format!("{id} runs")).hint(format!("aio stop {id}")));
@@ -45,17 +52,23 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
         match save(&place) {
             Ok(proof) => {
                 rescue = proof.reference().map(str::to_owned);
-                report.notes.extend(proof.kept().iter().map(|kept| format!("to have it back: {}", kept.restore_hint())));
+                report
+                    .notes
+                    .extend(proof.kept().iter().map(|kept| format!("to have it back: {}", kept.restore_hint())));
                 let removed = worktree::remove(&proof).map_err(|error| {
                     Failure::environment(format!("{id} was not removed: {error}")).hint(format!("aio diff {id}"))
                 })?;
-                report.notes.extend(removed.left.map(|(path, error)| format!("{} could not be deleted: {error}", path.display())));
+                report.notes.extend(
+                    removed.left.map(|(path, error)| format!("{} could not be deleted: {error}", path.display())),
+                );
             }
             // Nothing was ever made for it.
             Err(_) if !worktree.exists() && stage == "queued" => {}
             Err(error) => {
-                return Err(Failure::environment(format!("{id} was not removed, because its work cannot be kept: {error}"))
-                    .hint(format!("look at {}", worktree.display())));
+                return Err(Failure::environment(format!(
+                    "{id} was not removed, because its work cannot be kept: {error}"
+                ))
+                .hint(format!("look at {}", worktree.display())));
             }
         }
     }
@@ -77,7 +90,9 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
     for word in &args.jobs {
         let (mut new, old) = with_job(app, word, |_, job| {
             if job.stage == *"running" || job.stage == *"queued" {
-                return Err(Failure::new(Exit::Refused, "running", format!("{} has not ended", &*job.id)).hint("aio jobs"));
+                return Err(
+                    Failure::new(Exit::Refused, "running", format!("{} has not ended", &*job.id)).hint("aio jobs")
+                );
             }
             let new = NewJob {
                 id: String::new(),

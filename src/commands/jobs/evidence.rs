@@ -145,7 +145,11 @@ fn age_ms(path: &Path) -> Option<u64> {
 }
 
 fn attach(job: &Job<'_>, dir: &Path) -> String {
-    if job.runtime == *Runtime::Tmux.name() { Tmux::new(dir).attach_command(&job.id) } else { format!("aio logs -f {}", &*job.id) }
+    if job.runtime == *Runtime::Tmux.name() {
+        Tmux::new(dir).attach_command(&job.id)
+    } else {
+        format!("aio logs -f {}", &*job.id)
+    }
 }
 
 /// What to do about it.

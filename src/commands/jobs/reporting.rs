@@ -28,17 +28,26 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
         let evidence = app.evidence(state, &[]);
         let is_recent = |job: &&Job<'_>| {
             let stamps = [&job.ended_at, &job.started_at, &job.queued_at, &job.removed_at];
-            let newest = stamps.iter().filter(|stamp| !stamp.is_empty()).map(|stamp| lease::wall_age_ms(stamp, &evidence)).min();
+            let newest =
+                stamps.iter().filter(|stamp| !stamp.is_empty()).map(|stamp| lease::wall_age_ms(stamp, &evidence)).min();
             job.stage == *"running" || newest.is_some_and(|age| age <= since_ms)
         };
         Ok(look_all(app, state, &jobs.iter().filter(is_recent).collect::<Vec<_>>()))
     })?;
     let mut report = Report::silent("report");
-    let counts: Vec<String> = SECTIONS.iter().filter_map(|(title, standings)| {
-        let count = seen.iter().filter(|seen| standings.contains(&seen.standing)).count();
-        (count > 0).then(|| format!("{count} {}", title.to_lowercase()))
-    }).collect();
-    let heading = format!("The last {}: {} jobs ({})", time::span(since_ms), seen.len(), if counts.is_empty() { "none".to_owned() } else { counts.join(", ") });
+    let counts: Vec<String> = SECTIONS
+        .iter()
+        .filter_map(|(title, standings)| {
+            let count = seen.iter().filter(|seen| standings.contains(&seen.standing)).count();
+            (count > 0).then(|| format!("{count} {}", title.to_lowercase()))
+        })
+        .collect();
+    let heading = format!(
+        "The last {}: {} jobs ({})",
+        time::span(since_ms),
+        seen.len(),
+        if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+    );
     report.lines.push(title(args, 1, &heading));
     for (name, standings) in SECTIONS {
         let jobs: Vec<&Seen> = seen.iter().filter(|seen| standings.contains(&seen.standing)).collect();
@@ -87,7 +96,8 @@ fn lines(args: &ReportArgs, seen: &Seen) -> Vec<Line> {
 /// Sums, with what is not in them.
 fn total(seen: &[Seen]) -> String {
     let tokens: u64 = seen.iter().map(|seen| seen.input_tokens + seen.output_tokens).sum();
-    let sum = |source: &str| seen.iter().filter(|seen| seen.cost_source == source).map(|seen| seen.cost_micros).sum::<u64>();
+    let sum =
+        |source: &str| seen.iter().filter(|seen| seen.cost_source == source).map(|seen| seen.cost_micros).sum::<u64>();
     let unknown = seen.iter().filter(|seen| seen.cost_source.is_empty()).count();
     let dollars = |micros: u64| format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000);
     format!(

@@ -116,8 +116,12 @@ fn tail(path: &std::path::Path, most: usize) -> Vec<String> {
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     // A file that cannot be sought is read from its beginning.
     file.seek(SeekFrom::Start(length.saturating_sub(ENOUGH))).map(drop).unwrap_or_default();
-    let lines: Vec<String> = BufReader::new(file).split(b'\n').map_while(Result::ok)
-        .map(|line| String::from_utf8_lossy(&line).into_owned()).filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<String> = BufReader::new(file)
+        .split(b'\n')
+        .map_while(Result::ok)
+        .map(|line| String::from_utf8_lossy(&line).into_owned())
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     lines[lines.len().saturating_sub(most)..].to_vec()
 }
 
@@ -130,7 +134,8 @@ pub(in crate::commands) fn attach(app: &App, args: &JobArgs) -> Result<Report, F
     let tmux = Tmux::new(app.store.dir());
     let is_there = tmux.panes().is_ok_and(|panes| panes.iter().any(|seen| seen.pane.job == id));
     if !is_there {
-        return Err(Failure::new(Exit::Refused, "gone", format!("the terminal of {id} is gone")).hint(format!("aio resume {id}")));
+        return Err(Failure::new(Exit::Refused, "gone", format!("the terminal of {id} is gone"))
+            .hint(format!("aio resume {id}")));
     }
     // It comes back only where it could not be done.
     Err(Failure::environment(tmux.attach(&id).to_string()))
@@ -138,9 +143,14 @@ pub(in crate::commands) fn attach(app: &App, args: &JobArgs) -> Result<Report, F
 
 pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("stopped");
-    let jobs: Vec<(String, Option<ProcessKey>)> = args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(running(job)))).collect::<Result<_, _>>()?;
+    let jobs: Vec<(String, Option<ProcessKey>)> =
+        args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(running(job)))).collect::<Result<_, _>>()?;
     for (_, parent) in &jobs {
-        if let Some(pid) = parent.filter(|key| process::fate(*key, None) != Fate::Gone).and_then(|key| i32::try_from(key.pid).ok()).and_then(Pid::from_raw) {
+        if let Some(pid) = parent
+            .filter(|key| process::fate(*key, None) != Fate::Gone)
+            .and_then(|key| i32::try_from(key.pid).ok())
+            .and_then(Pid::from_raw)
+        {
             // It may have ended just now.
             kill_process(pid, Signal::TERM).unwrap_or_default();
         }
@@ -151,7 +161,9 @@ pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report
             pause(GLANCE);
         }
         let end = JobEnd { result: "stopped".to_owned(), ..JobEnd::default() };
-        if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op: Op::EndJob { job: id.clone(), end } })? {
+        if let Outcome::Jobs { next } =
+            app.transact(&Request { actor: None, op: Op::EndJob { job: id.clone(), end } })?
+        {
             launching::begin_all(app, &next);
         }
         report.lines.push(format!("Stopped: {id}").into());
@@ -181,7 +193,9 @@ pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report
     if !words.trim().is_empty() {
         leave(app, &id, &words)?;
     }
-    if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op: Op::RequeueJob { job: id.clone(), restarts: 1 } })? {
+    if let Outcome::Jobs { next } =
+        app.transact(&Request { actor: None, op: Op::RequeueJob { job: id.clone(), restarts: 1 } })?
+    {
         launching::begin_all(app, &next);
     }
     Ok(Report::done("resumed", format!("Resumed: {id}")).with(json!({ "id": id })))
@@ -216,7 +230,8 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
     match one {
         Ok((id, stage)) if stage == "running" || stage == "queued" => return Ok(vec![id]),
         Ok((id, stage)) => {
-            return Err(Failure::new(Exit::Refused, "ended", format!("{id} has {stage}")).hint(format!("aio resume {id} \"…\"")));
+            return Err(Failure::new(Exit::Refused, "ended", format!("{id} has {stage}"))
+                .hint(format!("aio resume {id} \"…\"")));
         }
         Err(failure) if failure.code == "ambiguous" => return Err(failure),
         Err(_) => {}
@@ -224,7 +239,8 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
     let project = if to == "all" { None } else { Some(projects::resolve(app, OsStr::new(to))?.path) };
     let ids = app.with_state(|state| {
         let jobs = entries(state)?;
-        let is_meant = |job: &&Job<'_>| job.stage == *"running" && project.as_ref().is_none_or(|path| job.project == **path);
+        let is_meant =
+            |job: &&Job<'_>| job.stage == *"running" && project.as_ref().is_none_or(|path| job.project == **path);
         Ok(jobs.iter().filter(is_meant).map(|job| job.id.to_string()).collect::<Vec<_>>())
     })?;
     if ids.is_empty() { Err(Failure::usage(format!("no job of {to} runs")).hint("aio jobs")) } else { Ok(ids) }
@@ -232,6 +248,7 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
 
 fn leave(app: &App, id: &str, text: &str) -> Result<(), Failure> {
     let message = Message { id: app.new_id(), text: text.to_owned() };
-    JobFiles::of(app.store.dir(), id).leave(&message)
+    JobFiles::of(app.store.dir(), id)
+        .leave(&message)
         .map_err(|error| Failure::environment(format!("the message cannot be left: {error}")))
 }

@@ -18,7 +18,8 @@ pub(super) fn agents(app: &App, wanted: &[Wanted], options: &LaunchOptions) -> R
         let profile = &want.profile;
         let program = profile.program.as_deref().unwrap_or(profile.agent.programs[0]);
         if !app.is_program(program) {
-            return Err(Failure::environment(format!("{program} is not installed")).hint(format!("install {program}, or add its folder to PATH")));
+            return Err(Failure::environment(format!("{program} is not installed"))
+                .hint(format!("install {program}, or add its folder to PATH")));
         }
         let variable = |name: &str| app.variable(name);
         let own = |name: &str| profile.variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.into());
@@ -73,7 +74,9 @@ pub(super) fn projects(
 fn look_at(project: &Path, target: Option<&str>) -> Result<String, Failure> {
     let shown = project.display();
     if !project.is_dir() {
-        return Err(Failure::environment(format!("{shown} is not there")).hint("aio projects remove it, or bring it back"));
+        return Err(
+            Failure::environment(format!("{shown} is not there")).hint("aio projects remove it, or bring it back")
+        );
     }
     let repository = Repository::open(project).map_err(trouble)?;
     if repository.is_bare() {
@@ -91,8 +94,10 @@ fn look_at(project: &Path, target: Option<&str>) -> Result<String, Failure> {
         Reach::Answers | Reach::NoRemote => Ok(branch),
         Reach::NeedsPassword(why) => Err(Failure::environment(format!("its remote asks for a password: {why}"))
             .hint(format!("git -C {shown} fetch, and let git remember it"))),
-        Reach::Unreachable(why) => Err(Failure::environment(format!("its remote does not answer: {why}"))
-            .hint(format!("git -C {shown} fetch"))),
+        Reach::Unreachable(why) => {
+            Err(Failure::environment(format!("its remote does not answer: {why}"))
+                .hint(format!("git -C {shown} fetch")))
+        }
     }
 }
 

@@ -109,14 +109,16 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> (usize, Started) {
             started.failed += usize::from(word == "FAILED");
             let why = if job.failure.is_empty() { String::new() } else { format!(": {}", &*job.failure) };
             let state = if word == "LAUNCHED" { format!(" ({})", standing.name()) } else { String::new() };
-            started.lines.push(line(style, word, &format!("{}  {}{state}{why}", &*job.id, unspell(&job.project).display())));
+            started.lines.push(line(
+                style,
+                word,
+                &format!("{}  {}{state}{why}", &*job.id, unspell(&job.project).display()),
+            ));
         }
         if let Some(first) = jobs.first() {
             started.notes.push(format!("next: aio jobs; aio logs -f {0}; aio stop {0}", first.id));
         }
         Ok((settled, started))
     });
-    looked.unwrap_or_else(|failure| {
-        (0, Started { notes: vec![failure.message], ..Started::default() })
-    })
+    looked.unwrap_or_else(|failure| (0, Started { notes: vec![failure.message], ..Started::default() }))
 }

@@ -78,7 +78,9 @@ impl Delivering {
                     if removed.is_empty() { String::new() } else { format!("left out: {}", removed.join(", ")) };
                 self.delivered(app, task);
             }
-            Err(Unpasted::Nothing(Unready::Empty)) => self.settle(app, task, Delivery::Unconfirmed, "there is nothing to paste"),
+            Err(Unpasted::Nothing(Unready::Empty)) => {
+                self.settle(app, task, Delivery::Unconfirmed, "there is nothing to paste")
+            }
             Err(Unpasted::Nothing(_)) if self.begun.elapsed() < TO_LISTEN => {}
             Err(Unpasted::Nothing(why)) => {
                 self.settle(app, task, Delivery::Queued, &format!("it was not handed over: {why}"));

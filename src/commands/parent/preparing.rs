@@ -53,7 +53,9 @@ pub(super) fn brief(task: &Task) -> Result<String, Failure> {
         Failure::environment(format!("the task of {} cannot be read: {error}", task.id)).hint("aio retry")
     })?;
     if task.attempt > 1 && !task.session.is_empty() {
-        return Ok("You were interrupted. Look at what is there (git status, git log), then go on with your task.".to_owned());
+        return Ok(
+            "You were interrupted. Look at what is there (git status, git log), then go on with your task.".to_owned()
+        );
     }
     let worktree = spell(&task.worktree);
     Ok(frame(&brief::Task {

@@ -1,0 +1,114 @@
+//! `aio conflicts`: which jobs will not merge, who holds the files in question, and in which order it hurts least.
+
+mod picture;
+mod watching;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::merging::{self, Worker, count};
+use super::projects;
+use crate::app::{App, unspell};
+use crate::cli::ConflictsArgs;
+use crate::error::{Exit, Failure};
+use crate::fleet::conflicts::{Cache, Candidate, Room, Survey, survey};
+use crate::host::repository::worktree_of;
+use crate::output::{Line, Report, Style};
+use picture::Picture;
+
+pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {
+    if args.watch {
+        return watching::run(app, args);
+    }
+    let pictures = look(app, args)?;
+    Ok(report(app, &pictures))
+}
+
+/// Every project in question, as it is now.
+fn look(app: &App, args: &ConflictsArgs) -> Result<Vec<Picture>, Failure> {
+    let workers: Vec<Worker> = merging::all(app)?.into_iter().filter(Worker::is_live).collect();
+    let projects = match &args.project {
+        _ if args.all => all_of(&workers),
+        Some(word) => vec![named(app, word)?],
+        None => vec![current(app, &workers)],
+    };
+    let is_alone = projects.len() == 1;
+    let pictures = projects.iter().filter_map(|project| {
+        let of: Vec<&Worker> = workers.iter().filter(|worker| worker.project == *project).collect();
+        // Of several projects, one that is gone does not hide the others.
+        match compare(app, project, &of) {
+            Err(failure) if !is_alone => {
+                app.warn(&format!("{}: {}", project.display(), failure.message));
+                None
+            }
+            compared => Some(compared.and_then(|survey| Picture::of(app, project, &of, survey))),
+        }
+    });
+    pictures.collect()
+}
+
+fn all_of(workers: &[Worker]) -> Vec<PathBuf> {
+    let mut projects: Vec<PathBuf> = workers.iter().map(|worker| worker.project.clone()).collect();
+    projects.sort_unstable();
+    projects.dedup();
+    projects
+}
+
+fn named(app: &App, word: &OsStr) -> Result<PathBuf, Failure> {
+    Ok(unspell(&projects::resolve(app, word)?.path))
+}
+
+/// The project whose repository this is, in whichever of its worktrees.
+fn current(app: &App, workers: &[Worker]) -> PathBuf {
+    let here = unspell(&app.current_project());
+    let repository = |folder: &Path| worktree_of(folder).map(|worktree| worktree.common_dir);
+    let is_same = |worker: &&Worker| worker.project == here || repository(&here) == repository(&worker.project);
+    workers.iter().find(is_same).map_or(here.clone(), |worker| worker.project.clone())
+}
+
+fn compare(app: &App, project: &Path, workers: &[&Worker]) -> Result<Survey, Failure> {
+    if workers.is_empty() {
+        return Ok(Survey::default());
+    }
+    workers[0].must_have_project()?;
+    let candidates: Vec<Candidate> = workers.iter().map(|worker| candidate(worker)).collect();
+    let room = Room::beside(project).map_err(merging::failure)?;
+    let mut cache = Cache::of(app.store.dir(), project);
+    survey(project, &candidates, &room, &mut cache).map_err(merging::failure)
+}
+
+fn candidate(worker: &Worker) -> Candidate {
+    Candidate {
+        name: worker.id.clone(),
+        branch: worker.branch.clone(),
+        // Of one that is for no branch that is noted, and it is compared with the others all the same.
+        target: worker.home().unwrap_or_default(),
+        since: worker.since.clone(),
+        worktree: Some(worker.worktree.clone()),
+    }
+}
+
+fn report(app: &App, pictures: &[Picture]) -> Report {
+    let conflicts: usize = pictures.iter().map(|picture| picture.conflicts.len()).sum();
+    let branches: usize = pictures.iter().map(|picture| picture.survey.branches.len()).sum();
+    let mut report = Report::silent(if conflicts == 0 { "conflict-free" } else { "conflicts" });
+    report.exit = if conflicts == 0 { Exit::Done } else { Exit::Refused };
+    let (style, some) = match conflicts {
+        0 => (Style::Good, "No conflicts".to_owned()),
+        number => (Style::Bad, count(number as u64, "conflict")),
+    };
+    report.lines.push(Line::of(style, format!("{some} among {}", count(branches as u64, "job"))));
+    for picture in pictures {
+        if pictures.len() > 1 {
+            report.lines.extend([Line::default(), Line::of(Style::Strong, picture.project.display().to_string())]);
+        }
+        report.lines.extend(picture.lines());
+        report.notes.extend(picture.survey.notes.iter().cloned());
+    }
+    if app.output.json {
+        report.data = json!({ "projects": pictures.iter().map(Picture::as_json).collect::<Vec<_>>() });
+    }
+    report
+}

@@ -1,0 +1,162 @@
+//! `aio merge`: jobs brought home one after the other, each seen to have arrived whole.
+//!
+//! Everything that can be known beforehand is looked at before the first is merged. Nothing is pushed, and nothing removed.
+
+mod checks;
+mod homecoming;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::merging::{self, Worker, count};
+use crate::app::App;
+use crate::cli::MergeArgs;
+use crate::error::{Exit, Failure, describe};
+use crate::fleet::conflicts::{Cache, Candidate, Clash, Room, Survey, survey};
+use crate::fleet::merge::{self, branch_ref, listed};
+use crate::output::{Line, Report, Style};
+use checks::{commits_of, holders, must_be_committed, must_rest};
+
+pub(super) fn run(app: &App, args: &MergeArgs) -> Result<Report, Failure> {
+    let mut plan = Plan::make(app, args)?;
+    plan.check(args.yes)?;
+    plan.check_site(app, args.yes)?;
+    plan.foretell(app, args.yes)?;
+    match args.dry_run {
+        true => Ok(plan.report()),
+        false => plan.carry_out(app),
+    }
+}
+
+/// Jobs of one project, to be merged into one branch.
+struct Plan {
+    target: String,
+    /// In the order in which they are merged.
+    workers: Vec<Worker>,
+    /// How many commits each brings.
+    commits: Vec<u64>,
+    notes: Vec<String>,
+    survey: Survey,
+}
+
+impl Plan {
+    fn make(app: &App, args: &MergeArgs) -> Result<Plan, Failure> {
+        let mut workers: Vec<Worker> = Vec::new();
+        for word in &args.jobs {
+            let worker = merging::find(app, word)?;
+            worker.must_have_project()?;
+            if !workers.iter().any(|known| known.id == worker.id) {
+                workers.push(worker);
+            }
+        }
+        let target = checks::target(&workers, args.into.as_deref())?;
+        Ok(Plan { target, workers, commits: Vec::new(), notes: Vec::new(), survey: Survey::default() })
+    }
+
+    fn project(&self) -> &Path {
+        &self.workers[0].project
+    }
+
+    /// Looks for whatever stands against it, and counts what there is to merge.
+    fn check(&mut self, goes_on: bool) -> Result<(), Failure> {
+        for worker in &self.workers {
+            worker.must_have_branch()?;
+            must_rest(worker)?;
+            self.notes.extend(must_be_committed(worker, goes_on)?);
+        }
+        self.commits = self.workers.iter().map(|worker| commits_of(worker, &self.target)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Looks at where it is to be merged: nothing may be under way there, and nobody else may hold what will change.
+    fn check_site(&mut self, app: &App, goes_on: bool) -> Result<(), Failure> {
+        let site = merge::must_be_free(self.project(), &self.target).map_err(merging::failure)?;
+        let Some(site) = site else { return Ok(()) };
+        let mut held = Vec::new();
+        for worker in &self.workers {
+            let (target, branch) = (branch_ref(&self.target), branch_ref(&worker.branch));
+            let files = merge::touched(self.project(), &target, &branch).map_err(merging::failure)?;
+            held.extend(holders(app, &site, &files, &worker.instance)?);
+        }
+        let Some(first) = held.first() else { return Ok(()) };
+        let message = describe(first);
+        if goes_on {
+            self.notes.push(message);
+            return Ok(());
+        }
+        let mut failure = Failure::new(Exit::Refused, "held", message);
+        failure.data = json!({ "conflicts": held });
+        failure.retryable = true;
+        Err(failure.hint(format!("ask {} to release it, or aio merge with --yes", first.holder)))
+    }
+
+    /// Tries everything beforehand, and puts the jobs in order.
+    fn foretell(&mut self, app: &App, goes_on: bool) -> Result<(), Failure> {
+        let candidates: Vec<Candidate> = self.workers.iter().map(|worker| self.candidate(worker)).collect();
+        let room = Room::beside(self.project()).map_err(merging::failure)?;
+        let mut cache = Cache::of(app.store.dir(), self.project());
+        self.survey = survey(self.project(), &candidates, &room, &mut cache).map_err(merging::failure)?;
+        self.notes.append(&mut self.survey.notes);
+        self.arrange();
+        let Some(clash) = self.survey.clashes.first() else { return Ok(()) };
+        let message = format!("{} conflicts with {} in {}", clash.ours, clash.theirs, listed(&clash.spelled()));
+        if goes_on {
+            self.notes.push(message);
+            return Ok(());
+        }
+        let worker = self.workers.iter().find(|worker| worker.id == clash.ours).unwrap_or(&self.workers[0]);
+        let mut failure = Failure::new(Exit::Refused, "conflicts", format!("{message}; nothing was merged"));
+        failure.data = json!({ "conflicts": self.conflicts() });
+        Err(failure.hint(match clash.with_target {
+            true => mend(worker, &self.target),
+            false => format!("merge one, then in the other's worktree: git merge {}, mend, commit", self.target),
+        }))
+    }
+
+    fn candidate(&self, worker: &Worker) -> Candidate {
+        Candidate {
+            name: worker.id.clone(),
+            branch: worker.branch.clone(),
+            target: self.target.clone(),
+            since: worker.since.clone(),
+            worktree: None,
+        }
+    }
+
+    /// As the survey suggests; what has arrived already comes first.
+    fn arrange(&mut self) {
+        let place = |worker: &Worker| self.survey.order.iter().position(|step| step.name == worker.id);
+        let mut both: Vec<(Worker, u64)> =
+            std::mem::take(&mut self.workers).into_iter().zip(self.commits.drain(..)).collect();
+        both.sort_by_key(|(worker, _)| place(worker));
+        (self.workers, self.commits) = both.into_iter().unzip();
+    }
+
+    fn conflicts(&self) -> Vec<Value> {
+        let value = |clash: &Clash| {
+            let files = clash.spelled();
+            json!({ "ours": clash.ours, "theirs": clash.theirs, "withTarget": clash.with_target, "files": files })
+        };
+        self.survey.clashes.iter().map(value).collect()
+    }
+
+    /// What would be done.
+    fn report(self) -> Report {
+        let mut report = Report::done("merge-planned", format!("Would merge into {}, in this order:", self.target));
+        for (index, (worker, commits)) in self.workers.iter().zip(&self.commits).enumerate() {
+            let title = (Style::Faint, format!("  {}", worker.title));
+            let what = format!("  {}. {}, {}", index + 1, worker.id, count(*commits, "commit"));
+            report.lines.push(Line(vec![(Style::Plain, what), title]));
+        }
+        let row = |(worker, commits): (&Worker, &u64)| json!({ "job": worker.id, "commits": commits });
+        let order: Vec<Value> = self.workers.iter().zip(&self.commits).map(row).collect();
+        report.data = json!({ "target": self.target, "order": order, "conflicts": self.conflicts() });
+        report.notes = self.notes;
+        report
+    }
+}
+
+fn mend(worker: &Worker, target: &str) -> String {
+    format!("git -C {} merge {target}, mend, commit, then aio merge {}", worker.worktree.display(), worker.id)
+}

@@ -1,0 +1,100 @@
+//! What must be so before a job is merged.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::super::merging::{self, Worker};
+use super::super::targets;
+use crate::app::{App, spell};
+use crate::error::{Exit, Failure};
+use crate::fleet::merge::{self, Trouble, listed};
+use crate::protocol::fleet::Standing;
+use crate::protocol::op::Conflict;
+use crate::protocol::place::Prepared;
+use crate::protocol::query;
+use crate::protocol::state::Wanted;
+
+/// The one branch that all of them are for.
+pub(super) fn target(workers: &[Worker], into: Option<&str>) -> Result<String, Failure> {
+    let first = &workers[0];
+    if let Some(stranger) = workers.iter().find(|worker| worker.project != first.project) {
+        return Err(Failure::usage(format!("{} and {} are of different projects", first.id, stranger.id))
+            .hint(format!("aio merge {}", first.id)));
+    }
+    if let Some(into) = into {
+        return Ok(into.to_owned());
+    }
+    let home = first.home()?;
+    for worker in workers {
+        let other = worker.home()?;
+        if other != home {
+            let message = format!("{} is for {home}, and {} for {other}", first.id, worker.id);
+            return Err(Failure::usage(message).hint("say where: --into BRANCH"));
+        }
+    }
+    Ok(home)
+}
+
+/// Refuses a job whose agent may still commit.
+pub(super) fn must_rest(worker: &Worker) -> Result<(), Failure> {
+    if !worker.standing.is_running() || worker.standing == Standing::WaitingForYou {
+        return Ok(());
+    }
+    let message = format!("{} is still {}", worker.id, worker.standing.name());
+    Err(Failure::new(Exit::Refused, "not-ready", message).hint("wait until it is done; aio jobs shows it"))
+}
+
+/// Refuses a job that holds what a merge would leave behind, or says so where that is meant.
+pub(super) fn must_be_committed(worker: &Worker, goes_on: bool) -> Result<Option<String>, Failure> {
+    if !merging::is_there(&worker.worktree) {
+        return Ok(Some(format!("the worktree of {} is not there; its branch is", worker.id)));
+    }
+    let files = merge::uncommitted(&worker.worktree, true).map_err(merging::failure)?;
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let message = format!("{} has not committed {}", worker.id, listed(&files));
+    if goes_on {
+        return Ok(Some(message));
+    }
+    let mut failure = Failure::new(Exit::Refused, "not-ready", message);
+    failure.data = json!({ "uncommitted": files });
+    let commit = format!("git -C {} commit, or aio merge {} --yes without them", worker.worktree.display(), worker.id);
+    Err(failure.hint(commit))
+}
+
+/// How many commits a job brings; 0 where all of them are there.
+pub(super) fn commits_of(worker: &Worker, target: &str) -> Result<u64, Failure> {
+    let project = &worker.project;
+    let tip = merge::tip(project, &worker.branch).map_err(merging::failure)?;
+    let home = merge::tip(project, target).map_err(merging::failure)?;
+    if merge::common(project, &tip, &home).map_err(merging::failure)?.is_none() {
+        let (branch, target) = (worker.branch.clone(), target.to_owned());
+        let is_shallow = merge::is_shallow(project);
+        return Err(merging::failure(Trouble::Unrelated { branch, target, is_shallow }));
+    }
+    let commits = merge::ahead(project, &tip, &home).map_err(merging::failure)?;
+    if commits == 0 && (worker.base.is_empty() || worker.base == tip) {
+        let message = format!("{} has no commits that {} has not", worker.id, target);
+        return Err(Failure::new(Exit::Refused, "not-ready", message).hint(format!("aio diff {}", worker.id)));
+    }
+    Ok(commits)
+}
+
+/// Who else holds any of these files in a worktree.
+pub(super) fn holders(app: &App, site: &Path, files: &[Vec<u8>], own: &str) -> Result<Vec<Conflict>, Failure> {
+    let place = |file: &Vec<u8>| targets::any_path(app, OsStr::from_bytes(file), site).ok();
+    let wanted: Vec<Wanted<'_>> = files.iter().filter_map(place).collect();
+    let site = spell(site);
+    app.with_state(|state| {
+        let evidence = app.evidence(state, &state.instances.iter().collect::<Vec<_>>());
+        let caller = app.caller_if_any(state)?;
+        let held = wanted
+            .iter()
+            .flat_map(|place| query::verdict(&Prepared::new(place), caller.as_deref(), state, &evidence).held);
+        Ok(held.filter(|conflict| conflict.project == site && conflict.holder != own).collect())
+    })
+}

@@ -1,0 +1,87 @@
+//! The merging itself, and what is said and written of it.
+
+use serde_json::{Value, json};
+
+use super::super::merging::{self, Worker, count};
+use super::{Plan, mend};
+use crate::app::App;
+use crate::error::{Exit, Failure};
+use crate::fleet::merge::{self, Arrival, Arriving, Trouble};
+use crate::output::{Line, Report, Style};
+use crate::protocol::op::{JobNote, Op, Request};
+
+impl Plan {
+    /// Merges one after the other, and stops at the first that will not.
+    pub(super) fn carry_out(self, app: &App) -> Result<Report, Failure> {
+        let mut report = Report::silent("merged");
+        let mut merged: Vec<Value> = Vec::new();
+        for (at, worker) in self.workers.iter().enumerate() {
+            let arriving = Arriving { branch: &worker.branch, message: &message(worker) };
+            match merge::bring_home(self.project(), &merging::scratch(app), &self.target, arriving) {
+                Ok(arrival) => {
+                    report.lines.push(arrived(worker, &self.target, &arrival));
+                    report.notes.extend(write_down(app, worker, &arrival));
+                    let Arrival { commit, commits } = &arrival;
+                    merged.push(json!({ "job": worker.id, "commit": commit, "commits": commits }));
+                }
+                Err(trouble) => return self.stopped(at, trouble, report, merged),
+            }
+        }
+        let ids: Vec<&str> = self.workers.iter().map(|worker| worker.id.as_str()).collect();
+        report.notes.splice(0..0, self.notes);
+        report.notes.push(format!("next: aio remove {}", ids.join(" ")));
+        Ok(report.with(json!({ "target": self.target, "merged": merged, "notMerged": [] })))
+    }
+
+    /// What arrived before that, and what did not.
+    fn stopped(&self, at: usize, trouble: Trouble, report: Report, merged: Vec<Value>) -> Result<Report, Failure> {
+        let is_conflict = matches!(trouble, Trouble::Conflict { .. });
+        let mut failure = merging::failure(trouble);
+        if is_conflict {
+            failure.hints = vec![mend(&self.workers[at], &self.target)];
+        }
+        if at == 0 {
+            return Err(failure);
+        }
+        let rest: Vec<&str> = self.workers[at..].iter().map(|worker| worker.id.as_str()).collect();
+        let mut report = Report { code: "not-merged", exit: Exit::Refused, ..report };
+        report.notes.splice(0..0, self.notes.iter().cloned());
+        report.lines.push(Line::of(Style::Bad, format!("Not merged: {}", rest.join(", "))));
+        let hint = failure.hints.first().map_or("aio diff", String::as_str);
+        report.notes.push(format!("{}; next: {hint}", failure.message));
+        let reason = json!({ "code": failure.code, "message": failure.message, "data": failure.data });
+        let data = json!({ "target": self.target, "merged": merged, "notMerged": rest, "reason": reason });
+        Ok(report.with(data))
+    }
+}
+
+fn message(worker: &Worker) -> String {
+    let title = worker.title.lines().next().unwrap_or_default().trim();
+    let title = if title.is_empty() { String::new() } else { format!(": {title}") };
+    format!("Merge {}{title}\n\nJob {}.", worker.branch, worker.id)
+}
+
+fn arrived(worker: &Worker, target: &str, arrival: &Arrival) -> Line {
+    let short = arrival.commit.get(..10).unwrap_or(&arrival.commit);
+    match arrival.commits {
+        0 => Line::of(Style::Faint, format!("Already merged: {} into {target}", worker.id)),
+        number => {
+            let count = count(number, "commit");
+            Line(vec![
+                (Style::Good, "Merged".to_owned()),
+                (Style::Plain, format!(": {} into {target}, {count} ({short})", worker.id)),
+            ])
+        }
+    }
+}
+
+/// What is merged is merged, written down or not. By which commit it once came stays as it was written.
+fn write_down(app: &App, worker: &Worker, arrival: &Arrival) -> Option<String> {
+    if arrival.commits == 0 && worker.is_merged {
+        return None;
+    }
+    let note = JobNote { merged: Some(arrival.commit.clone()), ..JobNote::default() };
+    let op = Op::NoteJob { job: worker.id.clone(), note: Box::new(note) };
+    let written = app.transact(&Request { actor: None, op });
+    written.err().map(|failure| format!("it was merged, but that was not written down: {}", failure.message))
+}

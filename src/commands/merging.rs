@@ -1,0 +1,168 @@
+//! What the commands that compare and merge jobs have in common: finding them, and saying what stood against it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::app::{App, unspell};
+use crate::error::{Exit, Failure};
+use crate::fleet::merge::{Trouble, current_branch};
+use crate::fleet::program::Unrun;
+use crate::protocol::evidence::Evidence;
+use crate::protocol::fleet::{Job, Standing, find_job, standing};
+use crate::protocol::op::Refusal;
+use crate::protocol::state::State;
+
+/// A job as far as its branch is concerned.
+pub(super) struct Worker {
+    pub(super) id: String,
+    pub(super) title: String,
+    /// The project's own worktree.
+    pub(super) project: PathBuf,
+    pub(super) branch: String,
+    pub(super) worktree: PathBuf,
+    /// As it was asked for; empty for what the project has checked out.
+    pub(super) target: String,
+    /// Empty where it is not known.
+    pub(super) base: String,
+    pub(super) stage: String,
+    pub(super) standing: Standing,
+    pub(super) said: String,
+    pub(super) since: String,
+    pub(super) instance: String,
+    pub(super) is_merged: bool,
+    /// The ref that keeps what was not merged when it was removed.
+    pub(super) rescue: String,
+}
+
+impl Worker {
+    fn of(job: &Job<'_>, evidence: &Evidence) -> Worker {
+        Worker {
+            id: job.id.to_string(),
+            title: job.title.to_string(),
+            project: unspell(&job.project),
+            branch: job.branch.to_string(),
+            worktree: unspell(&job.worktree),
+            target: job.target.to_string(),
+            base: job.base.to_string(),
+            stage: job.stage.to_string(),
+            standing: standing(job, false, evidence),
+            said: job.said.to_string(),
+            since: job.queued_at.to_string(),
+            instance: job.instance.to_string(),
+            is_merged: !job.merged.is_empty(),
+            rescue: job.rescue.to_string(),
+        }
+    }
+
+    /// Whether it has a branch that changes, or may be merged.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(&*self.stage, "running" | "ended")
+    }
+
+    /// The branch its work is to come home to.
+    ///
+    /// # Errors
+    /// When it was not said, and the project has none checked out.
+    pub(super) fn home(&self) -> Result<String, Failure> {
+        if !self.target.is_empty() {
+            return Ok(self.target.clone());
+        }
+        current_branch(&self.project).map_err(failure)?.ok_or_else(|| {
+            let message = format!("{} is for no branch, and {} is on none", self.id, self.project.display());
+            Failure::new(Exit::Refused, "not-ready", message).hint(format!("aio merge {} --into BRANCH", self.id))
+        })
+    }
+
+    /// Refuses where there is no project any more.
+    pub(super) fn must_have_project(&self) -> Result<(), Failure> {
+        match self.project.is_dir() {
+            true => Ok(()),
+            false => Err(crate::error::no_such_project(&self.project)),
+        }
+    }
+
+    /// Refuses what has no branch: it has not begun, or was removed.
+    pub(super) fn must_have_branch(&self) -> Result<(), Failure> {
+        let refuse = |message, hint| Err(Failure::new(Exit::Refused, "not-ready", message).hint(hint));
+        match &*self.stage {
+            "queued" => refuse(format!("{} has not begun", self.id), "aio jobs shows what it waits for".to_owned()),
+            "removed" if self.rescue.is_empty() => {
+                refuse(format!("{} was removed, and had nothing to keep", self.id), "aio jobs".to_owned())
+            }
+            "removed" => {
+                let message = format!("{} was removed; its work is kept as {}", self.id, self.rescue);
+                refuse(message, format!("git -C {} log {}", self.project.display(), self.rescue))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The job of an id or a beginning of one.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(super) fn find(app: &App, word: &str) -> Result<Worker, Failure> {
+    app.with_state(|state| {
+        let jobs = jobs_of(state)?;
+        let job = find_job(&jobs, word)?;
+        Ok(Worker::of(job, &evidence(app, state, &jobs)))
+    })
+}
+
+/// Every job.
+///
+/// # Errors
+/// When the state cannot be read.
+pub(super) fn all(app: &App) -> Result<Vec<Worker>, Failure> {
+    app.with_state(|state| {
+        let jobs = jobs_of(state)?;
+        let evidence = evidence(app, state, &jobs);
+        Ok(jobs.iter().map(|job| Worker::of(job, &evidence)).collect())
+    })
+}
+
+fn jobs_of<'a>(state: &State<'a>) -> Result<Vec<Job<'a>>, Failure> {
+    Ok(state.jobs.entries().map_err(|error| Refusal::Malformed(error.to_string()))?)
+}
+
+fn evidence(app: &App, state: &State<'_>, jobs: &[Job<'_>]) -> Evidence {
+    let mut evidence = app.evidence(state, &[]);
+    app.look_at_parents(jobs, &mut evidence);
+    evidence
+}
+
+/// How a trouble ends the command.
+pub(super) fn failure(trouble: Trouble) -> Failure {
+    let (message, next) = (trouble.to_string(), trouble.next());
+    let mut failure = match &trouble {
+        Trouble::Conflict { files, .. } => {
+            let mut failure = Failure::new(Exit::Refused, "conflicts", message);
+            failure.data = json!({ "files": files });
+            failure
+        }
+        Trouble::Busy => Failure::new(Exit::Busy, "busy", message),
+        trouble if trouble.is_refusal() => Failure::new(Exit::Refused, "not-merged", message),
+        Trouble::NoBranch { .. } => Failure::new(Exit::Refused, "not-ready", message),
+        _ => Failure::environment(message),
+    };
+    failure.retryable = matches!(trouble, Trouble::Busy | Trouble::Moved { .. } | Trouble::Unrun(Unrun::TimedOut(..)));
+    failure.hint(next)
+}
+
+/// How many there are of something.
+pub(super) fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+/// Where worktrees that vanish again may be made.
+pub(super) fn scratch(app: &App) -> PathBuf {
+    app.store.dir().join("cache")
+}
+
+/// Whether a folder is one of a job's that is there.
+pub(super) fn is_there(folder: &Path) -> bool {
+    !folder.as_os_str().is_empty() && folder.join(".git").exists()
+}

@@ -1,0 +1,143 @@
+//! Work brought home: a branch merged into another, wherever that is checked out, and every commit seen to have arrived.
+//!
+//! Guarantees that a merge that does not come to its end leaves everything as it was, or says that it could not; that nothing
+//! is pushed; and that a worktree in which somebody has something under way is not touched. Does not resolve conflicts.
+
+pub mod changes;
+pub mod forge;
+pub mod git;
+mod site;
+mod trouble;
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+pub use git::{ahead, arrived, branch_ref, common, current_branch, is_shallow, resolve, tip, touched, uncommitted};
+pub use site::{Site, checked_out, must_be_free};
+pub use trouble::{Trouble, listed};
+
+use git::{answer, git, run_merging, was_killed};
+
+use super::program::{Ran, Unrun};
+
+/// Hooks of a person's may run tests.
+const LIMIT: Duration = Duration::from_secs(1800);
+/// Nothing that a person set for merges of their own changes what is done, nor is a conflict remembered that is taken back.
+const PLAINLY: [&str; 4] = ["-c", "rerere.enabled=false", "-c", "gc.auto=0"];
+const MERGE: [&str; 8] =
+    ["merge", "--no-ff", "--commit", "--no-squash", "--no-edit", "--no-autostash", "--no-stat", "--no-progress"];
+
+/// A branch that is to be merged.
+#[derive(Clone, Copy, Debug)]
+pub struct Arriving<'a> {
+    /// Its name.
+    pub branch: &'a str,
+    /// What the merge is to say of it.
+    pub message: &'a str,
+}
+
+/// A branch that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// By which commit.
+    pub commit: String,
+    /// How many commits of its own it brought; 0 where they were all there before.
+    pub commits: u64,
+}
+
+/// Merges a branch into a target, and sees that all of it arrived.
+///
+/// # Errors
+/// When something stands against it, or it did not come to its end; then everything is as it was.
+pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arriving<'_>) -> Result<Arrival, Trouble> {
+    let commit = tip(repository, arriving.branch)?;
+    let before = tip(repository, target)?;
+    let commits = ahead(repository, &commit, &before)?;
+    if commits == 0 {
+        return Ok(Arrival { commit: before, commits });
+    }
+    if common(repository, &commit, &before)?.is_none() {
+        let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
+        return Err(Trouble::Unrelated { branch, target, is_shallow: is_shallow(repository) });
+    }
+    // Two at once would take back each other's.
+    let _lock = lock(scratch)?;
+    site::sweep(scratch);
+    let site = Site::open(repository, scratch, target)?;
+    merge(&site, &commit, target, arriving)?;
+    let merged = site.settle()?;
+    drop(site);
+    let missing = ahead(repository, &branch_ref(arriving.branch), &branch_ref(target))?;
+    match missing {
+        0 => Ok(Arrival { commit: merged, commits }),
+        _ => {
+            let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
+            Err(Trouble::NotArrived { branch, target, missing })
+        }
+    }
+}
+
+fn lock(scratch: &Path) -> Result<File, Trouble> {
+    let open = || {
+        fs::create_dir_all(scratch)?;
+        File::options().create(true).append(true).open(scratch.join("merge.lock"))
+    };
+    let file = open().map_err(|error| Trouble::Unrun(Unrun::Io("git".into(), error)))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Trouble::Busy),
+        Err(TryLockError::Error(error)) => Err(Trouble::Unrun(Unrun::Io("git".into(), error))),
+    }
+}
+
+fn merge(site: &Site, commit: &str, target: &str, arriving: Arriving<'_>) -> Result<(), Trouble> {
+    let args = PLAINLY.into_iter().chain(MERGE).chain(["-m", arriving.message, commit]);
+    let ran = run_merging(git(&site.folder, args).limit(LIMIT), &site.folder);
+    // One that ended by itself has put its own lock away, or found another's.
+    let is_locked = was_killed(&ran);
+    let (why, files) = match ran {
+        Ok(ran) if ran.is_good() => return Ok(()),
+        // Which files is only for the words; what was begun is taken back, told or not.
+        Ok(ran) => (said(&ran), in_conflict(&site.folder).unwrap_or_default()),
+        Err(unrun) => (unrun.to_string(), Vec::new()),
+    };
+    if is_locked {
+        site.unlock()?;
+    }
+    take_back(site, commit, &why)?;
+    let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
+    match files.is_empty() {
+        true => Err(Trouble::Stopped { branch, target, why }),
+        false => Err(Trouble::Conflict { branch, target, files }),
+    }
+}
+
+/// All that git and its hooks said, in one line: the reason is seldom the last of it.
+fn said(ran: &Ran) -> String {
+    let one_line = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let said = [&ran.err, &ran.out].map(|bytes| one_line(bytes));
+    said.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| ran.complaint())
+}
+
+/// The files of a merge that did not go together.
+fn in_conflict(folder: &Path) -> Result<Vec<String>, Trouble> {
+    let ran = answer(git(folder, ["diff", "--name-only", "--diff-filter=U", "-z"]), "see what conflicts", folder)?;
+    let names = ran.out.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| crate::protocol::spelling::encode(name).into_owned()).collect())
+}
+
+/// As if it had not been begun. Only what the merge itself did is undone: what else is found there is left, and said.
+fn take_back(site: &Site, commit: &str, why: &str) -> Result<(), Trouble> {
+    if site.merges()?.as_deref() == Some(commit) {
+        git(&site.folder, ["merge", "--abort"]).run()?;
+    }
+    let is_as_before = site.merges()?.is_none() && site.is_at_start()? && uncommitted(&site.folder, false)?.is_empty();
+    match is_as_before || site.is_temporary() {
+        true => Ok(()),
+        false => Err(Trouble::Unclean { folder: site.folder.clone(), why: why.to_owned() }),
+    }
+}

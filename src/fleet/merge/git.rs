@@ -1,0 +1,175 @@
+//! The questions to git that merging and foretelling share. None but [`run_merging`] touches a worktree or its index.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::super::program::{Program, Ran, Unrun};
+use super::trouble::Trouble;
+use crate::protocol::spelling;
+
+/// git in a folder. It asks nobody for anything, and leaves the index alone where it only looks.
+pub(in crate::fleet) fn git<'a>(folder: &Path, args: impl IntoIterator<Item = &'a str>) -> Program {
+    let program = Program::new("git").within(folder).args(args);
+    program.variable("GIT_TERMINAL_PROMPT", "0").variable("GIT_OPTIONAL_LOCKS", "0")
+}
+
+/// What it says, where it must succeed.
+pub(in crate::fleet) fn answer(program: Program, what: &'static str, folder: &Path) -> Result<Ran, Trouble> {
+    match program.run()? {
+        ran if ran.is_good() => Ok(ran),
+        ran => Err(Trouble::Git { what, folder: folder.to_owned(), why: ran.complaint() }),
+    }
+}
+
+/// The commits that refs or ids stand for, none for what is none; in one process.
+///
+/// # Errors
+/// When git cannot be asked there.
+pub fn resolve(folder: &Path, names: &[String]) -> Result<Vec<Option<String>>, Trouble> {
+    // A name with a line break would be two.
+    let line = |name: &String| match name.contains(char::is_control) {
+        true => "\n".to_owned(),
+        false => format!("{name}^{{commit}}\n"),
+    };
+    let program = git(folder, ["cat-file", "--batch-check=%(objectname) %(objecttype)"]);
+    let input: String = names.iter().map(line).collect();
+    let ran = answer(program.input(input), "look up branches", folder)?;
+    let commit = |line: &str| line.strip_suffix(" commit").map(str::to_owned);
+    Ok(ran.text().lines().map(commit).chain(std::iter::repeat(None)).take(names.len()).collect())
+}
+
+/// The ref of a branch.
+pub fn branch_ref(branch: &str) -> String {
+    format!("refs/heads/{branch}")
+}
+
+/// The commit of a branch.
+///
+/// # Errors
+/// When there is none, or git cannot be asked there.
+pub fn tip(folder: &Path, branch: &str) -> Result<String, Trouble> {
+    let found = resolve(folder, &[branch_ref(branch)])?.pop().flatten();
+    found.ok_or_else(|| Trouble::NoBranch { branch: branch.to_owned(), folder: folder.to_owned() })
+}
+
+/// The branch that is checked out in a worktree; none while it is detached.
+///
+/// # Errors
+/// When git cannot be asked there.
+pub fn current_branch(folder: &Path) -> Result<Option<String>, Trouble> {
+    let ran = git(folder, ["symbolic-ref", "--quiet", "--short", "HEAD"]).run()?;
+    match ran.code {
+        0 => Ok(Some(ran.text())),
+        1 => Ok(None),
+        _ => Err(Trouble::Git { what: "tell the branch", folder: folder.to_owned(), why: ran.complaint() }),
+    }
+}
+
+/// How many commits of one are not in the other.
+///
+/// # Errors
+/// When one of them is not there, or git cannot be asked.
+pub fn ahead(folder: &Path, of: &str, other: &str) -> Result<u64, Trouble> {
+    let ran = answer(git(folder, ["rev-list", "--count", of, &format!("^{other}")]), "count commits", folder)?;
+    let why = || format!("{:?} is no count", ran.text());
+    ran.text().parse().map_err(|_| Trouble::Git { what: "count commits", folder: folder.to_owned(), why: why() })
+}
+
+/// The first lines of a branch's commits that a base has not, the oldest first.
+///
+/// # Errors
+/// When one of them is not there, or git cannot be asked.
+pub fn subjects(folder: &Path, branch: &str, base: Option<&str>) -> Result<Vec<String>, Trouble> {
+    let branch = branch_ref(branch);
+    let without = base.map(|base| format!("^{base}"));
+    let args = ["log", "--reverse", "--no-merges", "--format=%s", &branch].into_iter().chain(without.as_deref());
+    let ran = answer(git(folder, args), "list commits", folder)?;
+    Ok(ran.text().lines().map(str::to_owned).collect())
+}
+
+/// The files in which a commit differs from what it has in common with another.
+///
+/// # Errors
+/// When one of them is not there, or git cannot be asked.
+pub fn touched(folder: &Path, base: &str, commit: &str) -> Result<Vec<Vec<u8>>, Trouble> {
+    let span = format!("{base}...{commit}");
+    let args = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", &span, "--"];
+    let ran = answer(git(folder, args), "list changed files", folder)?;
+    Ok(ran.out.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(<[u8]>::to_vec).collect())
+}
+
+/// The refs of branches of which a commit has everything.
+///
+/// # Errors
+/// When it is not there, or git cannot be asked.
+pub fn arrived(folder: &Path, commit: &str) -> Result<HashSet<String>, Trouble> {
+    let program = git(folder, ["for-each-ref", "--format=%(refname)", "--merged", commit, "refs/heads/"]);
+    let ran = answer(program, "see what arrived", folder)?;
+    Ok(ran.text().lines().map(str::to_owned).collect())
+}
+
+/// The newest commit that both have; none where their histories do not meet.
+///
+/// # Errors
+/// When git cannot be asked.
+pub fn common(folder: &Path, one: &str, other: &str) -> Result<Option<String>, Trouble> {
+    let ran = git(folder, ["merge-base", one, other]).run()?;
+    match ran.code {
+        0 => Ok(ran.text().lines().next().map(str::to_owned)),
+        1 => Ok(None),
+        _ => Err(Trouble::Git { what: "compare histories", folder: folder.to_owned(), why: ran.complaint() }),
+    }
+}
+
+/// Whether the history of a repository is cut off.
+pub fn is_shallow(folder: &Path) -> bool {
+    let ran = git(folder, ["rev-parse", "--is-shallow-repository"]).run();
+    ran.is_ok_and(|ran| ran.text() == "true")
+}
+
+/// What is not committed in a worktree, spelled; untracked files on request.
+///
+/// # Errors
+/// When git cannot be asked there.
+pub fn uncommitted(folder: &Path, with_untracked: bool) -> Result<Vec<String>, Trouble> {
+    let untracked = if with_untracked { "--untracked-files=normal" } else { "--untracked-files=no" };
+    let program = git(folder, ["status", "--porcelain=v1", "-z", "--no-renames", untracked]);
+    let ran = answer(program, "see what is not committed", folder)?;
+    let entries = ran.out.split(|byte| *byte == 0).filter(|entry| entry.len() > 3);
+    Ok(entries.map(|entry| spelling::encode(&entry[3..]).into_owned()).collect())
+}
+
+/// Runs a git that may merge. What it puts into the worktree for a merge driver, and cannot take away when it is killed, goes.
+pub(in crate::fleet) fn run_merging(program: Program, worktree: &Path) -> Result<Ran, Unrun> {
+    let before = drafts(worktree);
+    let ran = program.run();
+    if was_killed(&ran) {
+        // Those of before may be somebody's; one that cannot be removed is no harm but to the eye.
+        drafts(worktree).difference(&before).for_each(|draft| std::fs::remove_file(draft).unwrap_or_default());
+    }
+    ran
+}
+
+/// Whether it was ended by a signal, or by its time.
+pub(in crate::fleet) fn was_killed(ran: &Result<Ran, Unrun>) -> bool {
+    ran.as_ref().map_or_else(|unrun| matches!(unrun, Unrun::TimedOut(..)), |ran| ran.code < 0)
+}
+
+/// The sides of a merge, as git hands them to a driver: `.merge_file_` and six characters.
+fn drafts(worktree: &Path) -> HashSet<PathBuf> {
+    let is_draft = |name: &OsStr| {
+        let random = name.as_encoded_bytes().strip_prefix(b".merge_file_");
+        random.is_some_and(|random| random.len() == 6 && random.iter().all(u8::is_ascii_alphanumeric))
+    };
+    let entries = std::fs::read_dir(worktree).into_iter().flatten().flatten();
+    entries.filter(|entry| is_draft(&entry.file_name())).map(|entry| entry.path()).collect()
+}
+
+/// Where git keeps what is a worktree's own.
+pub(super) fn own_folder(worktree: &Path) -> Result<PathBuf, Trouble> {
+    use std::os::unix::ffi::OsStringExt;
+    let mut ran = answer(git(worktree, ["rev-parse", "--absolute-git-dir"]), "find its folder", worktree)?;
+    ran.out.pop_if(|last| *last == b'\n');
+    Ok(std::ffi::OsString::from_vec(ran.out).into())
+}

@@ -1,0 +1,199 @@
+//! Why a branch could not be looked at or merged, in words, and what to do next.
+
+use std::path::{Path, PathBuf};
+
+use super::super::program::Unrun;
+
+/// Why not. Whatever it is, target, index and worktrees are as they were, but where [`Trouble::Unclean`] says so.
+#[derive(Debug)]
+pub enum Trouble {
+    /// git could not be run, or not to its end.
+    Unrun(Unrun),
+    /// git could not do a thing.
+    Git {
+        /// What was to be done.
+        what: &'static str,
+        /// Where.
+        folder: PathBuf,
+        /// What git said.
+        why: String,
+    },
+    /// This git cannot merge without a worktree.
+    TooOld(String),
+    /// There is no such branch.
+    NoBranch {
+        /// Its name.
+        branch: String,
+        /// In which repository.
+        folder: PathBuf,
+    },
+    /// Files where the target is checked out are not committed.
+    Dirty {
+        /// The worktree.
+        folder: PathBuf,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// Something was begun there and not ended.
+    InProgress {
+        /// The worktree.
+        folder: PathBuf,
+        /// What.
+        what: &'static str,
+    },
+    /// The target is checked out in a folder that is not there.
+    Gone {
+        /// The target.
+        branch: String,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The two histories have no commit in common.
+    Unrelated {
+        /// The branch.
+        branch: String,
+        /// The other.
+        target: String,
+        /// The repository's history was cut off, which may be why.
+        is_shallow: bool,
+    },
+    /// Both changed the same.
+    Conflict {
+        /// The branch.
+        branch: String,
+        /// The other.
+        target: String,
+        /// Where.
+        files: Vec<String>,
+    },
+    /// A hook, a merge driver or git itself would not.
+    Stopped {
+        /// The branch.
+        branch: String,
+        /// The other.
+        target: String,
+        /// What was said last.
+        why: String,
+    },
+    /// A remote, or a hook of this side, would not take a branch.
+    Unpushed {
+        /// The branch.
+        branch: String,
+        /// The worktree.
+        folder: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Another merge of ours is under way.
+    Busy,
+    /// A merge was left half done, because taking it back failed.
+    Unclean {
+        /// The worktree.
+        folder: PathBuf,
+        /// Why the merge was to be taken back.
+        why: String,
+    },
+    /// The target went on meanwhile.
+    Moved {
+        /// The target.
+        branch: String,
+    },
+    /// The merge was made, and some of the branch is not in it.
+    NotArrived {
+        /// The branch.
+        branch: String,
+        /// The other.
+        target: String,
+        /// How many commits are missing.
+        missing: u64,
+    },
+}
+
+impl Trouble {
+    /// Whether the repository stands against it, not the machine.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, Trouble::Unrun(_) | Trouble::Git { .. } | Trouble::TooOld(_) | Trouble::NoBranch { .. })
+    }
+
+    /// The next command to try, or the next thing to do.
+    pub fn next(&self) -> String {
+        match self {
+            Trouble::Unrun(Unrun::Missing(_)) => "install git".to_owned(),
+            Trouble::Unrun(_) | Trouble::Moved { .. } | Trouble::Busy => "try again".to_owned(),
+            Trouble::Git { folder, .. } => at(folder, "status"),
+            Trouble::TooOld(_) => "install git 2.39 or a newer one".to_owned(),
+            Trouble::NoBranch { folder, .. } => at(folder, "branch --list"),
+            Trouble::Dirty { folder, .. } => format!("{}, and commit or stash", at(folder, "status")),
+            Trouble::InProgress { folder, what: "merge" } => at(folder, "merge --abort"),
+            Trouble::InProgress { folder, .. } => at(folder, "status"),
+            Trouble::Gone { .. } => "git worktree prune".to_owned(),
+            Trouble::Unrelated { is_shallow: true, .. } => "git fetch --unshallow".to_owned(),
+            Trouble::Unrelated { .. } => "merge it by hand, with --allow-unrelated-histories".to_owned(),
+            Trouble::Conflict { branch, target, .. } => {
+                format!("in the worktree of {branch}: git merge {target}, mend, commit")
+            }
+            Trouble::Unpushed { branch, folder, .. } => at(folder, &format!("push -u origin {branch}")),
+            Trouble::Stopped { .. } => "mend what it says, then try again".to_owned(),
+            Trouble::Unclean { folder, .. } => at(folder, "merge --abort"),
+            Trouble::NotArrived { branch, target, .. } => format!("git log {target}..{branch}"),
+        }
+    }
+}
+
+fn at(folder: &Path, words: &str) -> String {
+    format!("git -C {} {words}", folder.display())
+}
+
+impl From<Unrun> for Trouble {
+    fn from(unrun: Unrun) -> Trouble {
+        Trouble::Unrun(unrun)
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Unrun(unrun) => unrun.fmt(f),
+            Trouble::Git { what, folder, why } => write!(f, "cannot {what} in {}: {why}", folder.display()),
+            Trouble::TooOld(version) => write!(f, "{version} cannot foretell merges"),
+            Trouble::NoBranch { branch, folder } => write!(f, "there is no branch {branch} in {}", folder.display()),
+            Trouble::Dirty { folder, files } => {
+                write!(f, "in {} is not committed: {}", folder.display(), listed(files))
+            }
+            Trouble::InProgress { folder, what } => write!(f, "a {what} is in progress in {}", folder.display()),
+            Trouble::Gone { branch, folder } => {
+                write!(f, "{branch} is checked out in {}, which is not there", folder.display())
+            }
+            Trouble::Unrelated { branch, target, is_shallow } => {
+                let why = if *is_shallow { ": the history of this clone is cut off" } else { "" };
+                write!(f, "{branch} and {target} have no history in common{why}")
+            }
+            Trouble::Conflict { branch, target, files } => {
+                write!(f, "{branch} conflicts with {target} in {}", listed(files))
+            }
+            Trouble::Stopped { branch, target, why } => {
+                write!(f, "{branch} was not merged into {target}, which is as it was: {why}")
+            }
+            Trouble::Unpushed { branch, why, .. } => write!(f, "{branch} was not pushed: {why}"),
+            Trouble::Busy => f.write_str("another aio merge is under way"),
+            Trouble::Unclean { folder, why } => {
+                write!(f, "a merge stopped ({why}) and could not be taken back in {}", folder.display())
+            }
+            Trouble::Moved { branch } => write!(f, "{branch} went on while it was merged into; it was left alone"),
+            Trouble::NotArrived { branch, target, missing } => {
+                write!(f, "{missing} commits of {branch} are not in {target} after the merge")
+            }
+        }
+    }
+}
+
+/// The first few names, and how many there are beyond.
+pub fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.get(..SHOWN).unwrap_or(names).join(", ");
+    match (names.len(), names.len().saturating_sub(SHOWN)) {
+        (0, _) => "folders that were renamed".to_owned(),
+        (_, 0) => shown,
+        (_, more) => format!("{shown} and {more} more"),
+    }
+}

@@ -1,0 +1,242 @@
+//! `aio conflicts`
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Fleet, commit, edit, must, refuses};
+use crate::harness::{eventually, run};
+
+/// Two that both changed line 3 of `one`, and a third that changed something else.
+fn three() -> Fleet {
+    let fleet = Fleet::new();
+    for (id, file) in [("claude-first0", "one"), ("codex-second", "one"), ("claude-third0", "two")] {
+        let worktree = fleet.job(id);
+        edit(&worktree, file, 3, id);
+        commit(&worktree, id);
+    }
+    fleet
+}
+
+fn pairs(answer: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let conflicts = answer["data"]["projects"][0]["conflicts"].as_array().unwrap();
+    conflicts.iter().map(|conflict| (text(&conflict["ours"]), text(&conflict["theirs"]))).collect()
+}
+
+#[test]
+fn what_will_not_merge_and_the_order_that_hurts_least() {
+    let fleet = three();
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!(ran.answer(), (1, "1 conflict among 3 jobs"));
+    let expected = "CONFLICT  claude-first0 and codex-second\n  one\nMerge in this order:\n  1. claude-third0\n  \
+                    2. claude-first0  then rebase codex-second\n  3. codex-second  rebase it first\n";
+    assert_eq!(ran.out.split_once('\n').unwrap().1, expected);
+    let answer = fleet.json(&["conflicts"]);
+    assert_eq!((&answer["code"], &answer["exit"]), (&json!("conflicts"), &json!(1)));
+    assert_eq!(pairs(&answer), [("claude-first0".to_owned(), "codex-second".to_owned())]);
+    assert_eq!(answer["data"]["projects"][0]["order"][1]["thenRebase"], json!(["codex-second"]));
+}
+
+#[test]
+fn nothing_conflicts_with_nothing() {
+    let fleet = Fleet::new();
+    assert_eq!(fleet.aio(&["conflicts"]).answer(), (0, "No conflicts among 0 jobs"));
+    fleet.job("claude-first0");
+    assert_eq!(fleet.aio(&["conflicts"]).answer(), (0, "No conflicts among 1 job"));
+    assert_eq!(fleet.json(&["conflicts"])["code"], "conflict-free");
+    let queued = fleet.job("claude-queued");
+    edit(&queued, "one", 0, "x");
+    fleet.edit("claude-queued", "stage", json!("queued"));
+    assert_eq!(fleet.aio(&["conflicts"]).answer(), (0, "No conflicts among 1 job"));
+}
+
+#[test]
+fn what_is_not_committed_counts_and_is_left_alone() {
+    let fleet = Fleet::new();
+    let (one, two) = (fleet.job("claude-first0"), fleet.job("claude-second"));
+    edit(&one, "one", 3, "staged");
+    must(&one, &["add", "one"]);
+    edit(&one, "two", 5, "not staged");
+    fs::write(one.join("new"), "untracked").unwrap();
+    fs::write(two.join("new"), "committed").unwrap();
+    edit(&two, "two", 5, "committed");
+    commit(&two, "both");
+    let looks =
+        || (must(&one, &["status", "--porcelain"]), must(&one, &["ls-files", "-s"]), must(&one, &["count-objects"]));
+    let before = looks();
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("CONFLICT  claude-first0 (not committed) and claude-second\n  new\n  two\n"), "{ran:?}");
+    assert_eq!(looks(), before);
+}
+
+#[test]
+fn where_they_are_to_go_counts_too() {
+    let fleet = three();
+    edit(&fleet.project(), "two", 3, "meanwhile");
+    commit(&fleet.project(), "meanwhile");
+    let ran = fleet.aio(&["conflicts"]);
+    assert!(ran.out.contains("CONFLICT  claude-third0 and main\n  two\n"), "{ran:?}");
+    assert!(
+        ran.out.contains("2. claude-third0  rebase it first\n") || ran.out.contains("3. claude-third0  rebase"),
+        "{ran:?}"
+    );
+    let answer = fleet.json(&["conflicts"]);
+    let conflicts = answer["data"]["projects"][0]["conflicts"].as_array().unwrap();
+    assert!(conflicts.iter().any(|conflict| conflict["withTarget"] == true && conflict["theirs"] == "main"));
+    // What has arrived is in nobody's way.
+    must(&fleet.project(), &["merge", "-q", "--no-edit", "aio/claude-first0"]);
+    let answer = fleet.json(&["conflicts"]);
+    let expected = [("codex-second", "main"), ("claude-third0", "main")];
+    assert_eq!(pairs(&answer), expected.map(|(one, other)| (one.to_owned(), other.to_owned())));
+}
+
+#[test]
+fn who_holds_what_is_said() {
+    let fleet = three();
+    let id = fleet.world.register("claude");
+    assert_eq!(fleet.world.aio_as(&id, ["claim", "one"]).code, 0);
+    let worktree = fleet.world.dir.join("worktrees/project/codex-second");
+    let codex = fleet.world.register("codex");
+    let claimed =
+        run(fleet.world.command("aio").current_dir(&worktree).args(["--as", &codex, "claim", "pattern", "o*"]));
+    assert_eq!(claimed.code, 0, "{claimed:?}");
+    let ran = fleet.aio(&["conflicts"]);
+    let holders = ran.out.lines().find(|line| line.starts_with("  one  held by ")).unwrap_or_else(|| panic!("{ran:?}"));
+    assert!(holders.contains(&id) && holders.contains(&format!("{codex} (codex-second)")), "{holders}");
+}
+
+/// A git that notes how often it was asked to merge trees.
+fn counting(fleet: &Fleet) -> std::path::PathBuf {
+    let log = fleet.world.home.join("merge-tree");
+    let find = "real=$(PATH=$(printf %s \"$PATH\" | cut -d: -f2-) command -v git)";
+    let body = format!(
+        "{find}\ncase \" $* \" in *' merge-tree '*) echo x >>'{}';; esac\nexec \"$real\" \"$@\"",
+        log.display()
+    );
+    fleet.programs(&[("git", &body)])
+}
+
+fn merge_trees(fleet: &Fleet) -> usize {
+    fs::read_to_string(fleet.world.home.join("merge-tree")).unwrap_or_default().lines().count()
+}
+
+#[test]
+fn one_process_for_all_and_none_for_what_is_known() {
+    let fleet = three();
+    let programs = counting(&fleet);
+    let first = fleet.aio_with(&programs, &["conflicts"]);
+    assert_eq!((first.code, merge_trees(&fleet)), (1, 1));
+    assert_eq!(fleet.aio_with(&programs, &["conflicts"]), first);
+    assert_eq!(merge_trees(&fleet), 1, "all of it is known");
+    let cache = fs::read_dir(fleet.world.dir.join("cache/conflicts")).unwrap().next().unwrap().unwrap().path();
+    let text = fs::read_to_string(&cache).unwrap();
+    for damage in ["", "{}", &text[..text.len() / 2], &text.replace("\"one\"", "\"two\"")] {
+        let before = merge_trees(&fleet);
+        fs::write(&cache, damage).unwrap();
+        assert_eq!(fleet.aio_with(&programs, &["conflicts"]), first, "{damage}");
+        assert_eq!(merge_trees(&fleet), before + 1, "{damage}");
+    }
+    edit(&fleet.world.dir.join("worktrees/project/claude-third0"), "one", 3, "third");
+    let changed = fleet.aio_with(&programs, &["conflicts"]);
+    assert_eq!(changed.answer(), (1, "3 conflicts among 3 jobs"));
+}
+
+#[test]
+fn a_git_that_is_too_old_is_said() {
+    let fleet = three();
+    let find = "real=$(PATH=$(printf %s \"$PATH\" | cut -d: -f2-) command -v git)";
+    let old = "case \" $* \" in *' merge-tree '*) echo usage: >&2; exit 129;; *' version '*) echo git version 2.34.1; exit;; esac";
+    let programs = fleet.programs(&[("git", &format!("{find}\n{old}\nexec \"$real\" \"$@\""))]);
+    refuses(&fleet.aio_with(&programs, &["conflicts"]), 6, &["git version 2.34.1", "2.39"]);
+    refuses(&fleet.aio_with(&programs, &["merge", "claude-first0"]), 6, &["2.34.1"]);
+}
+
+/// A merge driver is somebody's program; here it takes git with it.
+#[test]
+fn a_pair_that_git_dies_of_does_not_hide_the_others() {
+    let fleet = three();
+    for (id, number) in [("amp-fourth", 3), ("amp-fifth0", 9)] {
+        let worktree = fleet.job(id);
+        edit(&worktree, "three", number, id);
+        commit(&worktree, id);
+    }
+    fs::write(fleet.project().join(".gitattributes"), "three merge=deadly\n").unwrap();
+    must(&fleet.project(), &["config", "merge.deadly.driver", "kill -9 $PPID"]);
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!(ran.answer(), (1, "1 conflict among 5 jobs"), "{ran:?}");
+    assert!(ran.out.contains("CONFLICT  claude-first0 and codex-second\n  one\n"), "{ran:?}");
+    assert_eq!(ran.err, "aio: amp-fourth and amp-fifth0 cannot be compared: it ended with -9\n");
+    assert_eq!(must(&fleet.project(), &["status", "--porcelain"]), "?? .gitattributes", "nothing is left lying about");
+}
+
+#[test]
+fn what_is_gone_is_noted_and_the_rest_is_compared() {
+    let fleet = three();
+    let lost = fleet.job("claude-fourth");
+    edit(&lost, "one", 3, "fourth");
+    commit(&lost, "fourth");
+    fs::remove_dir_all(&lost).unwrap();
+    let gone = fleet.job("claude-fifth0");
+    must(&fleet.project(), &["worktree", "remove", gone.to_str().unwrap()]);
+    must(&fleet.project(), &["branch", "-D", "aio/claude-fifth0"]);
+    let strange = fleet.job("claude-sixth0");
+    fleet.edit("claude-sixth0", "target", json!("nowhere"));
+    edit(&strange, "three", 1, "sixth");
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!(ran.answer(), (1, "3 conflicts among 5 jobs"), "{ran:?}");
+    for name in ["the worktree of claude-fourth is not there", "claude-fifth0 has no branch", "no branch \"nowhere\""] {
+        assert!(ran.err.contains(name), "{name}: {ran:?}");
+    }
+}
+
+#[test]
+fn from_wherever_and_for_whichever_project() {
+    let fleet = three();
+    let other = fleet.world.home.join("other");
+    fleet.begin(&other);
+    assert_eq!(fleet.aio(&["projects", "add", other.to_str().unwrap()]).code, 0);
+    for id in ["amp-aaaaaa", "amp-bbbbbb"] {
+        let worktree = fleet.job_in(&other, id);
+        edit(&worktree, "two", 1, id);
+    }
+    let within = |folder: &Path, args: &[&str]| run(fleet.world.command("aio").current_dir(folder).args(args));
+    let one = within(&fleet.world.dir.join("worktrees/project/codex-second"), &["conflicts"]);
+    assert_eq!(one.answer(), (1, "1 conflict among 3 jobs"));
+    assert_eq!(within(&other, &["conflicts"]).answer(), (1, "1 conflict among 2 jobs"));
+    assert_eq!(fleet.aio(&["conflicts", "2"]).answer(), (1, "1 conflict among 2 jobs"));
+    let all = fleet.aio(&["conflicts", "--all"]);
+    assert_eq!(all.answer(), (1, "2 conflicts among 5 jobs"));
+    assert!(all.out.contains(&format!("\n\n{}\nCONFLICT", other.display())), "{all:?}");
+    refuses(&fleet.aio(&["conflicts", "third"]), 2, &["third", "aio projects"]);
+    fs::remove_dir_all(&other).unwrap();
+    refuses(&fleet.aio(&["conflicts", "2"]), 6, &["other"]);
+    let all = fleet.aio(&["conflicts", "--all"]);
+    assert_eq!(all.answer(), (1, "1 conflict among 3 jobs"));
+    assert!(all.err.contains("other"), "{all:?}");
+}
+
+#[test]
+fn a_watch_prints_what_changes() {
+    let fleet = Fleet::new();
+    let (one, two) = (fleet.job("claude-first0"), fleet.job("claude-second"));
+    edit(&one, "one", 3, "first");
+    let mut command = fleet.world.command("aio");
+    let out = fleet.world.home.join("watched");
+    command.args(["conflicts", "--watch"]).stdout(fs::File::create(&out).unwrap());
+    let mut watch = crate::harness::Sleeper(command.spawn().unwrap());
+    let lines = |count: usize| {
+        eventually("a line", || {
+            let text = fs::read_to_string(&out).unwrap();
+            (text.lines().count() >= count).then_some(text)
+        })
+    };
+    edit(&two, "one", 3, "second");
+    let pair = "claude-first0 (not committed) and claude-second (not committed)";
+    assert_eq!(lines(1), format!("CONFLICT  {pair}: one\n"));
+    edit(&two, "one", 3, "line 3");
+    assert_eq!(lines(2), format!("CONFLICT  {pair}: one\nCLEAR  {pair}\n"));
+    watch.kill();
+}
