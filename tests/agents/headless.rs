@@ -50,7 +50,7 @@ fn launch(
 ) -> Job {
     let model = Model::start(script);
     let profile = profile(agent, model.port);
-    let launch = profile.launch(manner).unwrap();
+    let launch = profile.launch(manner, &[]).unwrap();
     let mut command = Command::new(&launch.program);
     // Where the model is, says the environment that the other tests use.
     let there = agent.command(model.port, agent::Manner::default());

@@ -44,15 +44,10 @@ pub(super) const CLAUDE: Agent = Agent {
         prefilled: Some(&["--permission-mode", "acceptEdits", COMMANDS, "{args}", "--prefill={prompt}"]),
         sent: Some(&["--permission-mode", "acceptEdits", COMMANDS, "{args}", "--", "{prompt}"]),
     },
+    writable: None,
     variables: &[("DISABLE_AUTOUPDATER", "1")],
     dialect: Dialect::Claude,
-    limits: &[
-        "hit your limit",
-        "usage limit reached",
-        "out of extra usage",
-        "hit your session limit",
-        "hit your weekly limit",
-    ],
+    limits: &["you've hit your", "usage limit reached", "out of extra usage", "out of usage credits"],
     login: Login {
         variables: &[
             "ANTHROPIC_API_KEY",

@@ -38,9 +38,16 @@ pub(super) const CODEX: Agent = Agent {
         prefilled: None,
         sent: Some(&["-c", SANDBOX, "-c", NEVER_ASK, "-c", NO_UPDATE, "{args}", "--", "{prompt}"]),
     },
+    writable: Some("--add-dir"),
     variables: &[],
     dialect: Dialect::Codex,
-    limits: &["hit your usage limit", "usage limit has been reached", "quota exceeded. check your plan"],
+    limits: &[
+        "hit your usage limit",
+        "reached your usage limit",
+        "workspace is out of credits",
+        "hit your spend cap",
+        "quota exceeded. check your plan",
+    ],
     login: Login {
         variables: &["CODEX_API_KEY"],
         files: &[(AUTH, "\"access_token\""), (AUTH, "\"OPENAI_API_KEY\": \"")],

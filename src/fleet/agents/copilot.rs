@@ -9,9 +9,10 @@ pub(super) const COPILOT: Agent = Agent {
     verified: "1.0.102",
     programs: &["copilot"],
     arguments: Arguments {
-        headless: &["--allow-all-tools", "--output-format", "json", "--no-color", "{args}"],
+        headless: &["--allow-all-tools", "--no-ask-user", "--output-format", "json", "--no-color", "{args}"],
         headless_resumed: &[
             "--allow-all-tools",
+            "--no-ask-user",
             "--output-format",
             "json",
             "--no-color",
@@ -23,6 +24,7 @@ pub(super) const COPILOT: Agent = Agent {
         prefilled: None,
         sent: Some(&["--allow-all-tools", "{args}", "--interactive={prompt}"]),
     },
+    writable: None,
     variables: &[("COPILOT_AUTO_UPDATE", "false")],
     dialect: Dialect::Copilot,
     limits: &["exceeded your premium request", "hit your rate limit", "rate limit exceeded", "quota exceeded"],

@@ -28,9 +28,15 @@ pub(super) const GEMINI: Agent = Agent {
         prefilled: None,
         sent: Some(&["--approval-mode", "yolo", "--skip-trust", "{args}", "--prompt-interactive={prompt}"]),
     },
+    writable: None,
     variables: &[],
     dialect: Dialect::Gemini,
-    limits: &["exhausted your capacity", "exceeded your current quota", "usage limit reached", "quota exceeded"],
+    limits: &[
+        "exhausted your capacity",
+        "exhausted your daily quota",
+        "exceeded your current quota",
+        "usage limit reached",
+    ],
     login: Login {
         variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"],
         files: &[(OAUTH, "refresh_token"), (VARIABLES, "_API_KEY=")],

@@ -19,6 +19,7 @@ pub(super) const OPENCODE: Agent = Agent {
         prefilled: None,
         sent: Some(&["{args}", "--prompt={prompt}"]),
     },
+    writable: None,
     variables: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
     dialect: Dialect::OpenCode,
     limits: &["usage limit", "quota exceeded", "exceeded your current quota", "rate limit exceeded"],
