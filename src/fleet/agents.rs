@@ -124,7 +124,7 @@ impl Agent {
     }
 
     /// The arguments to start it with, among them what makes these folders writable, and the person's own. None where it has no
-    /// such manner.
+    /// such manner. An option that the person's arguments repeat is left out: some agents refuse to be told twice.
     pub fn args(&self, manner: Manner<'_>, writable: &[PathBuf], own: &[String]) -> Option<Vec<OsString>> {
         let (line, filling) = match manner {
             Manner::Headless => (self.arguments.headless, ""),
@@ -136,8 +136,12 @@ impl Agent {
         };
         let folders = self.writable.into_iter().flat_map(|option| writable.iter().map(move |folder| (option, folder)));
         let mut args: Vec<OsString> = Vec::new();
+        let mut is_repeated = false;
         for word in line {
+            // What follows an option is its value, unless it is an option or a place itself.
+            is_repeated = if word.starts_with(['-', '{']) { repeats(own, word) } else { is_repeated };
             match *word {
+                _ if is_repeated => {}
                 ARGS => {
                     args.extend(folders.clone().flat_map(|(option, folder)| [option.into(), folder.into()]));
                     args.extend(own.iter().map(OsString::from));
@@ -158,6 +162,12 @@ impl Agent {
     pub fn limit(&self, text: &str) -> Option<Limit> {
         stream::limit(self.limits, text)
     }
+}
+
+/// Whether a person's arguments have that option.
+fn repeats(own: &[String], word: &str) -> bool {
+    let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
+    word.len() > 2 && word.starts_with("--") && own.iter().any(|own| name(own) == name(word))
 }
 
 /// What a commit in a linked worktree writes outside of it, and no more: hooks, settings, and branches beside the folder of
@@ -216,6 +226,21 @@ mod tests {
         assert!(args.ends_with(&["--model", "{prompt}", "--", "{args} -x {session}"].map(OsString::from)), "{args:?}");
         let args = claude.args(Manner::HeadlessResumed("{prompt}"), &[], &[]).unwrap_or_default();
         assert_eq!(args.iter().filter(|word| **word == "{prompt}").count(), 1, "{args:?}");
+    }
+
+    #[test]
+    fn a_persons_options_take_the_place_of_ours() {
+        let args = |name: &str, own: &[&str]| {
+            let own: Vec<String> = own.iter().map(|word| (*word).to_owned()).collect();
+            let agent = Agent::find(name).unwrap_or_else(|| panic!("{name}"));
+            let args = agent.args(Manner::Headless, &[], &own).unwrap_or_default();
+            args.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+        };
+        let asking = args("gemini", &["--approval-mode", "default", "-m", "pro"]);
+        assert_eq!(asking, "-o stream-json --skip-trust --approval-mode default -m pro");
+        let few = args("claude", &["--allowedTools", "Read", "--permission-mode=plan"]);
+        assert_eq!(few, "-p --output-format stream-json --verbose --allowedTools Read --permission-mode=plan");
+        assert!(args("codex", &["-c", "x=1"]).contains("sandbox_mode=\"workspace-write\""));
     }
 
     #[test]

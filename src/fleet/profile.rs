@@ -21,7 +21,7 @@ pub struct Profile {
     pub agent: &'static Agent,
     /// Its program, where that is not the agent's usual one.
     pub program: Option<String>,
-    /// The person's own arguments.
+    /// The person's own arguments. Where one is an option (`--name`) that the agent's command line has too, the person's stays.
     pub args: Vec<String>,
     /// The person's own variables.
     pub variables: Vec<(String, String)>,
@@ -165,7 +165,7 @@ fn texts(key: &str, value: &Value) -> Result<Vec<String>, String> {
 }
 
 fn variables(value: &Value) -> Result<Vec<(String, String)>, String> {
-    let table = value.as_table().ok_or_else(|| format!("env is no table of texts"))?;
+    let table = value.as_table().ok_or_else(|| "env is no table of texts".to_owned())?;
     let named = |(name, value): (&String, &Value)| match name.is_empty() || name.contains(['=', '\0']) {
         true => Err(format!("env.{name:?} is no name of a variable")),
         false => Ok((name.clone(), text(&format!("env.{name}"), value)?)),
@@ -182,7 +182,7 @@ fn runtime(text: &str) -> Result<Runtime, String> {
 }
 
 fn prices(value: &Value) -> Result<Prices, String> {
-    let table = value.as_table().ok_or_else(|| format!("cost is no table of input, cached and output"))?;
+    let table = value.as_table().ok_or_else(|| "cost is no table of input, cached and output".to_owned())?;
     if let Some(key) = table.keys().find(|key| !matches!(&***key, "input" | "cached" | "output")) {
         return Err(format!("cost.{key} is unknown: a cost has input, cached and output"));
     }

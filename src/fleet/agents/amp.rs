@@ -22,6 +22,7 @@ pub(super) const AMP: Agent = Agent {
         sent: None,
     },
     writable: None,
+    // From an older manual.
     variables: &[("AMP_SKIP_UPDATE_CHECK", "1")],
     dialect: Dialect::Claude,
     limits: &["out of credits", "usage limit", "insufficient credit"],

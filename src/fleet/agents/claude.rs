@@ -11,6 +11,8 @@ const SETTINGS: Place = Place { usual: ".claude/settings.json", moved: Some(("CL
 /// With `=`, because the option takes any number of words.
 const COMMANDS: &str = "--allowedTools=Bash";
 
+/// A task whose first word is one of its commands (`/help`) is taken for that; other text with a slash is not. In a terminal it
+/// asks whether to trust the folder, with `No, exit` chosen, unless the repository's own worktree is trusted.
 pub(super) const CLAUDE: Agent = Agent {
     name: "claude",
     letter: Some('l'),

@@ -12,6 +12,8 @@ const SANDBOX: &str = "sandbox_mode=\"workspace-write\"";
 const NEVER_ASK: &str = "approval_policy=\"never\"";
 const NO_UPDATE: &str = "check_for_update_on_startup=false";
 
+/// Without `writable` it cannot commit in a linked worktree: even a writable repository has that worktree's own folder read-only
+/// until it is named itself. In a terminal it asks whether to trust a repository that is not trusted yet.
 pub(super) const CODEX: Agent = Agent {
     name: "codex",
     letter: Some('c'),

@@ -3,6 +3,7 @@
 use super::super::stream::Dialect;
 use super::{Agent, Arguments, Login};
 
+/// It trims its task. In a terminal it asks whether to trust a folder that is new to it, as every worktree is.
 pub(super) const COPILOT: Agent = Agent {
     name: "copilot",
     letter: None,

@@ -11,6 +11,8 @@ pub(super) const GEMINI: Agent = Agent {
     letter: Some('g'),
     verified: "0.61.0",
     programs: &["gemini"],
+    // Headless it would refuse to run in a folder that nobody has trusted, as a new worktree is; trusted for the session only,
+    // the project's own hooks are not run. Not `auto_edit`: even with the shell allowed it would ask before a commit or an `rm`.
     arguments: Arguments {
         headless: &["-o", "stream-json", "--approval-mode", "yolo", "--skip-trust", "{args}"],
         headless_resumed: &[
