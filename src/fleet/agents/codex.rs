@@ -51,7 +51,8 @@ pub(super) const CODEX: Agent = Agent {
         "quota exceeded. check your plan",
     ],
     login: Login {
-        variables: &["CODEX_API_KEY"],
+        // The first is for `exec` only, as its documentation says; `codex login status` does not count it.
+        variables: &["CODEX_API_KEY", "CODEX_ACCESS_TOKEN"],
         files: &[(AUTH, "\"access_token\""), (AUTH, "\"OPENAI_API_KEY\": \"")],
         // A provider of the person's own has its own key; a keyring keeps what auth.json would hold.
         elsewhere: &[(CONFIG, "model_provider"), (CONFIG, "cli_auth_credentials_store"), (CONFIG, "env_key")],

@@ -1,3 +1,4 @@
+//! Every stream that was recorded from a real run, and what is to be known of it; then what no run of ours has shown.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use super::super::agents::{AGENTS, Agent};
@@ -267,6 +268,8 @@ fn what_comes_in_parts_is_joined() {
     let tool = r#"{"type":"tool_use","tool_name":"read_file","parameters":{"file_path":"a"}}"#.to_owned();
     let stream = [line("one "), line("two"), tool, line("three"), line(" four")].join("\n");
     assert_eq!(progress("gemini", stream.as_bytes()).said, "three four");
+    let endless = vec![line(&"x".repeat(100_000)); 100].join("\n");
+    assert!(progress("gemini", endless.as_bytes()).said.len() < 1_200_000);
 }
 
 #[test]
