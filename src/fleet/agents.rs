@@ -13,13 +13,16 @@ mod opencode;
 
 pub use login::{Login, LoginState, Place};
 
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
 use super::stream::{self, Dialect, Limit, Seen};
 
 /// All of them, in the order in which they are shown.
 pub const AGENTS: &[Agent] =
     &[codex::CODEX, claude::CLAUDE, gemini::GEMINI, amp::AMP, copilot::COPILOT, opencode::OPENCODE];
 
-/// Stands in command lines where the person's own arguments go.
+/// Stands in command lines where writable folders and the person's own arguments go.
 const ARGS: &str = "{args}";
 /// Stands there for the session's id.
 const SESSION: &str = "{session}";
@@ -68,6 +71,8 @@ pub struct Agent {
     pub programs: &'static [&'static str],
     /// Its command lines.
     pub arguments: Arguments,
+    /// The option that lets what it runs write in another folder too, for agents that keep it from that.
+    pub writable: Option<&'static str>,
     /// What is set for it, so that nothing is asked and nothing updates itself meanwhile.
     pub variables: &'static [(&'static str, &'static str)],
     /// How its stream is read.
@@ -118,8 +123,9 @@ impl Agent {
         AGENTS.iter().find(|agent| agent.name == name)
     }
 
-    /// The arguments to start it with, these of the person's among them. None where it has no such manner.
-    pub fn args(&self, manner: Manner<'_>, own: &[String]) -> Option<Vec<String>> {
+    /// The arguments to start it with, among them what makes these folders writable, and the person's own. None where it has no
+    /// such manner. An option that the person's arguments repeat is left out: some agents refuse to be told twice.
+    pub fn args(&self, manner: Manner<'_>, writable: &[PathBuf], own: &[String]) -> Option<Vec<OsString>> {
         let (line, filling) = match manner {
             Manner::Headless => (self.arguments.headless, ""),
             Manner::HeadlessResumed(session) => (self.arguments.headless_resumed, session),
@@ -128,12 +134,20 @@ impl Agent {
             Manner::Prefilled(prompt) => (self.arguments.prefilled?, prompt),
             Manner::Sent(prompt) => (self.arguments.sent?, prompt),
         };
-        let mut args = Vec::new();
+        let folders = self.writable.into_iter().flat_map(|option| writable.iter().map(move |folder| (option, folder)));
+        let mut args: Vec<OsString> = Vec::new();
+        let mut is_repeated = false;
         for word in line {
+            // What follows an option is its value, unless it is an option or a place itself.
+            is_repeated = if word.starts_with(['-', '{']) { repeats(own, word) } else { is_repeated };
             match *word {
-                ARGS => args.extend_from_slice(own),
-                word if word.contains(SESSION) => args.push(word.replace(SESSION, filling)),
-                word => args.push(word.replace(PROMPT, filling)),
+                _ if is_repeated => {}
+                ARGS => {
+                    args.extend(folders.clone().flat_map(|(option, folder)| [option.into(), folder.into()]));
+                    args.extend(own.iter().map(OsString::from));
+                }
+                word if word.contains(SESSION) => args.push(word.replace(SESSION, filling).into()),
+                word => args.push(word.replace(PROMPT, filling).into()),
             }
         }
         Some(args)
@@ -148,6 +162,20 @@ impl Agent {
     pub fn limit(&self, text: &str) -> Option<Limit> {
         stream::limit(self.limits, text)
     }
+}
+
+/// Whether a person's arguments have that option.
+fn repeats(own: &[String], word: &str) -> bool {
+    let name = |word: &str| word.split('=').next().unwrap_or_default().to_owned();
+    word.len() > 2 && word.starts_with("--") && own.iter().any(|own| name(own) == name(word))
+}
+
+/// What a commit in a linked worktree writes outside of it, and no more: hooks, settings, and branches beside the folder of
+/// this one stay as they are. For [`Agent::args`]; only those that exist can be made writable.
+pub fn written_by_commits(git_dir: &Path, common_dir: &Path, branch: &str) -> Vec<PathBuf> {
+    let beside = |below: &str| common_dir.join(below).join(branch).parent().map(Path::to_owned);
+    let branches = ["refs/heads", "logs/refs/heads"].into_iter().filter_map(beside);
+    [git_dir.to_owned(), common_dir.join("objects")].into_iter().chain(branches).collect()
 }
 
 #[cfg(test)]
@@ -194,9 +222,39 @@ mod tests {
     fn what_is_filled_in_is_filled_in_once() {
         let own = ["--model".to_owned(), "{prompt}".to_owned()];
         let claude = Agent::find("claude").unwrap_or_else(|| panic!("claude"));
-        let args = claude.args(Manner::Sent("{args} -x {session}"), &own).unwrap_or_default();
-        assert!(args.ends_with(&["--model", "{prompt}", "--", "{args} -x {session}"].map(str::to_owned)), "{args:?}");
-        let args = claude.args(Manner::HeadlessResumed("{prompt}"), &[]).unwrap_or_default();
+        let args = claude.args(Manner::Sent("{args} -x {session}"), &[], &own).unwrap_or_default();
+        assert!(args.ends_with(&["--model", "{prompt}", "--", "{args} -x {session}"].map(OsString::from)), "{args:?}");
+        let args = claude.args(Manner::HeadlessResumed("{prompt}"), &[], &[]).unwrap_or_default();
         assert_eq!(args.iter().filter(|word| **word == "{prompt}").count(), 1, "{args:?}");
+    }
+
+    #[test]
+    fn a_persons_options_take_the_place_of_ours() {
+        let args = |name: &str, own: &[&str]| {
+            let own: Vec<String> = own.iter().map(|word| (*word).to_owned()).collect();
+            let agent = Agent::find(name).unwrap_or_else(|| panic!("{name}"));
+            let args = agent.args(Manner::Headless, &[], &own).unwrap_or_default();
+            args.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+        };
+        let asking = args("gemini", &["--approval-mode", "default", "-m", "pro"]);
+        assert_eq!(asking, "-o stream-json --skip-trust --approval-mode default -m pro");
+        let few = args("claude", &["--allowedTools", "Read", "--permission-mode=plan"]);
+        assert_eq!(few, "-p --output-format stream-json --verbose --allowedTools Read --permission-mode=plan");
+        assert!(args("codex", &["-c", "x=1"]).contains("sandbox_mode=\"workspace-write\""));
+    }
+
+    #[test]
+    fn folders_are_made_writable_where_they_are_not() {
+        let folders = written_by_commits(Path::new("/r/.git/worktrees/w"), Path::new("/r/.git"), "aio/codex-abc123");
+        let expected =
+            ["/r/.git/worktrees/w", "/r/.git/objects", "/r/.git/refs/heads/aio", "/r/.git/logs/refs/heads/aio"];
+        assert_eq!(folders, expected.map(PathBuf::from));
+        let args = |name: &str| {
+            let agent = Agent::find(name).unwrap_or_else(|| panic!("{name}"));
+            agent.args(Manner::HeadlessResumed("s"), &folders[..1], &["-m".to_owned()]).unwrap_or_default()
+        };
+        let end = ["--add-dir", "/r/.git/worktrees/w", "-m", "resume", "s", "-"].map(OsString::from);
+        assert!(args("codex").ends_with(&end), "{:?}", args("codex"));
+        assert!(!args("claude").contains(&"--add-dir".into()));
     }
 }

@@ -3,6 +3,9 @@
 //! Owns the built-in ones, one for each agent, and what `[profiles.NAME]` in `config.toml` may say. One of the same name
 //! takes the built-in one's place.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use toml::{Table, Value};
 
 use super::agents::{AGENTS, Agent, INHERITED, Manner};
@@ -18,7 +21,7 @@ pub struct Profile {
     pub agent: &'static Agent,
     /// Its program, where that is not the agent's usual one.
     pub program: Option<String>,
-    /// The person's own arguments.
+    /// The person's own arguments. Where one is an option (`--name`) that the agent's command line has too, the person's stays.
     pub args: Vec<String>,
     /// The person's own variables.
     pub variables: Vec<(String, String)>,
@@ -43,7 +46,7 @@ pub struct Launch {
     /// A name to be looked for on PATH, or a path.
     pub program: String,
     /// All its arguments.
-    pub args: Vec<String>,
+    pub args: Vec<OsString>,
     /// Variables to set: the agent's, then the person's, which win.
     pub variables: Vec<(String, String)>,
     /// Variables to take away, before those are set.
@@ -74,13 +77,13 @@ impl Profile {
         }
     }
 
-    /// How it is started. None where its agent has no such manner.
-    pub fn launch(&self, manner: Manner<'_>) -> Option<Launch> {
+    /// How it is started, and may write in these folders beside its worktree. None where its agent has no such manner.
+    pub fn launch(&self, manner: Manner<'_>, writable: &[PathBuf]) -> Option<Launch> {
         let usual = self.agent.programs.first().copied().unwrap_or(self.agent.name);
         let quiet = self.agent.variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Some(Launch {
             program: self.program.clone().unwrap_or_else(|| usual.to_owned()),
-            args: self.agent.args(manner, &self.args)?,
+            args: self.agent.args(manner, writable, &self.args)?,
             variables: quiet.chain(self.variables.iter().cloned()).collect(),
             without: INHERITED,
         })
@@ -162,7 +165,7 @@ fn texts(key: &str, value: &Value) -> Result<Vec<String>, String> {
 }
 
 fn variables(value: &Value) -> Result<Vec<(String, String)>, String> {
-    let table = value.as_table().ok_or_else(|| format!("env is no table of texts"))?;
+    let table = value.as_table().ok_or_else(|| "env is no table of texts".to_owned())?;
     let named = |(name, value): (&String, &Value)| match name.is_empty() || name.contains(['=', '\0']) {
         true => Err(format!("env.{name:?} is no name of a variable")),
         false => Ok((name.clone(), text(&format!("env.{name}"), value)?)),
@@ -179,7 +182,7 @@ pub(crate) fn runtime(text: &str) -> Result<Runtime, String> {
 }
 
 fn prices(value: &Value) -> Result<Prices, String> {
-    let table = value.as_table().ok_or_else(|| format!("cost is no table of input, cached and output"))?;
+    let table = value.as_table().ok_or_else(|| "cost is no table of input, cached and output".to_owned())?;
     if let Some(key) = table.keys().find(|key| !matches!(&***key, "input" | "cached" | "output")) {
         return Err(format!("cost.{key} is unknown: a cost has input, cached and output"));
     }
@@ -222,9 +225,9 @@ mod tests {
             (profile.runtime, profile.prices),
             (Some(Runtime::Headless), Some(Prices { input: 3_000_000, cached: 300_000, output: 15_000_000 }),)
         );
-        let launch = profile.launch(Manner::Headless).unwrap();
+        let launch = profile.launch(Manner::Headless, &[]).unwrap();
         assert_eq!(launch.program, "/opt/codex");
-        assert!(launch.args.ends_with(&["-m", "mini", "-"].map(str::to_owned)), "{launch:?}");
+        assert!(launch.args.ends_with(&["-m", "mini", "-"].map(OsString::from)), "{launch:?}");
         assert_eq!(launch.variables, [("A".to_owned(), "1".to_owned())]);
     }
 
@@ -233,7 +236,7 @@ mod tests {
         assert_eq!(read("mine", "agent = \"gemini\"").unwrap().agent.name, "gemini");
         let changed = read("claude", "args = [\"--model\", \"opus\"]").unwrap();
         assert_eq!((changed.agent.name, changed.letter()), ("claude", Some('l')));
-        let launch = changed.launch(Manner::Interactive).unwrap();
+        let launch = changed.launch(Manner::Interactive, &[]).unwrap();
         assert_eq!(launch.variables, [("DISABLE_AUTOUPDATER".to_owned(), "1".to_owned())]);
         assert_eq!(
             read("x", "agent = \"amp\"\ncost = { input = 1, output = 2 }").unwrap().prices.unwrap().cached,

@@ -91,9 +91,9 @@ pub struct Used {
 pub enum Scope {
     /// One answer of the model: the next comes on top (OpenCode).
     Step,
-    /// All since the process started (Claude Code, Gemini).
+    /// All since the process started (Gemini).
     Run,
-    /// All since the session began, earlier runs that it resumes included (Codex).
+    /// All since the session began, earlier runs that it resumes included (Claude Code, Codex).
     Session,
 }
 

@@ -3,13 +3,15 @@
 //! No hooks are set up: a launch does not depend on them.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use aio::fleet::agents::{self, Manner};
-use aio::fleet::profile::Profile;
+use aio::fleet::agents::{self, Manner, written_by_commits};
+use aio::fleet::profile::{Launch, Profile};
 use aio::fleet::stream::{Lines, Progress};
 
 use crate::agent::{self, Agent};
+use crate::harness::git;
 use crate::model::{Model, Reply, Turn, done, steps};
 use crate::stage::{Ended, Stage};
 
@@ -50,7 +52,10 @@ fn launch(
 ) -> Job {
     let model = Model::start(script);
     let profile = profile(agent, model.port);
-    let launch = profile.launch(manner).unwrap();
+    start(stage, agent, model, &profile, profile.launch(manner, &[]).unwrap(), task)
+}
+
+fn start(stage: &Stage, agent: Agent, model: Model, profile: &Profile, launch: Launch, task: &str) -> Job {
     let mut command = Command::new(&launch.program);
     // Where the model is, says the environment that the other tests use.
     let there = agent.command(model.port, agent::Manner::default());
@@ -106,6 +111,36 @@ fn goes_on_with_a_session(agent: Agent) {
     assert!(told.contains("-1 The first task.") && told.contains("--2 \"The second\" task.\nMore."), "{told}");
     assert!(!told.contains("Another task."), "{told}");
     assert_eq!((progress.session, progress.turns_ended, &*progress.said), (Some(session), 1, "All done."));
+}
+
+/// In the sandbox of Codex, a linked worktree's own repository lies outside of what may be written.
+#[test]
+fn codex_commits_in_a_linked_worktree_and_writes_nothing_else_there() {
+    let stage = Stage::unguarded(&[Agent::Codex]);
+    let (main, worktree) = (&stage.world.project, stage.world.home.join("worktree"));
+    let work = |folder: &Path, args: &[&str]| assert_eq!(git(folder, args).code, 0, "{args:?}");
+    work(main, &["add", "."]);
+    work(main, &["commit", "-q", "-m", "first"]);
+    work(main, &["worktree", "add", "-q", "-b", "aio/codex-abc123", worktree.to_str().unwrap()]);
+    let repository = main.join(".git");
+    let folders = written_by_commits(&repository.join("worktrees/worktree"), &repository, "aio/codex-abc123");
+    assert!(folders.iter().all(|folder| folder.is_dir()), "{folders:?}");
+
+    let line = format!(
+        "echo new > new.txt && git add new.txt && git commit -q -m second; touch '{0}/hooks/pre-commit' '{0}/config'; git \
+         branch other",
+        repository.display()
+    );
+    let model = Model::start(steps(vec![vec![Agent::Codex.shell(&line)]]));
+    let mut profile = profile(Agent::Codex, model.port);
+    profile.args.extend(["-C".to_owned(), worktree.to_str().unwrap().to_owned()]);
+    let launch = profile.launch(Manner::Headless, &folders).unwrap();
+    let Job { ended, .. } = start(&stage, Agent::Codex, model, &profile, launch, "Commit it.");
+    assert_eq!(ended.ran.code, 0, "{:?}", ended.ran);
+    let (log, branches) = (git(&worktree, &["log", "--format=%s"]), git(main, &["branch", "--list", "other"]));
+    assert_eq!((&*log.out, &*branches.out), ("second\nfirst\n", ""), "{:?}", ended.results(0));
+    assert!(!repository.join("hooks/pre-commit").exists());
+    assert_eq!(ended.result(0).matches("Read-only file system").count(), 4, "{}", ended.result(0));
 }
 
 macro_rules! each_agent {

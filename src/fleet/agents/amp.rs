@@ -14,13 +14,15 @@ pub(super) const AMP: Agent = Agent {
     programs: &["amp"],
     // It runs tools without asking; older versions need `--dangerously-allow-all` for that, in the person's arguments.
     arguments: Arguments {
-        headless: &["--execute", "--stream-json", "{args}"],
-        headless_resumed: &["threads", "continue", "{session}", "--execute", "--stream-json", "{args}"],
+        headless: &["--execute", "--stream-json", "--no-ide", "{args}"],
+        headless_resumed: &["threads", "continue", "{session}", "--execute", "--stream-json", "--no-ide", "{args}"],
         interactive: &["{args}"],
         interactive_resumed: &["threads", "continue", "{session}", "{args}"],
         prefilled: None,
         sent: None,
     },
+    writable: None,
+    // From an older manual.
     variables: &[("AMP_SKIP_UPDATE_CHECK", "1")],
     dialect: Dialect::Claude,
     limits: &["out of credits", "usage limit", "insufficient credit"],

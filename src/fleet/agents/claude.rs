@@ -11,6 +11,8 @@ const SETTINGS: Place = Place { usual: ".claude/settings.json", moved: Some(("CL
 /// With `=`, because the option takes any number of words.
 const COMMANDS: &str = "--allowedTools=Bash";
 
+/// A task whose first word is one of its commands (`/help`) is taken for that; other text with a slash is not. In a terminal it
+/// asks whether to trust the folder, with `No, exit` chosen, unless the repository's own worktree is trusted.
 pub(super) const CLAUDE: Agent = Agent {
     name: "claude",
     letter: Some('l'),
@@ -44,15 +46,10 @@ pub(super) const CLAUDE: Agent = Agent {
         prefilled: Some(&["--permission-mode", "acceptEdits", COMMANDS, "{args}", "--prefill={prompt}"]),
         sent: Some(&["--permission-mode", "acceptEdits", COMMANDS, "{args}", "--", "{prompt}"]),
     },
+    writable: None,
     variables: &[("DISABLE_AUTOUPDATER", "1")],
     dialect: Dialect::Claude,
-    limits: &[
-        "hit your limit",
-        "usage limit reached",
-        "out of extra usage",
-        "hit your session limit",
-        "hit your weekly limit",
-    ],
+    limits: &["you've hit your", "usage limit reached", "out of extra usage", "out of usage credits"],
     login: Login {
         variables: &[
             "ANTHROPIC_API_KEY",

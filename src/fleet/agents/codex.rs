@@ -12,6 +12,8 @@ const SANDBOX: &str = "sandbox_mode=\"workspace-write\"";
 const NEVER_ASK: &str = "approval_policy=\"never\"";
 const NO_UPDATE: &str = "check_for_update_on_startup=false";
 
+/// Without `writable` it cannot commit in a linked worktree: even a writable repository has that worktree's own folder read-only
+/// until it is named itself. In a terminal it asks whether to trust a repository that is not trusted yet.
 pub(super) const CODEX: Agent = Agent {
     name: "codex",
     letter: Some('c'),
@@ -38,11 +40,19 @@ pub(super) const CODEX: Agent = Agent {
         prefilled: None,
         sent: Some(&["-c", SANDBOX, "-c", NEVER_ASK, "-c", NO_UPDATE, "{args}", "--", "{prompt}"]),
     },
+    writable: Some("--add-dir"),
     variables: &[],
     dialect: Dialect::Codex,
-    limits: &["hit your usage limit", "usage limit has been reached", "quota exceeded. check your plan"],
+    limits: &[
+        "hit your usage limit",
+        "reached your usage limit",
+        "workspace is out of credits",
+        "hit your spend cap",
+        "quota exceeded. check your plan",
+    ],
     login: Login {
-        variables: &["CODEX_API_KEY"],
+        // The first is for `exec` only, as its documentation says; `codex login status` does not count it.
+        variables: &["CODEX_API_KEY", "CODEX_ACCESS_TOKEN"],
         files: &[(AUTH, "\"access_token\""), (AUTH, "\"OPENAI_API_KEY\": \"")],
         // A provider of the person's own has its own key; a keyring keeps what auth.json would hold.
         elsewhere: &[(CONFIG, "model_provider"), (CONFIG, "cli_auth_credentials_store"), (CONFIG, "env_key")],

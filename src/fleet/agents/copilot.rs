@@ -3,15 +3,17 @@
 use super::super::stream::Dialect;
 use super::{Agent, Arguments, Login};
 
+/// It trims its task. In a terminal it asks whether to trust a folder that is new to it, as every worktree is.
 pub(super) const COPILOT: Agent = Agent {
     name: "copilot",
     letter: None,
     verified: "1.0.102",
     programs: &["copilot"],
     arguments: Arguments {
-        headless: &["--allow-all-tools", "--output-format", "json", "--no-color", "{args}"],
+        headless: &["--allow-all-tools", "--no-ask-user", "--output-format", "json", "--no-color", "{args}"],
         headless_resumed: &[
             "--allow-all-tools",
+            "--no-ask-user",
             "--output-format",
             "json",
             "--no-color",
@@ -23,6 +25,7 @@ pub(super) const COPILOT: Agent = Agent {
         prefilled: None,
         sent: Some(&["--allow-all-tools", "{args}", "--interactive={prompt}"]),
     },
+    writable: None,
     variables: &[("COPILOT_AUTO_UPDATE", "false")],
     dialect: Dialect::Copilot,
     limits: &["exceeded your premium request", "hit your rate limit", "rate limit exceeded", "quota exceeded"],

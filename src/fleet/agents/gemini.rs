@@ -11,6 +11,8 @@ pub(super) const GEMINI: Agent = Agent {
     letter: Some('g'),
     verified: "0.61.0",
     programs: &["gemini"],
+    // Headless it would refuse to run in a folder that nobody has trusted, as a new worktree is; trusted for the session only,
+    // the project's own hooks are not run. Not `auto_edit`: even with the shell allowed it would ask before a commit or an `rm`.
     arguments: Arguments {
         headless: &["-o", "stream-json", "--approval-mode", "yolo", "--skip-trust", "{args}"],
         headless_resumed: &[
@@ -28,9 +30,15 @@ pub(super) const GEMINI: Agent = Agent {
         prefilled: None,
         sent: Some(&["--approval-mode", "yolo", "--skip-trust", "{args}", "--prompt-interactive={prompt}"]),
     },
+    writable: None,
     variables: &[],
     dialect: Dialect::Gemini,
-    limits: &["exhausted your capacity", "exceeded your current quota", "usage limit reached", "quota exceeded"],
+    limits: &[
+        "exhausted your capacity",
+        "exhausted your daily quota",
+        "exceeded your current quota",
+        "usage limit reached",
+    ],
     login: Login {
         variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"],
         files: &[(OAUTH, "refresh_token"), (VARIABLES, "_API_KEY=")],

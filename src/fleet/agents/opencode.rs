@@ -6,6 +6,8 @@ use super::{Agent, Arguments, Login, Place};
 const AUTH: Place =
     Place { usual: ".local/share/opencode/auth.json", moved: Some(("XDG_DATA_HOME", "opencode/auth.json")) };
 
+/// What its settings would have it ask for is refused where nobody answers; by default it asks only beyond its folder. While its
+/// model's service is too busy (429), it tries again, and says nothing.
 pub(super) const OPENCODE: Agent = Agent {
     name: "opencode",
     letter: None,
@@ -19,6 +21,7 @@ pub(super) const OPENCODE: Agent = Agent {
         prefilled: None,
         sent: Some(&["{args}", "--prompt={prompt}"]),
     },
+    writable: None,
     variables: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
     dialect: Dialect::OpenCode,
     limits: &["usage limit", "quota exceeded", "exceeded your current quota", "rate limit exceeded"],

@@ -1,7 +1,7 @@
 //! Claude Code's `--output-format stream-json`, as 2.1.329 writes it; Amp's, as its manual shows it.
 //!
-//! Usage stands in the last line only, and covers the process: `modelUsage` and `total_cost_usd` are sums over all models and
-//! subagents. A run that is killed leaves none. Amp has no sums and no cost.
+//! Usage stands in the last line only, so a run that is killed leaves none. `modelUsage` and `total_cost_usd` are sums over all
+//! models and subagents, and over all runs of a session that is resumed; `usage` is the run's. Amp has neither sum nor cost.
 
 use serde_json::Value;
 
@@ -60,11 +60,11 @@ fn limited(value: &Value) -> Option<Seen> {
 fn used(value: &Value, text: &str) -> Seen {
     let cost_micros = money::written(text, &["total_cost_usd"]).and_then(micros);
     let models = value.pointer("/modelUsage").and_then(Value::as_object).filter(|models| !models.is_empty());
-    let tokens = match models {
-        Some(models) => models.values().fold(Used::default(), |sum, model| sum.plus(of_model(model))),
-        None => of_answers(value.pointer("/usage").unwrap_or(&Value::Null)),
+    let (tokens, scope) = match models {
+        Some(models) => (models.values().fold(Used::default(), |sum, model| sum.plus(of_model(model))), Scope::Session),
+        None => (of_answers(value.pointer("/usage").unwrap_or(&Value::Null)), Scope::Run),
     };
-    Seen::Used(Used { cost_micros, ..tokens }, Scope::Run)
+    Seen::Used(Used { cost_micros, ..tokens }, scope)
 }
 
 fn of_model(model: &Value) -> Used {
@@ -82,12 +82,15 @@ fn tokens(value: &Value, [fresh, cached, creation, output]: [&str; 4]) -> Used {
     Used { input_tokens, cached_tokens, output_tokens: number(value, output), cost_micros: None }
 }
 
-/// `subtype` may be `success` where `is_error` is set: then the program did well, and the model's service did not.
+/// `subtype` may be `success` where `is_error` is set: then the program did well, and the model's service did not. No turn at
+/// all means that the task was taken for one of its own commands (`/help me`), and that no model ever saw it.
 fn ended(value: &Value) -> Seen {
+    let is_unseen = value.pointer("/num_turns").and_then(Value::as_u64) == Some(0);
     let reason = match word(value, "/subtype") {
         subtype if subtype.starts_with("error") => subtype,
+        _ if is_unseen => "no_turn",
         _ => word(value, "/terminal_reason"),
     };
     let said = some_word(value, "/result").or_else(|| some_word(value, "/error"));
-    Seen::TurnEnded { is_error: is_true(value, "/is_error"), said, reason: reason.to_owned() }
+    Seen::TurnEnded { is_error: is_true(value, "/is_error") || is_unseen, said, reason: reason.to_owned() }
 }

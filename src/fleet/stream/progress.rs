@@ -3,6 +3,9 @@
 use super::{Limit, Prices, Scope, Seen, Used};
 use crate::protocol::op;
 
+/// Parts of what is said are joined up to so many bytes.
+const LONGEST_SAID: usize = 1 << 20;
+
 /// A fold over [`Seen`]. Of what it said and of errors, the last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -44,6 +47,7 @@ impl Progress {
             Seen::Session(id) => self.session = Some(id),
             Seen::TurnStarted => self.work(),
             Seen::Said(text) => self.say(text),
+            Seen::SaidPart(_) if self.is_saying && self.said.len() > LONGEST_SAID => {}
             Seen::SaidPart(text) if self.is_saying => self.said.push_str(&text),
             Seen::SaidPart(text) => self.say(text),
             Seen::ToolUsed { name, about } => {

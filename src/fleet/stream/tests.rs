@@ -1,10 +1,11 @@
+//! Every stream that was recorded from a real run, and what is to be known of it; then what no run of ours has shown.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use super::super::agents::{AGENTS, Agent};
 use super::*;
 use crate::protocol::op;
 
-const STREAMS: [(&str, &[u8]); 8] = [
+const STREAMS: [(&str, &[u8]); 13] = [
     ("claude", include_bytes!("../../../tests/fixtures/streams/claude.jsonl")),
     ("claude", include_bytes!("../../../tests/fixtures/streams/claude_error500.jsonl")),
     ("codex", include_bytes!("../../../tests/fixtures/streams/codex.jsonl")),
@@ -13,6 +14,11 @@ const STREAMS: [(&str, &[u8]); 8] = [
     ("gemini", include_bytes!("../../../tests/fixtures/streams/gemini.jsonl")),
     ("gemini", include_bytes!("../../../tests/fixtures/streams/gemini_error400.jsonl")),
     ("opencode", include_bytes!("../../../tests/fixtures/streams/opencode.jsonl")),
+    ("claude", include_bytes!("../../../tests/fixtures/streams/claude_resumed.jsonl")),
+    ("claude", include_bytes!("../../../tests/fixtures/streams/claude_command.jsonl")),
+    ("codex", include_bytes!("../../../tests/fixtures/streams/codex_resumed.jsonl")),
+    ("copilot", include_bytes!("../../../tests/fixtures/streams/copilot_error401.jsonl")),
+    ("opencode", include_bytes!("../../../tests/fixtures/streams/opencode_error401.jsonl")),
 ];
 
 fn seen(agent: &str, stream: &[u8]) -> Vec<Seen> {
@@ -145,6 +151,63 @@ fn opencode_as_it_was_seen() {
     assert_eq!(progress(STREAMS[7].0, STREAMS[7].1), expected);
 }
 
+/// The second run of a session, each of which used 1200 and 34 tokens: Claude Code and Codex tell of both.
+#[test]
+fn the_second_run_of_a_session() {
+    let before = op::Usage { input_tokens: 1200, output_tokens: 34, cost: None };
+    let expected = |session: &str, cost_micros| Progress {
+        session: some(session),
+        said: "DONE ".to_owned(),
+        run: Used { input_tokens: 2400, cached_tokens: 200, output_tokens: 68, cost_micros },
+        ..over()
+    };
+    let (claude, codex) = (STREAMS[8], STREAMS[10]);
+    let claude = progress_after(before.clone(), claude.0, claude.1);
+    // Claude counts the tokens of its cache apart from the rest.
+    let run = Used { input_tokens: 2600, ..expected("", Some(11_000)).run };
+    assert_eq!(claude, Progress { run, ..expected("add5e7d3-aded-4ed8-87c0-9ef0d9812e9d", None) });
+    let codex = progress_after(before, codex.0, codex.1);
+    assert_eq!(codex, expected("01a200e0-ad2b-7291-b63a-e3d8347fdc05", None));
+}
+
+#[test]
+fn claude_with_a_task_that_it_takes_for_a_command() {
+    let words = "/help isn't available in this environment.";
+    let expected = Progress {
+        session: some("daa4001b-9ac9-4573-a7b5-9998b340b3c0"),
+        said: words.to_owned(),
+        error: some(words),
+        run: Used { cost_micros: Some(0), ..Used::default() },
+        ..over()
+    };
+    assert_eq!(progress(STREAMS[9].0, STREAMS[9].1), expected);
+}
+
+#[test]
+fn copilot_with_a_wrong_key() {
+    let words = "Authentication failed with provider at http://127.0.0.1:PORT/v1 (HTTP 401).\n  Check your \
+                 COPILOT_PROVIDER_API_KEY, COPILOT_PROVIDER_API_KEY_COMMAND, or COPILOT_PROVIDER_BEARER_TOKEN.";
+    let expected = Progress {
+        session: some("c36e8945-1f3d-48a6-b8b3-45859b6ef214"),
+        error: some(words),
+        warning: some(words),
+        ..over()
+    };
+    assert_eq!(progress(STREAMS[11].0, STREAMS[11].1), expected);
+}
+
+/// It never says that it took its task.
+#[test]
+fn opencode_with_a_wrong_key() {
+    let expected = Progress {
+        session: some("ses_dff1f989fffefTUdKOP9zv2pVK"),
+        error: some("scripted 401"),
+        is_acknowledged: false,
+        ..over()
+    };
+    assert_eq!(progress(STREAMS[12].0, STREAMS[12].1), expected);
+}
+
 /// From its manual; see `agents/amp.rs`.
 #[test]
 fn amp_as_its_manual_shows_it() {
@@ -168,7 +231,7 @@ fn changed_files_are_named() {
         files.collect::<Vec<_>>().join(" ")
     };
     let expected = ["new.txt a.txt", "", "a.txt new.txt a.txt b.txt", "", "n1.txt n2.txt", "", "", "new.txt a.txt"];
-    assert_eq!(STREAMS.map(changed), expected);
+    assert_eq!(STREAMS.map(changed)[..8], expected);
 }
 
 #[test]
@@ -205,6 +268,8 @@ fn what_comes_in_parts_is_joined() {
     let tool = r#"{"type":"tool_use","tool_name":"read_file","parameters":{"file_path":"a"}}"#.to_owned();
     let stream = [line("one "), line("two"), tool, line("three"), line(" four")].join("\n");
     assert_eq!(progress("gemini", stream.as_bytes()).said, "three four");
+    let endless = vec![line(&"x".repeat(100_000)); 100].join("\n");
+    assert!(progress("gemini", endless.as_bytes()).said.len() < 1_200_000);
 }
 
 #[test]
@@ -252,12 +317,13 @@ fn costs_say_where_they_are_from() {
 #[test]
 fn a_resumed_session_adds_up() {
     let usage = |cost| op::Usage { input_tokens: 1000, output_tokens: 10, cost };
-    // Claude tells of its process, Codex of its session.
-    let claude = |before| progress_after(before, "claude", STREAMS[0].1).usage(None).unwrap();
-    let sum = |cost| op::Usage { input_tokens: 7000, output_tokens: 180, cost };
-    assert_eq!(claude(usage(Some((600, "reported")))), sum(Some((28_000, "reported"))));
-    assert_eq!(claude(usage(Some((600, "computed")))), sum(Some((28_000, "computed"))));
-    assert_eq!(claude(usage(None)), sum(None));
+    // Gemini tells of its process, and has no cost; Codex tells of its session.
+    let prices = Prices { input: 1_000_000, cached: 0, output: 0 };
+    let gemini = |before| progress_after(before, "gemini", STREAMS[5].1).usage(Some(&prices)).unwrap();
+    let sum = |cost| op::Usage { input_tokens: 5800, output_tokens: 146, cost };
+    assert_eq!(gemini(usage(Some((600, "reported")))), sum(Some((5400, "computed"))));
+    assert_eq!(gemini(usage(Some((600, "computed")))), sum(Some((5400, "computed"))));
+    assert_eq!(gemini(usage(None)), sum(None));
     let codex = progress_after(usage(None), "codex", STREAMS[2].1).usage(None).unwrap();
     assert_eq!((codex.input_tokens, codex.output_tokens), (4800, 136));
     // What was used before is known before anything is said.
