@@ -143,6 +143,14 @@ impl App {
         candidates.iter().any(|path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
     }
 
+    /// The file of this program.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn own_program(&self) -> std::io::Result<PathBuf> {
+        std::env::current_exe()
+    }
+
     /// The names of all variables of the environment.
     pub fn variable_names(&self) -> Vec<String> {
         std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()

@@ -222,7 +222,7 @@ fn spawn(
         (Runtime::Tmux, session) => Manner::Resumed(session),
     };
     let name = task.profile.agent.name;
-    let launch = task.profile.launch(manner).ok_or_else(|| {
+    let launch = task.profile.launch(manner, &preparing::writable(app, task)).ok_or_else(|| {
         Failure::usage(format!("{name} cannot be run {}", task.runtime.name())).hint("choose another runtime")
     })?;
     let unstarted = |error: std::io::Error| {

@@ -52,11 +52,14 @@ impl From<&Outcome> for Answer {
             Outcome::Guarded { lost } => Answer::Guarded(told(lost)),
             Outcome::Context { id } => Answer::Noted(id.clone()),
             Outcome::Pruned { count } => Answer::Pruned(*count),
-            Outcome::Cleaned { instances, claims, waiters } => {
+            Outcome::Cleaned { instances, claims, waiters, .. } => {
                 let mut instances = instances.clone();
                 instances.sort();
                 instances.dedup();
                 Answer::Cleaned { instances, claims: *claims, waiters: *waiters }
+            }
+            Outcome::Project { .. } | Outcome::Jobs { .. } | Outcome::JobStarted { .. } | Outcome::JobWaits { .. } => {
+                unreachable!("the model launches nothing")
             }
         }
     }
@@ -69,7 +72,9 @@ impl From<&Refusal> for Answer {
             Refusal::Held(held) => Answer::Held(conflicts(held)),
             Refusal::Deadlock(_) => Answer::Deadlock,
             Refusal::NotYours(conflict) => Answer::NotYours(conflict.claim.clone()),
-            Refusal::Unknown { .. } | Refusal::Ambiguous { .. } | Refusal::Malformed(_) => Answer::Unknown,
+            Refusal::Unknown { .. } | Refusal::Ambiguous { .. } | Refusal::Malformed(_) | Refusal::Taken { .. } => {
+                Answer::Unknown
+            }
         }
     }
 }

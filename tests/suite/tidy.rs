@@ -29,21 +29,22 @@ const MOST_PACKAGES: usize = 155;
 const MOST_LINES: usize = 500;
 
 /// Which rooms a room may use, all others being above it. A file of `src` itself is a room too.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("protocol", &["protocol"]),
     ("hooks", &["hooks", "protocol"]),
     ("store", &["store", "protocol"]),
     ("host", &["host", "protocol"]),
     ("setup", &["protocol", "setup", "store"]),
+    ("fleet", &["error", "fleet", "host", "protocol"]),
     ("error", &["protocol", "store"]),
     ("output", &["error"]),
     ("table", &["output"]),
-    ("config", &["error", "protocol"]),
+    ("config", &["error", "fleet", "protocol"]),
     ("cli", &[]),
-    ("app", &["cli", "config", "error", "host", "output", "protocol", "store"]),
+    ("app", &["cli", "config", "error", "fleet", "host", "output", "protocol", "store"]),
     (
         "commands",
-        &["app", "cli", "commands", "error", "hooks", "host", "output", "protocol", "setup", "store", "table"],
+        &["app", "cli", "commands", "error", "fleet", "hooks", "host", "output", "protocol", "setup", "store", "table"],
     ),
     ("lib", &["app", "cli", "commands", "error", "output"]),
 ];
@@ -67,7 +68,7 @@ const ABSENT: [(&str, &[&str]); 6] = [
 ];
 
 /// Words, and the only files in which they may stand. A place that ends in `/` is a folder.
-const WORDS: [(&[&str], &[&str]); 6] = [
+const WORDS: [(&[&str], &[&str]); 7] = [
     // The environment is what `App` says it is. `init` asks where the running program lies, which no variable tells.
     (&["std::env", "env::var", "env::args"], &["app.rs", "commands/init.rs", "main.rs", "bin/"]),
     (&["ulid::", "rand::", "getrandom"], &["app.rs"]),
@@ -81,10 +82,25 @@ const WORDS: [(&[&str], &[&str]); 6] = [
             "commands/doctor/",
             "commands/beads.rs",
             "commands/diff.rs",
+            "commands/launching/starting.rs",
+            "fleet/child.rs",
+            "fleet/program.rs",
+            "fleet/tmux.rs",
             "commands/init/git_hook.rs",
         ],
     ),
-    (&[".spawn()"], &["commands/run.rs", "commands/beads.rs"]),
+    (
+        &[".spawn()"],
+        &[
+            "commands/run.rs",
+            "commands/beads.rs",
+            "commands/launching/starting.rs",
+            "fleet/child.rs",
+            "fleet/program.rs",
+        ],
+    ),
+    // To find out which ports are taken is all that is done with a network.
+    (&["std::net"], &["fleet/ports.rs"]),
     // `status --watch` clears the screen, `init` asks a question, `App` finds out whether stdout is a terminal, and `mcp` speaks
     // a protocol on it.
     (
@@ -92,12 +108,11 @@ const WORDS: [(&[&str], &[&str]); 6] = [
         &["output.rs", "app.rs", "commands/status.rs", "commands/init.rs", "commands/mcp.rs"],
     ),
     // Waiting is for the kernel's queue, a watch, or a channel. The store waits for a writer that does not lock.
-    (&["thread::sleep"], &["app.rs", "store/file.rs", "store/reading.rs", "store/watch.rs"]),
+    (&["thread::sleep"], &["app.rs", "fleet/child.rs", "store/file.rs", "store/reading.rs", "store/watch.rs"]),
 ];
 
-/// What stands nowhere: the network, mappings of files that others truncate, shells, and promises to finish later.
-const NOWHERE: [&str; 11] = [
-    "std::net",
+/// What stands nowhere: mappings of files that others truncate, shells, and promises to finish later.
+const NOWHERE: [&str; 10] = [
     "TcpStream",
     "UnixStream",
     "mmap",

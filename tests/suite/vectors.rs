@@ -350,9 +350,13 @@ fn told(outcome: &Outcome) -> Value {
         Outcome::Guarded { lost } => json!({ "outcome": "guarded", "lost": lost }),
         Outcome::Context { id } => json!({ "outcome": "context", "id": id }),
         Outcome::Pruned { count } => json!({ "outcome": "pruned", "count": count }),
-        Outcome::Cleaned { instances, claims, waiters } => {
+        Outcome::Cleaned { instances, claims, waiters, .. } => {
             json!({ "outcome": "cleaned", "instances": instances, "claims": claims, "waiters": waiters })
         }
+        Outcome::Project { name } => json!({ "outcome": "project", "name": name }),
+        Outcome::Jobs { next } => json!({ "outcome": "jobs", "next": next }),
+        Outcome::JobStarted { port, attempt } => json!({ "outcome": "job-started", "port": port, "attempt": attempt }),
+        Outcome::JobWaits { reason } => json!({ "outcome": "job-waits", "reason": reason }),
     }
 }
 
@@ -364,6 +368,7 @@ fn refused(refusal: &Refusal) -> Value {
         Refusal::NotYours(conflict) => json!({ "refusal": "not-yours", "conflicts": [conflict] }),
         Refusal::Unknown { word, .. } => json!({ "refusal": "unknown", "word": word }),
         Refusal::Ambiguous { candidates, .. } => json!({ "refusal": "ambiguous", "candidates": candidates }),
+        Refusal::Taken { word, .. } => json!({ "refusal": "taken", "word": word }),
         Refusal::Malformed(_) => json!({ "refusal": "state-unreadable" }),
     }
 }

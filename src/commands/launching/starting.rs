@@ -48,7 +48,7 @@ fn begin(app: &App, id: &str) -> Result<(), Failure> {
         Ok((job.runtime.to_string(), unspell(&job.project)))
     })?;
     let unstarted = |error: std::io::Error| Failure::environment(format!("aio cannot start itself: {error}"));
-    let program = std::env::current_exe().map_err(unstarted)?;
+    let program = app.own_program().map_err(unstarted)?;
     if runtime == Runtime::Tmux.name() {
         let inherited = app.variable_names();
         let environment = [("AIO_DIR".to_owned(), app.store.dir().as_os_str().to_owned())];

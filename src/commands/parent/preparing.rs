@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{App, Failure, JobNote, Task, note};
@@ -10,6 +11,7 @@ use crate::app::spell;
 use crate::fleet::brief::{self, frame};
 use crate::fleet::git::Repository;
 use crate::fleet::worktree::{INCLUDE_LIMIT, Plan, create};
+use crate::host::repository::worktree_of;
 use crate::protocol::fleet::PORTS_PER_JOB;
 
 /// For bringing the newest commits.
@@ -83,6 +85,12 @@ pub(super) fn variables(app: &App, task: &Task, instance: &str) -> Vec<(&'static
         variables.push(("AIO_PORTS", format!("{}-{}", task.port, task.port + PORTS_PER_JOB - 1).into()));
     }
     variables
+}
+
+/// What an agent in a sandbox must be able to write besides its worktree: our state, and where git keeps its commits.
+pub(super) fn writable(app: &App, task: &Task) -> Vec<PathBuf> {
+    let common = worktree_of(&task.worktree).map(|worktree| worktree.common_dir);
+    [app.store.dir().to_owned()].into_iter().chain(common).collect()
 }
 
 /// A file that gives these words to whoever reads it, and belongs to nobody else.

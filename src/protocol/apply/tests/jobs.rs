@@ -1,3 +1,5 @@
+//! Who starts when, and how jobs stand.
+
 use super::super::super::fleet::{Delivery, Standing, standing};
 use super::super::super::op::{JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject};
 use super::*;
