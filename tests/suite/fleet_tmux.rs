@@ -30,7 +30,9 @@ impl Server {
         match version() {
             Ok(_) => Some(server),
             Err(error) => {
-                assert!(!cfg!(feature = "proofs"), "{error}: apt-get install tmux");
+                if cfg!(feature = "proofs") {
+                    panic!("{error}: apt-get install tmux");
+                }
                 eprintln!("{error}: only that this is said was tried (apt-get install tmux)");
                 let refused = server.try_start("x", "cat", &[]).unwrap_err();
                 assert_eq!((&refused, &*refused.to_string()), (&TmuxError::Missing, "tmux is not installed"));
@@ -97,9 +99,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for job in self.tmux.jobs().unwrap_or_default() {
-            self.tmux.kill(&job).map(drop).unwrap_or_default();
-        }
+        // A test that failed may have left sessions that are no job's.
+        Command::new("tmux").arg("-S").arg(self.socket()).arg("kill-server").output().map(drop).unwrap_or_default();
     }
 }
 
@@ -195,6 +196,27 @@ fn what_a_person_types_shows_the_job() {
     let terminal = person.start("terminal", "sh", &["-c", &format!("unset TMUX; {command}; cat")]);
     eventually("the job", || person.tmux.screen(&terminal).unwrap().contains("this is it").then_some(()));
     assert!(server.seen(&pane).is_attached);
+}
+
+#[test]
+fn a_directory_with_a_long_path_has_a_server_too() {
+    let Some(server) = Server::new() else { return };
+    let [deep, other] = ["deep", "other"].map(|end| Tmux::new(&server.world.dir.join("long".repeat(40)).join(end)));
+    let args = [OsString::from("60")];
+    let (folder, program) = (&*server.world.project, OsStr::new("sleep"));
+    let start = Start { job: "x", folder, inherited: &[], environment: &[], program, args: &args };
+    let (pane, _) = deep.start(&start).unwrap();
+    assert_eq!((deep.jobs().unwrap(), other.jobs().unwrap()), (vec!["x".to_owned()], Vec::new()));
+    assert_eq!(deep.look(&pane).unwrap().unwrap().end, None);
+    assert!(deep.kill("x").unwrap());
+    let command = deep.attach_command("x");
+    let name = command.split(' ').nth(2).unwrap();
+    // tmux leaves the socket.
+    let folder = std::env::var("TMUX_TMPDIR").unwrap_or("/tmp".to_owned());
+    let socket = format!("{folder}/tmux-{}/{name}", rustix::process::getuid().as_raw());
+    std::fs::remove_file(socket).unwrap();
+    let gone = Start { folder: &server.world.project.join("gone"), ..start };
+    assert!(deep.start(&gone).unwrap_err().to_string().ends_with("/gone is no folder"));
 }
 
 /// How many texts are pasted into one pane; a few are, where the proofs are not asked for.
@@ -308,6 +330,22 @@ fn an_enter_that_was_swallowed_and_a_paste_that_was_ignored_show() {
     assert!(paste(&server.tmux, &pane, "Fix the parser").unwrap().was_read);
     assert!(!screen_shows(&server.tmux, &pane, "Fix the parser").unwrap());
     assert_eq!(agent.prompts(), 0);
+}
+
+#[test]
+fn an_agent_that_does_not_read_is_said() {
+    let Some(server) = Server::new() else { return };
+    // A stopped one would not do: tmux lets it go on.
+    let (pane, agent) = server.agent("claude-a", json!({ "turns": [[{ "sleep_ms": 7000 }], []] }));
+    assert!(paste(&server.tmux, &pane, "Take your time").unwrap().was_read);
+    agent.prompt(1);
+    assert!(!paste(&server.tmux, &pane, "Fix it").unwrap().was_read);
+    // It reads the Enter with the paste, and takes it for a part of it; another one is no second paste.
+    eventually("its prompt", || {
+        press_enter(&server.tmux, &pane).unwrap();
+        (agent.prompts() > 1).then_some(())
+    });
+    assert_eq!((String::from_utf8(agent.prompt(2)).unwrap().trim_end(), agent.prompts()), ("Fix it", 2));
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub enum TmuxError {
     TooOld(String),
     /// Its server does not run: nothing was started yet, or somebody killed it with all that ran there.
     NoServer,
-    /// Its server did not answer for so long. It may yet do what it was asked.
+    /// Its server did not answer for so long. It may yet do what it was asked: a stopped one finds it in its socket.
     Hung(Duration),
     /// No such session or pane; in tmux's words.
     Gone(String),

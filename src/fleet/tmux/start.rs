@@ -55,6 +55,9 @@ impl Tmux {
         if start.job.is_empty() || !start.job.bytes().all(is_plain) {
             return Err(TmuxError::Failed(format!("no session can be called {:?}", session(start.job))));
         }
+        if !start.folder.is_dir() {
+            return Err(TmuxError::Failed(format!("{} is no folder", start.folder.display())));
+        }
         self.forget_the_first_environment()?;
         // It is the client's folder that counts: tmux would expand a folder that it is told.
         let program = self.program().within(start.folder).args(words(start));
@@ -114,14 +117,24 @@ fn words(start: &Start<'_>) -> Vec<OsString> {
 mod tests {
     use super::*;
 
-    fn last(program: &str, args: &[&str]) -> Vec<OsString> {
+    fn all(program: &str, args: &[&str]) -> Vec<OsString> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let environment = [("A".to_owned(), OsString::from("b c;"))];
-        let folder = Path::new("/");
-        let words =
-            words(&Start { job: "x", folder, environment: &environment, program: program.as_ref(), args: &args });
-        let start = words.iter().position(|word| word == "-s").unwrap_or_default();
-        words[start..].to_vec()
+        let inherited = ["HOME", "BASH_FUNC_x%%", "LC_ALL"].map(str::to_owned);
+        let (folder, program) = (Path::new("/"), OsStr::new(program));
+        words(&Start { job: "x", folder, inherited: &inherited, environment: &environment, program, args: &args })
+    }
+
+    /// From the session's name on.
+    fn last(program: &str, args: &[&str]) -> Vec<OsString> {
+        all(program, args).into_iter().skip_while(|word| word != "-s").collect()
+    }
+
+    #[test]
+    fn the_caller_s_variables_are_named_before_the_session_is_made() {
+        let words = all("cat", &[]);
+        let named = words.iter().position(|word| word == "update-environment").unwrap_or_default();
+        assert_eq!(words[named + 1..named + 4], ["HOME LC_ALL", ";", "new-session"]);
     }
 
     #[test]
