@@ -1,7 +1,7 @@
 //! Git, by its own program: what a repository is, and what stands in it.
 //!
 //! Guarantees that nothing asks a question of a person, that nothing in the environment leads git elsewhere, and that every
-//! call ends in time. Changes nothing but, in [`remote`], what is known of a remote. Does not decide: what a branch without a
+//! call ends in time. Changes refs where it is told to, and what is known of a remote; never a worktree. Does not decide: what a branch without a
 //! remote or a fetch that failed means is for the caller to say.
 
 pub mod look;
@@ -252,7 +252,9 @@ impl Repository {
     /// # Errors
     /// When one of them is not what it should be, or cannot be written.
     pub fn change_refs(&self, changes: Vec<u8>, doing: &'static str) -> Result<(), Trouble> {
-        let program = self.git().args(["-c", "core.hooksPath=/dev/null", "update-ref", "-z", "--stdin"]);
+        // Others of the fleet do the same in the same moment; each waits for its turn, 10 seconds at most.
+        let patient = ["-c", "core.filesRefLockTimeout=10000", "-c", "core.packedRefsTimeout=10000"];
+        let program = self.git().args(patient).args(["-c", "core.hooksPath=/dev/null", "update-ref", "-z", "--stdin"]);
         done(program.input(changes), doing).map(drop)
     }
 }

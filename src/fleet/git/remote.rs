@@ -10,6 +10,9 @@ use crate::fleet::program::{Program, Ran, Unrun};
 /// For an answer of the remote that carries nothing.
 const ANSWER: Duration = Duration::from_secs(15);
 
+/// How often a branch is fetched that somebody else fetches in the same moment.
+const TRIES: usize = 5;
+
 /// What git, its helpers and ssh say where somebody would have to type something.
 const ASKS: [&str; 9] = [
     "could not read Username",
@@ -66,11 +69,9 @@ impl Repository {
     /// When none of these is there.
     pub fn default_branch(&self) -> Result<String, Trouble> {
         let remote = self.remote()?;
-        if let Some(branch) = remote.as_deref().map(|remote| self.head_of(remote)).transpose()?.flatten() {
-            return Ok(branch);
-        }
+        let theirs = remote.as_deref().map(|remote| self.head_of(remote)).transpose()?.flatten().unwrap_or_default();
         let configured = self.git().args(["config", "--get", "init.defaultBranch"]).run()?.text();
-        for branch in [&*configured, "main", "master"].into_iter().filter(|name| !name.is_empty()) {
+        for branch in [&*theirs, &*configured, "main", "master"].into_iter().filter(|name| !name.is_empty()) {
             if self.knows(remote.as_deref(), branch)? {
                 return Ok(branch.to_owned());
             }
@@ -102,13 +103,16 @@ impl Repository {
         let wanted = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
         let quiet = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
         let program = self.talking()?.arg("fetch").args(quiet).args(["--", &remote, &wanted]).limit(limit);
-        let said = match program.run() {
-            Ok(ran) if ran.is_good() => return Ok(()),
-            Ok(ran) if is_said(&ran, "couldn't find remote ref") => return Ok(()),
-            Ok(ran) => complaint(&ran),
-            Err(unrun) => unrun.to_string(),
-        };
-        Err(Trouble::Unfetched { remote, branch: branch.to_owned(), said })
+        for left in (0..TRIES).rev() {
+            let said = match program.clone().run() {
+                Ok(ran) if ran.is_good() || is_said(&ran, "couldn't find remote ref") => return Ok(()),
+                Ok(ran) if left > 0 && is_said(&ran, "cannot lock ref") => continue,
+                Ok(ran) => complaint(&ran),
+                Err(unrun) => unrun.to_string(),
+            };
+            return Err(Trouble::Unfetched { remote, branch: branch.to_owned(), said });
+        }
+        Ok(())
     }
 
     /// The newest commit of a branch that is known here: the branch's own where it has all that the remote's has, else the

@@ -119,6 +119,9 @@ fn the_default_branch() {
     scratch.git(&["push", "--quiet", "origin", "trunk:develop"]);
     scratch.git(&["remote", "set-head", "origin", "develop"]);
     assert_eq!(default().unwrap(), "develop");
+    // The remote calls another branch its own by now, and the old one is gone.
+    scratch.git(&["update-ref", "-d", "refs/remotes/origin/develop"]);
+    assert_eq!(default().unwrap(), "trunk");
     scratch.git(&["remote", "remove", "origin"]);
     scratch.git(&["branch", "--quiet", "-D", "main", "trunk"]);
     assert_eq!(default().unwrap(), "work");
@@ -180,6 +183,18 @@ fn a_remote_that_is_gone_says_so_and_leaves_what_was_known() {
     assert!(matches!(repository.is_remote_reachable().unwrap(), Reach::Unreachable(_)));
     scratch.git(&["remote", "remove", "origin"]);
     assert_eq!(repository.is_remote_reachable().unwrap(), Reach::NoRemote);
+}
+
+#[test]
+fn many_may_fetch_at_once() {
+    let (scratch, remote) = with_remote();
+    let pushed = push_from_elsewhere(&scratch, &remote);
+    let repository = Repository::open(&scratch.project).unwrap();
+    std::thread::scope(|scope| {
+        let fetching: Vec<_> = (0..6).map(|_| scope.spawn(|| repository.fetch("main", SOON))).collect();
+        fetching.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+    });
+    assert_eq!(repository.tip("main").unwrap().commit, pushed);
 }
 
 #[test]
