@@ -1,8 +1,8 @@
 //! Git, by its own program: what a repository is, and what stands in it.
 //!
 //! Guarantees that nothing asks a question of a person, that nothing in the environment leads git elsewhere, and that every
-//! call ends in time. Changes refs where it is told to, and what is known of a remote; never a worktree. Does not decide: what a branch without a
-//! remote or a fetch that failed means is for the caller to say.
+//! call ends in time. Changes refs where it is told to, and what is known of a remote; never a worktree. Does not decide:
+//! what a branch without a remote or a fetch that failed means is for the caller to say.
 
 pub mod look;
 pub mod remote;

@@ -103,16 +103,17 @@ impl Repository {
         let wanted = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
         let quiet = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
         let program = self.talking()?.arg("fetch").args(quiet).args(["--", &remote, &wanted]).limit(limit);
-        for left in (0..TRIES).rev() {
-            let said = match program.clone().run() {
+        let mut tries = TRIES;
+        let said = loop {
+            tries -= 1;
+            match program.clone().run() {
                 Ok(ran) if ran.is_good() || is_said(&ran, "couldn't find remote ref") => return Ok(()),
-                Ok(ran) if left > 0 && is_said(&ran, "cannot lock ref") => continue,
-                Ok(ran) => complaint(&ran),
-                Err(unrun) => unrun.to_string(),
-            };
-            return Err(Trouble::Unfetched { remote, branch: branch.to_owned(), said });
-        }
-        Ok(())
+                Ok(ran) if tries > 0 && is_said(&ran, "cannot lock ref") => {}
+                Ok(ran) => break complaint(&ran),
+                Err(unrun) => break unrun.to_string(),
+            }
+        };
+        Err(Trouble::Unfetched { remote, branch: branch.to_owned(), said })
     }
 
     /// The newest commit of a branch that is known here: the branch's own where it has all that the remote's has, else the
