@@ -103,11 +103,11 @@ pub fn done(program: Program, doing: &'static str) -> Result<Ran, Trouble> {
     if ran.is_good() { Ok(ran) } else { Err(Trouble::Failed { doing, said: complaint(&ran) }) }
 }
 
-/// What git gave as the reason, without the advice that may follow it.
+/// What git gave as the reason: the first, as those that follow say no more than that it then gave up, or advise.
 pub fn complaint(ran: &Ran) -> String {
     let said = String::from_utf8_lossy(&ran.err);
-    let reason = |line: &&str| ["fatal: ", "error: "].iter().any(|mark| line.starts_with(mark));
-    said.lines().rev().find(reason).map_or_else(|| ran.complaint(), |line| line["fatal: ".len()..].trim().to_owned())
+    let reason = said.lines().find_map(|line| line.strip_prefix("error: ").or_else(|| line.strip_prefix("fatal: ")));
+    reason.map_or_else(|| ran.complaint(), |reason| reason.trim().to_owned())
 }
 
 /// The entries of a list whose ends are NUL.

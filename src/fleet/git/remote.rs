@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Head, Repository, Trouble, complaint, done};
+use super::{Head, Repository, Trouble, done};
 use crate::fleet::program::{Program, Ran, Unrun};
 
 /// For an answer of the remote that carries nothing.
@@ -109,7 +109,7 @@ impl Repository {
             match program.clone().run() {
                 Ok(ran) if ran.is_good() || is_said(&ran, "couldn't find remote ref") => return Ok(()),
                 Ok(ran) if tries > 0 && is_said(&ran, "cannot lock ref") => {}
-                Ok(ran) => break complaint(&ran),
+                Ok(ran) => break reason(&ran),
                 Err(unrun) => break unrun.to_string(),
             }
         };
@@ -177,6 +177,7 @@ fn is_said(ran: &Ran, words: &str) -> bool {
 fn reason(ran: &Ran) -> String {
     let said = String::from_utf8_lossy(&ran.err);
     let asks = |line: &&str| ASKS.iter().any(|words| line.contains(words));
-    let told = said.lines().find(asks).or_else(|| said.lines().find(|line| !line.trim().is_empty()));
+    let tells = |line: &&str| !line.trim().is_empty() && !line.to_ascii_lowercase().starts_with("warning:");
+    let told = said.lines().find(asks).or_else(|| said.lines().find(tells));
     told.map_or_else(|| ran.complaint(), |line| line.trim().trim_start_matches("fatal: ").to_owned())
 }

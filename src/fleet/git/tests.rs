@@ -222,6 +222,8 @@ fn a_remote_that_wants_a_password_is_told_from_one_that_is_away() {
     };
     let denied = "somebody@host.invalid: Permission denied (publickey,password).";
     assert_eq!(reach(denied), Reach::NeedsPassword(denied.to_owned()));
+    let warned = format!("Warning: Permanently added host.invalid to the list of known hosts.\n{denied}");
+    assert_eq!(reach(&warned), Reach::NeedsPassword(denied.to_owned()));
     let away = "ssh: Could not resolve hostname host.invalid: Name or service not known";
     assert_eq!(reach(away), Reach::Unreachable(away.to_owned()));
     assert!(fs::read_to_string(&called).unwrap().contains("-oBatchMode=yes"));
