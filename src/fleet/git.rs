@@ -46,8 +46,9 @@ pub(super) const REDIRECTING: [&str; 26] = [
     "GIT_WORK_TREE",
 ];
 
-/// Options of every call: plain words, no paths in quotes, and nothing that goes on in the background afterwards.
-const PLAIN: [&str; 9] = [
+/// Options of every call: plain words, no paths in quotes, nothing that goes on in the background afterwards, and
+/// patience, in milliseconds, with others of the fleet who are at the same refs.
+const PLAIN: [&str; 13] = [
     "--no-pager",
     "-c",
     "core.quotepath=false",
@@ -57,7 +58,14 @@ const PLAIN: [&str; 9] = [
     "core.fsmonitor=false",
     "-c",
     "maintenance.auto=false",
+    "-c",
+    "core.filesRefLockTimeout=10000",
+    "-c",
+    "core.packedRefsTimeout=10000",
 ];
+
+/// How often what fails only for a moment is tried.
+const TRIES: usize = 10;
 
 /// A repository, seen from one of its worktrees.
 #[derive(Clone, Debug)]
@@ -99,8 +107,23 @@ pub fn git(folder: &Path) -> Program {
 /// # Errors
 /// When it cannot be run, or fails.
 pub fn done(program: Program, doing: &'static str) -> Result<Ran, Trouble> {
-    let ran = program.run()?;
-    if ran.is_good() { Ok(ran) } else { Err(Trouble::Failed { doing, said: complaint(&ran) }) }
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        let ran = program.clone().run()?;
+        if ran.is_good() {
+            return Ok(ran);
+        }
+        if tries == 0 || !is_passing(&ran) {
+            return Err(Trouble::Failed { doing, said: complaint(&ran) });
+        }
+    }
+}
+
+/// Whether it failed because another git was just adding a worktree: git makes its directory before it fills it, and all others
+/// read it all the same.
+fn is_passing(ran: &Ran) -> bool {
+    String::from_utf8_lossy(&ran.err).contains("/commondir: ")
 }
 
 /// What git gave as the reason: the first, as those that follow say no more than that it then gave up, or advise.
@@ -252,9 +275,7 @@ impl Repository {
     /// # Errors
     /// When one of them is not what it should be, or cannot be written.
     pub fn change_refs(&self, changes: Vec<u8>, doing: &'static str) -> Result<(), Trouble> {
-        // Others of the fleet do the same in the same moment; each waits for its turn, 10 seconds at most.
-        let patient = ["-c", "core.filesRefLockTimeout=10000", "-c", "core.packedRefsTimeout=10000"];
-        let program = self.git().args(patient).args(["-c", "core.hooksPath=/dev/null", "update-ref", "-z", "--stdin"]);
+        let program = self.git().args(["-c", "core.hooksPath=/dev/null", "update-ref", "-z", "--stdin"]);
         done(program.input(changes), doing).map(drop)
     }
 }

@@ -4,14 +4,11 @@
 
 use std::time::Duration;
 
-use super::{Head, Repository, Trouble, done};
+use super::{Head, Repository, TRIES, Trouble, done, is_passing};
 use crate::fleet::program::{Program, Ran, Unrun};
 
 /// For an answer of the remote that carries nothing.
 const ANSWER: Duration = Duration::from_secs(15);
-
-/// How often a branch is fetched that somebody else fetches in the same moment.
-const TRIES: usize = 5;
 
 /// What git, its helpers and ssh say where somebody would have to type something.
 const ASKS: [&str; 9] = [
@@ -104,11 +101,12 @@ impl Repository {
         let quiet = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
         let program = self.talking()?.arg("fetch").args(quiet).args(["--", &remote, &wanted]).limit(limit);
         let mut tries = TRIES;
+        // What somebody else fetches in the same moment is not what it was, and then it is what was wanted.
         let said = loop {
             tries -= 1;
             match program.clone().run() {
                 Ok(ran) if ran.is_good() || is_said(&ran, "couldn't find remote ref") => return Ok(()),
-                Ok(ran) if tries > 0 && is_said(&ran, "cannot lock ref") => {}
+                Ok(ran) if tries > 0 && (is_passing(&ran) || is_said(&ran, " but expected ")) => {}
                 Ok(ran) => break reason(&ran),
                 Err(unrun) => break unrun.to_string(),
             }
