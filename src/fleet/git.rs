@@ -1,8 +1,8 @@
 //! Git, by its own program: what a repository is, and what stands in it.
 //!
 //! Guarantees that nothing asks a question of a person, that nothing in the environment leads git elsewhere, and that every
-//! call ends in time. Changes nothing but, in [`remote`], what is known of a remote. Does not decide: what a branch without a
-//! remote or a fetch that failed means is for the caller to say.
+//! call ends in time. Changes refs where it is told to, and what is known of a remote; never a worktree. Does not decide:
+//! what a branch without a remote or a fetch that failed means is for the caller to say.
 
 pub mod look;
 pub mod remote;
@@ -46,8 +46,9 @@ pub(super) const REDIRECTING: [&str; 26] = [
     "GIT_WORK_TREE",
 ];
 
-/// Options of every call: plain words, no paths in quotes, and nothing that goes on in the background afterwards.
-const PLAIN: [&str; 9] = [
+/// Options of every call: plain words, no paths in quotes, nothing that goes on in the background afterwards, and
+/// patience, in milliseconds, with others of the fleet who are at the same refs.
+const PLAIN: [&str; 13] = [
     "--no-pager",
     "-c",
     "core.quotepath=false",
@@ -57,7 +58,14 @@ const PLAIN: [&str; 9] = [
     "core.fsmonitor=false",
     "-c",
     "maintenance.auto=false",
+    "-c",
+    "core.filesRefLockTimeout=10000",
+    "-c",
+    "core.packedRefsTimeout=10000",
 ];
+
+/// How often what fails only for a moment is tried.
+const TRIES: usize = 10;
 
 /// A repository, seen from one of its worktrees.
 #[derive(Clone, Debug)]
@@ -99,15 +107,30 @@ pub fn git(folder: &Path) -> Program {
 /// # Errors
 /// When it cannot be run, or fails.
 pub fn done(program: Program, doing: &'static str) -> Result<Ran, Trouble> {
-    let ran = program.run()?;
-    if ran.is_good() { Ok(ran) } else { Err(Trouble::Failed { doing, said: complaint(&ran) }) }
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        let ran = program.clone().run()?;
+        if ran.is_good() {
+            return Ok(ran);
+        }
+        if tries == 0 || !is_passing(&ran) {
+            return Err(Trouble::Failed { doing, said: complaint(&ran) });
+        }
+    }
 }
 
-/// What git gave as the reason, without the advice that may follow it.
+/// Whether it failed because another git was just adding a worktree: git makes its directory before it fills it, and all others
+/// read it all the same.
+fn is_passing(ran: &Ran) -> bool {
+    String::from_utf8_lossy(&ran.err).contains("/commondir: ")
+}
+
+/// What git gave as the reason: the first, as those that follow say no more than that it then gave up, or advise.
 pub fn complaint(ran: &Ran) -> String {
     let said = String::from_utf8_lossy(&ran.err);
-    let reason = |line: &&str| ["fatal: ", "error: "].iter().any(|mark| line.starts_with(mark));
-    said.lines().rev().find(reason).map_or_else(|| ran.complaint(), |line| line["fatal: ".len()..].trim().to_owned())
+    let reason = said.lines().find_map(|line| line.strip_prefix("error: ").or_else(|| line.strip_prefix("fatal: ")));
+    reason.map_or_else(|| ran.complaint(), |reason| reason.trim().to_owned())
 }
 
 /// The entries of a list whose ends are NUL.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Head, Repository, Trouble, complaint, done};
+use super::{Head, Repository, TRIES, Trouble, done, is_passing};
 use crate::fleet::program::{Program, Ran, Unrun};
 
 /// For an answer of the remote that carries nothing.
@@ -66,11 +66,9 @@ impl Repository {
     /// When none of these is there.
     pub fn default_branch(&self) -> Result<String, Trouble> {
         let remote = self.remote()?;
-        if let Some(branch) = remote.as_deref().map(|remote| self.head_of(remote)).transpose()?.flatten() {
-            return Ok(branch);
-        }
+        let theirs = remote.as_deref().map(|remote| self.head_of(remote)).transpose()?.flatten().unwrap_or_default();
         let configured = self.git().args(["config", "--get", "init.defaultBranch"]).run()?.text();
-        for branch in [&*configured, "main", "master"].into_iter().filter(|name| !name.is_empty()) {
+        for branch in [&*theirs, &*configured, "main", "master"].into_iter().filter(|name| !name.is_empty()) {
             if self.knows(remote.as_deref(), branch)? {
                 return Ok(branch.to_owned());
             }
@@ -102,11 +100,16 @@ impl Repository {
         let wanted = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
         let quiet = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
         let program = self.talking()?.arg("fetch").args(quiet).args(["--", &remote, &wanted]).limit(limit);
-        let said = match program.run() {
-            Ok(ran) if ran.is_good() => return Ok(()),
-            Ok(ran) if is_said(&ran, "couldn't find remote ref") => return Ok(()),
-            Ok(ran) => complaint(&ran),
-            Err(unrun) => unrun.to_string(),
+        let mut tries = TRIES;
+        // What somebody else fetches in the same moment is not what it was, and then it is what was wanted.
+        let said = loop {
+            tries -= 1;
+            match program.clone().run() {
+                Ok(ran) if ran.is_good() || is_said(&ran, "couldn't find remote ref") => return Ok(()),
+                Ok(ran) if tries > 0 && (is_passing(&ran) || is_said(&ran, " but expected ")) => {}
+                Ok(ran) => break reason(&ran),
+                Err(unrun) => break unrun.to_string(),
+            }
         };
         Err(Trouble::Unfetched { remote, branch: branch.to_owned(), said })
     }
@@ -172,6 +175,7 @@ fn is_said(ran: &Ran, words: &str) -> bool {
 fn reason(ran: &Ran) -> String {
     let said = String::from_utf8_lossy(&ran.err);
     let asks = |line: &&str| ASKS.iter().any(|words| line.contains(words));
-    let told = said.lines().find(asks).or_else(|| said.lines().find(|line| !line.trim().is_empty()));
+    let tells = |line: &&str| !line.trim().is_empty() && !line.to_ascii_lowercase().starts_with("warning:");
+    let told = said.lines().find(asks).or_else(|| said.lines().find(tells));
     told.map_or_else(|| ran.complaint(), |line| line.trim().trim_start_matches("fatal: ").to_owned())
 }

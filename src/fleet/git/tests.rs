@@ -119,6 +119,9 @@ fn the_default_branch() {
     scratch.git(&["push", "--quiet", "origin", "trunk:develop"]);
     scratch.git(&["remote", "set-head", "origin", "develop"]);
     assert_eq!(default().unwrap(), "develop");
+    // The remote calls another branch its own by now, and the old one is gone.
+    scratch.git(&["update-ref", "-d", "refs/remotes/origin/develop"]);
+    assert_eq!(default().unwrap(), "trunk");
     scratch.git(&["remote", "remove", "origin"]);
     scratch.git(&["branch", "--quiet", "-D", "main", "trunk"]);
     assert_eq!(default().unwrap(), "work");
@@ -183,6 +186,18 @@ fn a_remote_that_is_gone_says_so_and_leaves_what_was_known() {
 }
 
 #[test]
+fn many_may_fetch_at_once() {
+    let (scratch, remote) = with_remote();
+    let pushed = push_from_elsewhere(&scratch, &remote);
+    let repository = Repository::open(&scratch.project).unwrap();
+    std::thread::scope(|scope| {
+        let fetching: Vec<_> = (0..6).map(|_| scope.spawn(|| repository.fetch("main", SOON))).collect();
+        fetching.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+    });
+    assert_eq!(repository.tip("main").unwrap().commit, pushed);
+}
+
+#[test]
 fn a_remote_where_nothing_was_pushed_answers() {
     let scratch = Scratch::new();
     let remote = scratch.path("remote.git");
@@ -207,6 +222,8 @@ fn a_remote_that_wants_a_password_is_told_from_one_that_is_away() {
     };
     let denied = "somebody@host.invalid: Permission denied (publickey,password).";
     assert_eq!(reach(denied), Reach::NeedsPassword(denied.to_owned()));
+    let warned = format!("Warning: Permanently added host.invalid to the list of known hosts.\n{denied}");
+    assert_eq!(reach(&warned), Reach::NeedsPassword(denied.to_owned()));
     let away = "ssh: Could not resolve hostname host.invalid: Name or service not known";
     assert_eq!(reach(away), Reach::Unreachable(away.to_owned()));
     assert!(fs::read_to_string(&called).unwrap().contains("-oBatchMode=yes"));

@@ -22,7 +22,7 @@ const BEGUN: &str = "was begun here and is nowhere else: move or remove it first
 const WORKTREE: &str = "is another worktree of the project: remove that first";
 const UNREADABLE: &str = "cannot be read";
 
-/// Looks into each, but not where git ignores what lies there.
+/// Looks into each. Clones that git ignores are what every ignored file is: nobody's work.
 ///
 /// # Errors
 /// When one of them has changes, or commits that no remote is known to have.
@@ -33,7 +33,7 @@ pub(super) fn refuse(site: &Site) -> Result<(), Unsaved> {
     if !site.is_there {
         return Ok(());
     }
-    // Other than a clone that is ignored, these are known, and git has no other copy of what is not committed there.
+    // Even where they are ignored: agents keep worktrees of their own in folders that are.
     let is_inside = |path: &&PathBuf| path.starts_with(&site.worktree) && **path != site.worktree && path.exists();
     let worktrees: Vec<PathBuf> = site.repository.worktrees()?.into_iter().map(|listed| listed.path).collect();
     if let Some(inside) = worktrees.iter().find(is_inside) {

@@ -266,6 +266,23 @@ fn a_folder_that_vanished_leaves_its_commits_and_what_was_staged() {
 }
 
 #[test]
+fn what_a_killed_attempt_moved_aside_is_deleted_by_the_next() {
+    let job = Job::new();
+    let aside = job.scratch.path("w.removed");
+    for is_a_worktree in [false, true] {
+        write(&aside.join("precious"), "");
+        if is_a_worktree {
+            write(&aside.join(".git"), "gitdir: /no/such/place\n");
+        }
+        if job.worktree.exists() {
+            fs::rename(&job.worktree, job.scratch.path("elsewhere")).unwrap();
+        }
+        remove(&job.save().unwrap()).unwrap();
+        assert_eq!(aside.exists(), !is_a_worktree);
+    }
+}
+
+#[test]
 fn a_worktree_that_git_forgot_leaves_its_branch() {
     let job = Job::new();
     job.write("new", "new\n");

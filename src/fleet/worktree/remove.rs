@@ -55,15 +55,17 @@ pub enum Unremoved {
 pub fn remove(proof: &Proof) -> Result<Removed, Unremoved> {
     rescue::verify(proof)?;
     let site = proof.site();
-    let aside = site.is_there.then(|| move_aside(&site.worktree)).transpose()?;
+    let aside = match site.is_there {
+        true => Some(move_aside(&site.worktree)?),
+        false => left_aside(&site.worktree),
+    };
     if let Err(trouble) = site.admin.as_ref().map_or(Ok(()), |_| forget(&site.repository, &site.worktree)) {
         // Nothing of it is gone yet. Where it cannot even be put back, it stays where it is.
         aside.map_or(Ok(()), |aside| fs::rename(aside, &site.worktree)).unwrap_or_default();
         return Err(trouble.into());
     }
-    let branch = remove_branch(site, proof.branch_tip())?;
     let left = aside.and_then(|aside| clear(&aside).err().map(|error| (aside, error)));
-    Ok(Removed { branch, left })
+    Ok(Removed { branch: remove_branch(site, proof.branch_tip())?, left })
 }
 
 /// Deletes a folder with all that is in it, if it is there.
@@ -103,15 +105,22 @@ fn open_up(folder: &Path) -> io::Result<()> {
 
 /// Beside where it was, under a name that nothing has.
 fn move_aside(worktree: &Path) -> Result<PathBuf, Unremoved> {
-    let named = |number: usize| {
-        let mut name = OsString::from(worktree);
-        name.push(if number == 1 { ".removed".to_owned() } else { format!(".removed-{number}") });
-        PathBuf::from(name)
-    };
-    let free = (1..).map(named).find(|path| fs::symlink_metadata(path).is_err());
-    let aside = free.expect("there is always a next number");
-    fs::rename(worktree, &aside).map_err(|error| Unremoved::Io(worktree.to_owned(), error))?;
-    Ok(aside)
+    let free = (1..).map(|number| aside(worktree, number)).find(|path| fs::symlink_metadata(path).is_err());
+    let free = free.expect("there is always a next number");
+    fs::rename(worktree, &free).map_err(|error| Unremoved::Io(worktree.to_owned(), error))?;
+    Ok(free)
+}
+
+fn aside(worktree: &Path, number: usize) -> PathBuf {
+    let mut name = OsString::from(worktree);
+    name.push(if number == 1 { ".removed".to_owned() } else { format!(".removed-{number}") });
+    name.into()
+}
+
+/// What an earlier attempt moved aside, after all of it was kept, and was killed before it was deleted.
+fn left_aside(worktree: &Path) -> Option<PathBuf> {
+    let is_worktree = |path: &PathBuf| fs::symlink_metadata(path.join(".git")).is_ok_and(|found| found.is_file());
+    Some(aside(worktree, 1)).filter(is_worktree)
 }
 
 /// Removes the branch, if it is what it was, while another ref has all of it: in one step, so that of two branches that are each

@@ -8,9 +8,10 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{INCLUDE_LIMIT, Made, Plan, Step, Uncreated, create};
+use super::{Branch, INCLUDE_LIMIT, Made, Plan, Step, Uncreated, create, remove};
 use crate::fleet::git::Trouble;
 use crate::fleet::git::testing::{Scratch, commit, said, write};
+use crate::fleet::rescue::{Workplace, save};
 
 /// A project, and the paths of what is to be made of it.
 struct Making {
@@ -119,6 +120,23 @@ fn bad_input_is_named() {
     write(&plain.join("file"), "");
     let below_a_file = Plan { worktree: &plain.join("file/w"), ..making.plan() };
     assert!(matches!(making.create_as(&below_a_file), Err(Uncreated::Io(..))));
+}
+
+#[test]
+fn many_are_made_and_removed_at_once() {
+    let making = Making::new();
+    let before = (making.scratch.own(), making.scratch.git(&["for-each-ref"]));
+    let cycle = &|number: usize| {
+        let (branch, worktree) = (format!("aio/{number}"), making.scratch.path(&format!("w/{number}")));
+        create(&Plan { branch: &branch, worktree: &worktree, ..making.plan() }, &mut |_| {}).unwrap();
+        let place = Workplace { project: &making.scratch.project, worktree: &worktree, branch: &branch, job: "c-1" };
+        assert_eq!(remove(&save(&place).unwrap()).unwrap().branch, Branch::Removed);
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..6).map(|number| scope.spawn(move || cycle(number))).collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    assert_eq!((making.scratch.own(), making.scratch.git(&["for-each-ref"])), before);
 }
 
 #[test]
