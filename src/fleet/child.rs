@@ -82,12 +82,17 @@ impl AgentProcess {
         self.child.stdout.take()
     }
 
-    /// How it ended, if it did.
+    /// How it ended, if it did; what it started and left is asked to end then, too.
     ///
     /// # Errors
     /// When the system does not say.
     pub fn ended(&mut self) -> io::Result<Option<Ended>> {
-        Ok(self.child.try_wait()?.map(|status| match status.signal() {
+        let Some(status) = self.child.try_wait()? else { return Ok(None) };
+        if self.is_apart {
+            // What it left running would keep ports and files.
+            self.signal(Signal::TERM);
+        }
+        Ok(Some(match status.signal() {
             Some(signal) => Ended::Killed(signal),
             None => Ended::Exited(status.code().unwrap_or_default()),
         }))
