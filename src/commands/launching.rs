@@ -132,16 +132,8 @@ fn launch(
             &format!("{name}: {}", failure.message),
         ));
     }
-    if let Some((name, first)) = failed.first().filter(|_| !keep_going || sites.is_empty()) {
-        let mut failure =
-            Failure::new(first.exit, first.code, format!("{name}: {}; nothing was launched", first.message));
-        failure.hints = first.hints.clone();
-        if failed.len() > 1 {
-            let others: Vec<String> =
-                failed[1..].iter().map(|(name, failure)| format!("{name}: {}", failure.message)).collect();
-            failure.message = format!("{}; also {}", failure.message, others.join("; "));
-        }
-        return Err(failure);
+    if !failed.is_empty() && (!keep_going || sites.is_empty()) {
+        return Err(nothing_launched(failed));
     }
     let jobs = jobs(app, &sites, wanted, task, options);
     if options.dry_run {
@@ -162,6 +154,15 @@ fn launch(
         report.code = "launched-in-part";
     }
     Ok(report.with(json!({ "jobs": jobs.iter().map(|job| &job.id).collect::<Vec<_>>(), "batch": jobs.first().map(|job| &job.batch) })))
+}
+
+/// The first thing that is in the way, and what else is.
+fn nothing_launched(mut failed: Vec<(String, Failure)>) -> Failure {
+    let others: Vec<String> = failed.iter().skip(1).map(|(name, other)| format!("{name}: {}", other.message)).collect();
+    let (name, mut failure) = failed.swap_remove(0);
+    let also = if others.is_empty() { String::new() } else { format!("; also {}", others.join("; ")) };
+    failure.message = format!("{name}: {}{also}; nothing was launched", failure.message);
+    failure
 }
 
 /// Has jobs wait for their turn, begins those whose turn it is, and watches until they have begun.

@@ -224,15 +224,15 @@ mod tests {
 
     #[test]
     fn what_it_says_and_how_it_ends() {
-        let ran = Program::new("sh").args(["-c", "cat; echo no >&2; exit 3"]).input("yes").run().unwrap();
+        let ran = Program::new("/bin/sh").args(["-c", "cat; echo no >&2; exit 3"]).input("yes").run().unwrap();
         assert_eq!((ran.code, ran.text(), ran.complaint()), (3, "yes".to_owned(), "no".to_owned()));
-        let killed = Program::new("sh").args(["-c", "kill -9 $$"]).run().unwrap();
+        let killed = Program::new("/bin/sh").args(["-c", "kill -9 $$"]).run().unwrap();
         assert_eq!((killed.code, killed.complaint()), (-9, "it ended with -9".to_owned()));
     }
 
     #[test]
     fn what_does_not_end_is_stopped_with_all_it_started() {
-        let program = Program::new("sh").args(["-c", "sleep 600 & sleep 600"]).limit(Duration::from_millis(50));
+        let program = Program::new("/bin/sh").args(["-c", "sleep 600 & sleep 600"]).limit(Duration::from_millis(50));
         assert!(matches!(program.run(), Err(Unrun::TimedOut(..))));
     }
 
@@ -240,8 +240,9 @@ mod tests {
     fn what_is_kept_from_it_and_what_is_logged() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let say =
-            || Program::new("sh").args(["-c", "echo \"$HOME\"; echo $A >&2"]).variable("A", "a").without(&["HOME"]);
+        let say = || {
+            Program::new("/bin/sh").args(["-c", "echo \"$HOME\"; echo $A >&2"]).variable("A", "a").without(&["HOME"])
+        };
         assert!(say().log(&log).run().unwrap().out.is_empty());
         say().log(&log).run().unwrap();
         assert_eq!(std::fs::read_to_string(log).unwrap(), "\na\n\na\n");
@@ -251,7 +252,7 @@ mod tests {
     fn what_is_missing_is_named() {
         let missing = Program::new("aio-no-such-program").run().unwrap_err();
         assert_eq!(missing.to_string(), "aio-no-such-program is not installed");
-        let folder = Program::new("sh").within(Path::new("/no/such/folder")).run().unwrap_err();
+        let folder = Program::new("/bin/sh").within(Path::new("/no/such/folder")).run().unwrap_err();
         assert!(matches!(folder, Unrun::Io(..)));
     }
 }

@@ -162,7 +162,7 @@ fn every_command_has_its_output_described() {
 #[test]
 fn every_field_is_described() {
     let (page, schema) = (read("spec/PROTOCOL.md"), read("spec/state.schema.json"));
-    let records = read("src/protocol/state.rs");
+    let records = read("src/protocol/state.rs") + &read("src/protocol/fleet.rs");
     let fields = records.lines().filter(|line| line.contains("= always \"") || line.contains("= sparse \""));
     let names: BTreeSet<String> = fields.flat_map(literals).collect();
     assert!(names.len() > 40, "the fields were not found");

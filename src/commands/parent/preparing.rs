@@ -3,15 +3,15 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{App, Failure, JobNote, Task, note};
 use crate::app::spell;
+use crate::fleet::agents::written_by_commits;
 use crate::fleet::brief::{self, frame};
 use crate::fleet::git::Repository;
 use crate::fleet::worktree::{INCLUDE_LIMIT, Plan, create};
-use crate::host::repository::worktree_of;
 use crate::protocol::fleet::PORTS_PER_JOB;
 
 /// For bringing the newest commits.
@@ -87,10 +87,15 @@ pub(super) fn variables(app: &App, task: &Task, instance: &str) -> Vec<(&'static
     variables
 }
 
-/// What an agent in a sandbox must be able to write besides its worktree: our state, and where git keeps its commits.
+/// What an agent in a sandbox must be able to write besides its worktree: our state, and what a commit writes.
 pub(super) fn writable(app: &App, task: &Task) -> Vec<PathBuf> {
-    let common = worktree_of(&task.worktree).map(|worktree| worktree.common_dir);
-    [app.store.dir().to_owned()].into_iter().chain(common).collect()
+    let git = || -> Option<Vec<PathBuf>> {
+        let repository = Repository::open(&task.worktree).ok()?;
+        let ran = repository.git().args(["rev-parse", "--absolute-git-dir"]).run().ok().filter(|ran| ran.is_good())?;
+        Some(written_by_commits(Path::new(&ran.text()), &repository.common_dir().ok()?, &task.branch))
+    };
+    let folders = [app.store.dir().to_owned()].into_iter().chain(git().unwrap_or_default());
+    folders.filter(|folder| folder.is_dir()).collect()
 }
 
 /// A file that gives these words to whoever reads it, and belongs to nobody else.
