@@ -228,7 +228,7 @@ impl Job<'_> {
 
     /// Whether it ended as it should.
     pub fn is_done(&self) -> bool {
-        self.stage == *"ended" && self.result == *"done" || self.stage == *"removed" && self.result == *"done"
+        matches!(&*self.stage, "ended" | "removed") && self.result == *"done"
     }
 }
 

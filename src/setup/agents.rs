@@ -36,12 +36,14 @@ pub struct Agent {
     pub trust: Option<&'static str>,
     /// What in a person's settings keeps all hooks from running.
     pub(super) switch: Option<Switch>,
-    /// Whether it runs what a project says: by the text of each of its files, which `read` gives. None where it needs no trust,
-    /// or keeps that where we cannot look.
-    pub(super) trusts: Option<fn(read: &dyn Fn(&str) -> String, project: &Path) -> bool>,
+    /// Whether it runs what a project says. None where it needs no trust, or keeps that where we cannot look.
+    pub(super) trusts: Option<Trusts>,
     /// How its edits are announced, for a trial.
     pub trial: Trial,
 }
+
+/// Whether a project is trusted, by the texts of the files in the agent's folder, which are given by name.
+pub(super) type Trusts = fn(read: &dyn Fn(&str) -> String, project: &Path) -> bool;
 
 /// A setting by which hooks are switched off.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! The questions to git that merging and foretelling share. None but [`run_merging`] touches a worktree or its index.
+//! The questions to git that merging and foretelling share. None but `run_merging` touches a worktree or its index.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;

@@ -166,7 +166,7 @@ fn a_job_that_runs_is_not_removed() {
 #[test]
 fn projects_are_numbered_and_named() {
     let mut desk = Desk::new();
-    let mut add = |desk: &mut Desk, path: &str| match desk
+    let add = |desk: &mut Desk, path: &str| match desk
         .perform(None, Op::AddProject(NewProject { path: path.to_owned(), ..NewProject::default() }))
         .unwrap()
         .0
