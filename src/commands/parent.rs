@@ -181,6 +181,7 @@ fn attempt(
     task.files.forget_witness();
     let mut words = preparing::brief(task)?;
     loop {
+        preparing::forget_last_word(task);
         let mut agent = spawn(app, task, &instance, &words, sender)?;
         let key = process::key_of(agent.id());
         // From here on the instance is the agent's: it lives as long as that does.
@@ -308,6 +309,8 @@ fn register(app: &App, task: &Task, id: Option<&str>, process: Option<ProcessKey
         tool: task.profile.agent.name.to_owned(),
         project: crate::app::spell(&task.worktree),
         id: id.map(str::to_owned),
+        // Whoever goes on is who it was.
+        session: Some(task.session.clone()).filter(|session| !session.is_empty()),
         process,
         ..Registration::default()
     };

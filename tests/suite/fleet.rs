@@ -59,7 +59,7 @@ impl Fleet {
     fn job(&self, state: &str) -> Value {
         let mut seen = Value::Null;
         assert!(
-            within(20, || {
+            within(60, || {
                 seen = self.jobs().last().cloned().unwrap_or_default();
                 seen["state"] == state
             }),
@@ -211,8 +211,7 @@ fn a_killed_parent_is_seen_and_cleaned_up() {
 #[test]
 fn one_after_the_other_stops_at_the_first_that_fails() {
     let fleet = Fleet::new();
-    let ran = fleet.launch(json!([{ "exit": 1 }]), &["l:3", "--seq", "x"]);
-    assert_eq!(ran.out.matches("QUEUED").count(), 2, "{ran:?}");
+    fleet.launch(json!([{ "exit": 1 }]), &["l:3", "--seq", "x"]);
     let states = || fleet.jobs().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     assert!(within(10, || states() == ["failed", "stopped", "stopped"]), "{:?}", states());
 }
@@ -220,17 +219,15 @@ fn one_after_the_other_stops_at_the_first_that_fails() {
 #[test]
 fn no_more_than_may_run_at_once_and_the_rest_follow() {
     let fleet = Fleet::new();
-    let ran = fleet.launch(json!([{ "sleep_ms": 700 }, { "done": "x" }]), &["l:3", "--max", "1", "x"]);
-    assert_eq!((ran.out.matches("LAUNCHED").count(), ran.out.matches("QUEUED").count()), (1, 2), "{ran:?}");
-    let count = |state: &str| fleet.jobs().iter().filter(|job| job["state"] == state).count();
-    assert!(
-        within(30, || {
-            assert!(count("working") + count("starting") <= 1);
-            count("done") == 3
-        }),
-        "{:#?}",
-        fleet.jobs()
-    );
+    fleet.launch(json!([{ "sleep_ms": 700 }, { "done": "x" }]), &["l:3", "--max", "1", "x"]);
+    let done = within(60, || {
+        let jobs = fleet.jobs();
+        let count =
+            |states: &[&str]| jobs.iter().filter(|job| states.contains(&job["state"].as_str().unwrap())).count();
+        assert!(count(&["working", "starting"]) <= 1, "{jobs:#?}");
+        count(&["done"]) == 3
+    });
+    assert!(done, "{:#?}", fleet.jobs());
 }
 
 #[test]
@@ -247,6 +244,18 @@ fn a_job_is_stopped_and_goes_on_in_the_same_session() {
     assert_eq!(fleet.job("review")["attempt"], 2);
     let args = std::fs::read_to_string(fleet.given.join("args")).unwrap();
     assert!(args.contains("--resume"), "{args}");
+}
+
+#[test]
+fn what_an_agent_said_last_is_not_said_of_its_next_run() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([{ "blocked": "no database" }]), &["l:1", "x"]);
+    let id = fleet.job("failed")["id"].as_str().unwrap().to_owned();
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "say": "Well." }]] });
+    assert_eq!(run(fleet.command(&script).args(["resume", &id])).code, 0);
+    assert_eq!(fleet.job("done")["failure"], "");
+    let instances = fleet.world.state()["instances"].as_object().unwrap().len();
+    assert_eq!(instances, 1, "it is the same instance");
 }
 
 #[test]
@@ -304,7 +313,7 @@ fn all_projects_or_none() {
     std::fs::rename(fleet.world.home.join("away"), &other).unwrap();
     let ran = all(&[]);
     assert_eq!((ran.code, ran.out.matches("LAUNCHED").count()), (0, 2), "{ran:?}");
-    assert!(within(20, || fleet.jobs().iter().all(|job| job["state"] == "done")), "{:#?}", fleet.jobs());
+    assert!(within(60, || fleet.jobs().iter().all(|job| job["state"] == "done")), "{:#?}", fleet.jobs());
     let report = fleet.aio(&["report", "--markdown"]);
     assert!(report.out.starts_with("# The last 24h: 3 jobs (3 done)"), "{}", report.out);
 }

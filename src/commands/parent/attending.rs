@@ -32,6 +32,7 @@ pub(super) struct Watch<'w> {
     turn: Option<JobTurn>,
     beaten: Instant,
     done_since: Option<Instant>,
+    is_silent: bool,
 }
 
 impl<'w> Watch<'w> {
@@ -46,6 +47,7 @@ impl<'w> Watch<'w> {
             turn: None,
             beaten: Instant::now(),
             done_since: None,
+            is_silent: false,
         }
     }
 
@@ -65,7 +67,8 @@ impl<'w> Watch<'w> {
                 // The terminal sends the others to the agent itself.
                 Ok(Event::Signal(_)) => {}
                 Ok(Event::Seen(seen)) => seen.into_iter().for_each(|seen| self.progress.see(seen)),
-                Ok(Event::Silence) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                Ok(Event::Silence) => self.is_silent = true,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             self.look();
             if self.is_over() {
@@ -83,7 +86,7 @@ impl<'w> Watch<'w> {
     /// What it said last may still be on its way; something it left running may keep its output open for ever.
     fn hear_out(&mut self, receiver: &Receiver<Event>) {
         let deadline = Instant::now() + Duration::from_secs(2);
-        if self.task.runtime == Runtime::Tmux {
+        if self.task.runtime == Runtime::Tmux || self.is_silent {
             return;
         }
         loop {

@@ -98,6 +98,14 @@ pub(super) fn writable(app: &App, task: &Task) -> Vec<PathBuf> {
     folders.filter(|folder| folder.is_dir()).collect()
 }
 
+/// What an agent said at the end of an earlier run is not said of this one.
+pub(super) fn forget_last_word(task: &Task) {
+    for file in [brief::DONE, brief::BLOCKED] {
+        // It may never have been said.
+        std::fs::remove_file(task.worktree.join(file)).unwrap_or_default();
+    }
+}
+
 /// A file that gives these words to whoever reads it, and belongs to nobody else.
 pub(super) fn input(words: &str) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
