@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::fleet::{Job, Project};
 use super::state::{Claim, ContextEntry, Instance, Section, State};
 
 /// The records found.
@@ -14,6 +15,10 @@ pub struct Salvaged<'a> {
     pub claims: Vec<Claim<'a>>,
     /// Context entries, the first of each id.
     pub context: Vec<ContextEntry<'a>>,
+    /// Projects, the first of each path.
+    pub projects: Vec<Project<'a>>,
+    /// Jobs, the first of each id.
+    pub jobs: Vec<Job<'a>>,
 }
 
 impl<'a> Salvaged<'a> {
@@ -24,13 +29,19 @@ impl<'a> Salvaged<'a> {
             instances: self.instances,
             claims: self.claims,
             context: Section::Read(self.context),
+            projects: Section::Read(self.projects),
+            jobs: Section::Read(self.jobs),
             ..State::empty()
         }
     }
 
     /// Takes the object in, if it is one of the records, and says whether it was.
     fn take(&mut self, object: &'a RawValue) -> bool {
-        self.take_claim(object) || self.take_instance(object) || self.take_entry(object)
+        self.take_claim(object)
+            || self.take_instance(object)
+            || self.take_entry(object)
+            || self.take_job(object)
+            || self.take_project(object)
     }
 
     fn take_claim(&mut self, object: &'a RawValue) -> bool {
@@ -58,6 +69,24 @@ impl<'a> Salvaged<'a> {
         let whole = !entry.id.is_empty() && !entry.category.is_empty() && !entry.content.is_empty();
         if whole && !self.context.iter().any(|known| known.id == entry.id) {
             self.context.push(entry);
+        }
+        whole
+    }
+
+    fn take_job(&mut self, object: &'a RawValue) -> bool {
+        let Ok(job) = serde_json::from_str::<Job<'a>>(object.get()) else { return false };
+        let whole = !job.id.is_empty() && !job.worktree.is_empty() && !job.stage.is_empty();
+        if whole && !self.jobs.iter().any(|known| known.id == job.id) {
+            self.jobs.push(job);
+        }
+        whole
+    }
+
+    fn take_project(&mut self, object: &'a RawValue) -> bool {
+        let Ok(project) = serde_json::from_str::<Project<'a>>(object.get()) else { return false };
+        let whole = !project.path.is_empty() && !project.name.is_empty();
+        if whole && !self.projects.iter().any(|known| known.path == project.path) {
+            self.projects.push(project);
         }
         whole
     }
@@ -89,6 +118,19 @@ fn revision(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn projects_and_jobs_survive() {
+        let text = concat!(
+            r#"{"projects":[{"path":"/p","name":"p"},{"path":"/q","na"#,
+            "\n",
+            r#""jobs":[{"id":"claude-1a","tool":"claude","project":"/p","worktree":"/w","stage":"running"},{"id":"claude-1b","#,
+        );
+        let salvaged = salvage(text);
+        assert_eq!((salvaged.projects.len(), salvaged.jobs.len(), salvaged.instances.len()), (1, 1, 0));
+        let state = salvaged.into_state();
+        assert_eq!(state.jobs.entries().expect("they were read").len(), 1);
+    }
 
     #[test]
     fn whole_records_survive_a_cut_and_a_hole() {
