@@ -45,7 +45,11 @@ pub(in crate::fleet) fn witness(site: &Site, commit: &str) -> Result<Option<Witn
         [object, name, ""] if name != own => Some(Witness { name: name.to_owned(), object: object.to_owned() }),
         _ => None,
     };
-    Ok(text.lines().filter_map(of_line).min_by_key(|witness| !witness.name.starts_with("refs/aio/rescue/")))
+    // Other jobs' branches last: two that are removed at once would each wait for the other.
+    let rank = |witness: &Witness| {
+        (!witness.name.starts_with("refs/aio/rescue/"), witness.name.starts_with("refs/heads/aio/"))
+    };
+    Ok(text.lines().filter_map(of_line).min_by_key(rank))
 }
 
 impl<'s> Keeper<'s> {

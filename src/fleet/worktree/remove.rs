@@ -14,7 +14,7 @@ use crate::fleet::git::{Repository, Trouble, done};
 use crate::fleet::rescue::{self, Proof, Site, Unsaved, witness};
 
 /// How often a branch whose witness moves in the same moment is tried.
-const RACES: usize = 50;
+const RACES: usize = 10;
 
 /// What was removed.
 #[derive(Debug)]
