@@ -179,8 +179,8 @@ mod tests {
     #[test]
     fn a_relative_path_is_below_the_base() {
         let from = |path, base| Change { path, kind: ChangeKind::Add }.path_from(base);
-        assert_eq!(from("a/b", "/work"), "/work/a/b");
+        assert_eq!(from("a/b", "/base"), "/base/a/b");
         assert_eq!(from("../b", "/"), "/../b");
-        assert_eq!(from("/a", "/work"), "/a");
+        assert_eq!(from("/a", "/base"), "/a");
     }
 }

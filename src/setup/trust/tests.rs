@@ -54,8 +54,8 @@ fn a_root_that_was_there_before_us_stays() {
 
 #[test]
 fn folders_above_are_trusted_for_those_below() {
-    let text = "[projects.\"/work\"]\ntrust_level = \"trusted\"\n[projects.\"/other\"]\ntrust_level = \"untrusted\"\n";
-    for (folder, is_trusted) in [("/work/a", true), ("/work", true), ("/workshop", false), ("/other/b", false)] {
+    let text = "[projects.\"/shop\"]\ntrust_level = \"trusted\"\n[projects.\"/other\"]\ntrust_level = \"untrusted\"\n";
+    for (folder, is_trusted) in [("/shop/a", true), ("/shop", true), ("/shopping", false), ("/other/b", false)] {
         assert_eq!(trusts_folder(text, Path::new(folder)), is_trusted, "{folder}");
     }
 }
