@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::cli::DiffArgs;
 use crate::error::Failure;
 use crate::fleet::conflicts::Room;
+use crate::fleet::git::REDIRECTING;
 use crate::fleet::merge::changes::{self, Changed};
 use crate::fleet::merge::{self, branch_ref};
 use crate::output::Report;
@@ -97,6 +98,9 @@ fn rows(changed: &[Changed]) -> Vec<serde_json::Value> {
 /// Hands stdout to git.
 fn show(app: &App, room: &Room, worker: &Worker, span: &Span, only_counts: bool) -> Result<(), Failure> {
     let mut command = Command::new("git");
+    for name in REDIRECTING {
+        command.env_remove(name);
+    }
     command.current_dir(&worker.project).env("GIT_OBJECT_DIRECTORY", room.objects());
     command.args(["--paginate", "diff", "--find-renames"]);
     if only_counts {

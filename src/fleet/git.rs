@@ -17,7 +17,7 @@ use super::program::{Program, Ran};
 
 /// What leads git to another repository, index, configuration or meaning of a path; git's own list
 /// (`rev-parse --local-env-vars`) and what it forgot. What a person configures by `GIT_CONFIG_COUNT` stays.
-pub(super) const REDIRECTING: [&str; 26] = [
+pub const REDIRECTING: [&str; 26] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_ATTR_SOURCE",
     "GIT_AUTHOR_DATE",

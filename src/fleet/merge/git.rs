@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::super::git;
 use super::super::program::{Program, Ran, Unrun};
 use super::trouble::Trouble;
 use crate::protocol::spelling;
 
-/// git in a folder. It asks nobody for anything, and leaves the index alone where it only looks.
+/// git in a folder, asked that.
 pub(in crate::fleet) fn git<'a>(folder: &Path, args: impl IntoIterator<Item = &'a str>) -> Program {
-    let program = Program::new("git").within(folder).args(args);
-    program.variable("GIT_TERMINAL_PROMPT", "0").variable("GIT_OPTIONAL_LOCKS", "0")
+    git::git(folder).args(args)
 }
 
 /// What it says, where it must succeed.
@@ -96,7 +96,7 @@ pub fn touched(folder: &Path, base: &str, commit: &str) -> Result<Vec<Vec<u8>>, 
     let span = format!("{base}...{commit}");
     let args = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", &span, "--"];
     let ran = answer(git(folder, args), "list changed files", folder)?;
-    Ok(ran.out.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(<[u8]>::to_vec).collect())
+    Ok(git::entries(&ran.out).map(<[u8]>::to_vec).collect())
 }
 
 /// The refs of branches of which a commit has everything.
@@ -168,8 +168,6 @@ fn drafts(worktree: &Path) -> HashSet<PathBuf> {
 
 /// Where git keeps what is a worktree's own.
 pub(super) fn own_folder(worktree: &Path) -> Result<PathBuf, Trouble> {
-    use std::os::unix::ffi::OsStringExt;
-    let mut ran = answer(git(worktree, ["rev-parse", "--absolute-git-dir"]), "find its folder", worktree)?;
-    ran.out.pop_if(|last| *last == b'\n');
-    Ok(std::ffi::OsString::from_vec(ran.out).into())
+    let ran = answer(git(worktree, ["rev-parse", "--absolute-git-dir"]), "find its folder", worktree)?;
+    Ok(git::whole_path(ran.out))
 }
