@@ -104,6 +104,12 @@ impl<T: Into<String>> From<T> for Line {
     }
 }
 
+/// How many there are of something.
+pub fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// Escapes what would move the cursor, colour the screen or turn the direction of reading.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_harmful = |c: char| {

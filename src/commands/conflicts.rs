@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::merging::{self, Worker, count};
+use super::merging::{self, Worker};
 use super::projects;
 use crate::app::{App, unspell};
 use crate::cli::ConflictsArgs;
 use crate::error::{Exit, Failure};
 use crate::fleet::conflicts::{Cache, Candidate, Room, Survey, survey};
 use crate::host::repository::worktree_of;
-use crate::output::{Line, Report, Style};
+use crate::output::{Line, Report, Style, count};
 use picture::Picture;
 
 pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {

@@ -12,7 +12,7 @@ use super::projects;
 use crate::app::{App, unspell};
 use crate::cli::JobsArgs;
 use crate::error::Failure;
-use crate::output::{Line, Report, Style};
+use crate::output::{Line, Report, Style, count};
 use crate::protocol::fleet::{Job, Standing, find_job};
 use crate::protocol::op::Refusal;
 use crate::protocol::state::State;
@@ -54,11 +54,14 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     })?;
     let seen: Vec<Seen> = seen.into_iter().filter(|seen| !args.running || seen.standing.is_running()).collect();
     let mut report = Report::silent("jobs").with(json!({ "jobs": seen.iter().map(value).collect::<Vec<_>>() }));
-    let mut table = Table::new(&[8, 2, 7]);
+    let mut table = Table::new(&[9, 3, 2]);
     seen.iter().for_each(|seen| table.row(row(seen)));
     report.lines = table.fit(app.output.width());
     for seen in seen.iter().filter(|seen| !seen.remark.is_empty()) {
         report.lines.push(Line::of(Style::Faint, format!("{}: {}", seen.id, seen.remark)));
+    }
+    if let Some(first) = seen.iter().find(|seen| seen.standing.is_running()) {
+        report.lines.push(Line::of(Style::Faint, format!("to look into one: {}", first.attach)));
     }
     if seen.is_empty() {
         report.lines.push(Line::of(Style::Faint, "No jobs: aio multi c:1 \"task\""));
@@ -73,14 +76,11 @@ fn row(seen: &Seen) -> Vec<Cell> {
         Standing::Failed | Standing::Crashed => Style::Bad,
         Standing::Queued | Standing::Done | Standing::Stopped => Style::Faint,
     };
-    let work = match (seen.files, seen.commits) {
-        (Some(files), Some(commits)) => format!("{files} files, {commits} commits"),
-        _ => "no worktree".to_owned(),
-    };
     vec![
         Cell::new(Style::Strong, &*seen.id),
-        Cell::new(style, seen.standing.name()),
+        Cell::new(style, state(seen)),
         Cell::plain(&*seen.project),
+        Cell::new(Style::Faint, &*seen.branch),
         Cell::plain(time::span(seen.age_ms)),
         Cell::new(
             Style::Faint,
@@ -88,23 +88,44 @@ fn row(seen: &Seen) -> Vec<Cell> {
                 .as_ref()
                 .map_or_else(String::new, |(ms, witness)| format!("{} ago ({witness})", time::span(*ms))),
         ),
-        Cell::plain(work),
+        Cell::plain(work(seen)),
         Cell::plain(cost(seen)),
         Cell::plain(if seen.claims == 0 { String::new() } else { format!("holds {}", seen.claims) }),
         Cell::plain(&*seen.title),
     ]
 }
 
+/// How it stands; before its agent took its task, also how far that has come.
+fn state(seen: &Seen) -> String {
+    match seen.standing {
+        Standing::Starting if !seen.delivery.is_empty() => format!("starting (task {})", seen.delivery),
+        standing => standing.name().to_owned(),
+    }
+}
+
+/// What it made, as far as git can be asked.
+fn work(seen: &Seen) -> String {
+    match (seen.files, seen.commits) {
+        (Some(files), Some(commits)) => format!("{}, {}", count(files as u64, "file"), count(commits as u64, "commit")),
+        _ => "no worktree".to_owned(),
+    }
+}
+
 /// Tokens and cost, each with where it is from.
 fn cost(seen: &Seen) -> String {
     let tokens = seen.input_tokens + seen.output_tokens;
-    let tokens = if tokens == 0 { String::new() } else { format!("{} tokens", thousands(tokens)) };
-    let cost = match &*seen.cost_source {
-        "" if tokens.is_empty() => String::new(),
-        "" => ", cost unknown".to_owned(),
-        source => format!(", ${}.{:02} {source}", seen.cost_micros / 1_000_000, seen.cost_micros % 1_000_000 / 10_000),
-    };
-    format!("{tokens}{cost}")
+    let tokens =
+        if tokens == 0 { "unknown tokens".to_owned() } else { format!("{} tokens reported", thousands(tokens)) };
+    match &*seen.cost_source {
+        "" if seen.attempt == 0 => String::new(),
+        "" => format!("{tokens}, unknown cost"),
+        source => format!("{tokens}, {} {source}", dollars(seen.cost_micros)),
+    }
+}
+
+/// Millionths of a dollar, in dollars and cents.
+fn dollars(micros: u64) -> String {
+    format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
 }
 
 fn thousands(number: u64) -> String {
@@ -117,6 +138,7 @@ fn value(seen: &Seen) -> Value {
         "profile": seen.profile, "runtime": seen.runtime, "title": seen.title, "ageMs": seen.age_ms,
         "activityMs": seen.activity.as_ref().map(|(ms, _)| ms), "witness": seen.activity.as_ref().map(|(_, witness)| witness),
         "files": seen.files, "commits": seen.commits, "inputTokens": seen.input_tokens, "outputTokens": seen.output_tokens,
+        "tokensSource": if seen.input_tokens + seen.output_tokens == 0 { "unknown" } else { "reported" },
         "costMicros": if seen.cost_source.is_empty() { Value::Null } else { seen.cost_micros.into() },
         "costSource": if seen.cost_source.is_empty() { "unknown" } else { &seen.cost_source },
         "claims": seen.claims, "delivery": seen.delivery, "receipt": seen.receipt, "attach": seen.attach,

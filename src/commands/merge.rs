@@ -9,13 +9,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::merging::{self, Worker, count};
+use super::merging::{self, Worker};
 use crate::app::App;
 use crate::cli::MergeArgs;
 use crate::error::{Exit, Failure, describe};
 use crate::fleet::conflicts::{Cache, Candidate, Clash, Room, Survey, survey};
 use crate::fleet::merge::{self, branch_ref, listed};
-use crate::output::{Line, Report, Style};
+use crate::output::{Line, Report, Style, count};
 use checks::{commits_of, holders, must_be_committed, must_rest};
 
 pub(super) fn run(app: &App, args: &MergeArgs) -> Result<Report, Failure> {

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::jobs::entries;
 use crate::app::{App, unspell};
 use crate::error::{Exit, Failure};
 use crate::fleet::merge::{Trouble, current_branch};
 use crate::fleet::program::Unrun;
 use crate::protocol::evidence::Evidence;
 use crate::protocol::fleet::{Job, Standing, find_job, standing};
-use crate::protocol::op::Refusal;
-use crate::protocol::state::State;
 
 /// A job as far as its branch is concerned.
 pub(super) struct Worker {
@@ -105,9 +104,8 @@ impl Worker {
 /// When there is none, or more than one.
 pub(super) fn find(app: &App, word: &str) -> Result<Worker, Failure> {
     app.with_state(|state| {
-        let jobs = jobs_of(state)?;
-        let job = find_job(&jobs, word)?;
-        Ok(Worker::of(job, &evidence(app, state, &jobs)))
+        let jobs = entries(state)?;
+        Ok(Worker::of(find_job(&jobs, word)?, &app.evidence_of_jobs(state)))
     })
 }
 
@@ -117,20 +115,9 @@ pub(super) fn find(app: &App, word: &str) -> Result<Worker, Failure> {
 /// When the state cannot be read.
 pub(super) fn all(app: &App) -> Result<Vec<Worker>, Failure> {
     app.with_state(|state| {
-        let jobs = jobs_of(state)?;
-        let evidence = evidence(app, state, &jobs);
-        Ok(jobs.iter().map(|job| Worker::of(job, &evidence)).collect())
+        let evidence = app.evidence_of_jobs(state);
+        Ok(entries(state)?.iter().map(|job| Worker::of(job, &evidence)).collect())
     })
-}
-
-fn jobs_of<'a>(state: &State<'a>) -> Result<Vec<Job<'a>>, Failure> {
-    Ok(state.jobs.entries().map_err(|error| Refusal::Malformed(error.to_string()))?)
-}
-
-fn evidence(app: &App, state: &State<'_>, jobs: &[Job<'_>]) -> Evidence {
-    let mut evidence = app.evidence(state, &[]);
-    app.look_at_parents(jobs, &mut evidence);
-    evidence
 }
 
 /// How a trouble ends the command.
@@ -149,12 +136,6 @@ pub(super) fn failure(trouble: Trouble) -> Failure {
     };
     failure.retryable = matches!(trouble, Trouble::Busy | Trouble::Moved { .. } | Trouble::Unrun(Unrun::TimedOut(..)));
     failure.hint(next)
-}
-
-/// How many there are of something.
-pub(super) fn count(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }
 
 /// Where worktrees that vanish again may be made.

@@ -24,7 +24,7 @@ use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
 use crate::protocol::fleet::find_job;
-use crate::protocol::op::{JobEnd, JobNote, JobStart, Op, Outcome, Refusal, Registration, Request, Usage};
+use crate::protocol::op::{JobEnd, JobNote, JobStart, Op, Outcome, Registration, Request, Usage};
 
 /// Before a crashed agent is started again, the first time; then twice as long, and so on.
 const BACKOFF: Duration = Duration::from_secs(5);
@@ -87,7 +87,7 @@ fn start(app: &App, job: &str, parent: ProcessKey) -> Result<Begun, Failure> {
 
 fn known(app: &App, word: &str) -> Result<Task, Failure> {
     app.with_state(|state| {
-        let jobs = state.jobs.entries().map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let jobs = super::jobs::entries(state)?;
         let job = find_job(&jobs, word)?;
         let profile = profile::find(app.profiles(), &job.profile).ok_or_else(|| {
             Failure::usage(format!("the profile {:?} is gone", &*job.profile)).hint("put it back into config.toml")

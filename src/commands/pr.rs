@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::merging::{self, Worker, count};
+use super::merging::{self, Worker};
 use crate::app::App;
 use crate::cli::PrArgs;
 use crate::error::{Exit, Failure};
 use crate::fleet::merge::forge::{self, Forge, Proposal};
 use crate::fleet::merge::{self, Trouble, listed};
-use crate::output::{Line, Report};
+use crate::output::{Line, Report, count};
 
 /// Commits that the text of a request lists.
 const LISTED: usize = 50;

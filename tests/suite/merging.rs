@@ -187,3 +187,31 @@ fn what_is_no_job_is_refused() {
         refuses(&fleet.aio(args), 4, &["state.json"]);
     }
 }
+
+/// As within a hook of git's, of another repository.
+#[test]
+fn git_s_own_variables_lead_nowhere_else() {
+    let fleet = Fleet::new();
+    let worktree = fleet.job("claude-first0");
+    edit(&worktree, "one", 1, "mine");
+    commit(&worktree, "mine");
+    edit(&worktree, "two", 1, "not committed");
+    let elsewhere = fleet.world.home.join("elsewhere");
+    fleet.begin(&elsewhere);
+    let hooked = |args: &[&str]| {
+        let git_dir = elsewhere.join(".git");
+        let mut command = fleet.world.command("aio");
+        command.env("GIT_INDEX_FILE", git_dir.join("index")).env("GIT_WORK_TREE", &elsewhere).env("GIT_DIR", git_dir);
+        run(command.args(args))
+    };
+    let before = must(&elsewhere, &["ls-files", "-s"]);
+    let diff = hooked(&["diff", "claude-first0"]);
+    assert!(diff.out.contains("+mine") && diff.out.contains("+not committed"), "{diff:?}");
+    let conflicts = hooked(&["conflicts"]);
+    assert_eq!(conflicts.code, 0, "{conflicts:?}");
+    let ran = hooked(&["merge", "claude-first0", "--yes"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(fs::read_to_string(fleet.project().join("one")).unwrap().contains("mine"));
+    assert_eq!(must(&elsewhere, &["status", "--porcelain"]), "");
+    assert_eq!(must(&elsewhere, &["ls-files", "-s"]), before);
+}

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::evidence::{Seen, look_all};
-use super::{cost, entries, value};
+use super::{cost, dollars, entries, value, work};
 use crate::app::App;
 use crate::cli::ReportArgs;
 use crate::error::Failure;
-use crate::output::{Line, Report, Style};
+use crate::output::{Line, Report, Style, count};
 use crate::protocol::fleet::{Job, Standing};
 use crate::protocol::lease;
 use crate::protocol::time;
@@ -43,9 +43,9 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
         })
         .collect();
     let heading = format!(
-        "The last {}: {} jobs ({})",
+        "The last {}: {} ({})",
         time::span(since_ms),
-        seen.len(),
+        count(seen.len() as u64, "job"),
         if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
     );
     report.lines.push(title(args, 1, &heading));
@@ -75,18 +75,15 @@ fn title(args: &ReportArgs, level: usize, text: &str) -> Line {
 
 fn lines(args: &ReportArgs, seen: &Seen) -> Vec<Line> {
     let code = if args.markdown { "`" } else { "" };
-    let work = match (seen.files, seen.commits) {
-        (Some(files), Some(commits)) => format!("{files} files, {commits} commits"),
-        _ => "no worktree".to_owned(),
-    };
     let cost = cost(seen);
     let cost = if cost.is_empty() { String::new() } else { format!(", {cost}") };
     let mut lines = vec![Line::from(format!(
-        "- {code}{}{code} {} in {}: {} ({work}{cost})",
+        "- {code}{}{code} {} in {}: {} ({}{cost})",
         seen.id,
         seen.standing.name(),
         seen.project,
         seen.title,
+        work(seen),
     ))];
     let words = [&seen.said, &seen.remark];
     lines.extend(words.iter().filter(|words| !words.is_empty()).map(|words| Line::from(format!("  {words}"))));
@@ -99,10 +96,10 @@ fn total(seen: &[Seen]) -> String {
     let sum =
         |source: &str| seen.iter().filter(|seen| seen.cost_source == source).map(|seen| seen.cost_micros).sum::<u64>();
     let unknown = seen.iter().filter(|seen| seen.cost_source.is_empty()).count();
-    let dollars = |micros: u64| format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000);
     format!(
-        "{tokens} tokens; cost {} reported, {} computed, unknown of {unknown} jobs",
+        "{tokens} tokens; cost {} reported, {} computed, unknown of {}",
         dollars(sum("reported")),
-        dollars(sum("computed"))
+        dollars(sum("computed")),
+        count(unknown as u64, "job")
     )
 }

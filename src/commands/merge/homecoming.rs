@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::merging::{self, Worker, count};
+use super::super::merging::{self, Worker};
 use super::{Plan, mend};
 use crate::app::App;
 use crate::error::{Exit, Failure};
 use crate::fleet::merge::{self, Arrival, Arriving, Trouble};
-use crate::output::{Line, Report, Style};
+use crate::output::{Line, Report, Style, count};
 use crate::protocol::op::{JobNote, Op, Request};
 
 impl Plan {
