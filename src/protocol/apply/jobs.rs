@@ -2,6 +2,7 @@
 
 use super::super::fleet::{Delivery, Job, PORTS_PER_JOB, Project, find_job, find_project, free_name};
 use super::super::op::{Change, Event, JobEnd, JobNote, JobStart, NewJob, NewProject, Outcome, Refusal, Usage};
+use super::super::state::Claim;
 use super::Turn;
 
 /// How many jobs whose worktrees are gone are remembered.
@@ -100,6 +101,7 @@ impl<'a> Turn<'a, '_> {
     /// may be started again.
     pub(super) fn start_job(&mut self, start: &JobStart) -> Result<Outcome, Refusal> {
         let (now, evidence) = (self.now_stamp(), self.evidence);
+        let claimed: Vec<u16> = self.state.claims.iter().filter_map(claimed_port).collect();
         let jobs = self.state.jobs.entries_mut().map_err(malformed)?;
         let id = find_job(jobs, &start.job)?.id.clone();
         let at = jobs.iter().position(|job| job.id == id).unwrap_or_default();
@@ -115,7 +117,12 @@ impl<'a> Turn<'a, '_> {
         if let Some(reason) = waits {
             return Ok(Outcome::JobWaits { reason });
         }
-        let port = if job.port == 0 { free_port(jobs, start, |job| job.occupies(evidence)) } else { job.port };
+        let meets = |job: &Job<'_>, first: u16| job.port != 0 && job.port.abs_diff(first) < PORTS_PER_JOB;
+        let is_anothers = |first| jobs.iter().any(|job| job.id != id && meets(job, first) && job.occupies(evidence));
+        let is_used = |first| start.busy_ports.iter().chain(&claimed).any(|port| is_in(first, *port));
+        // What it had it has again, unless another has it now.
+        let port = Some(job.port).filter(|own| *own != 0 && !is_anothers(*own));
+        let port = port.unwrap_or_else(|| free_port(start.ports, |first| is_anothers(first) || is_used(first)));
         let job = &mut jobs[at];
         if is_own {
             job.restarts -= 1;
@@ -313,16 +320,21 @@ fn why_not_yet(jobs: &[Job<'_>], at: usize, occupies: impl Fn(&Job<'_>) -> bool)
     is_full.then(|| format!("{running} of its launch run, as many as may"))
 }
 
-/// The first port of a range that no job has and nobody else was seen to use; 0 where there is none.
-fn free_port(jobs: &[Job<'_>], start: &JobStart, occupies: impl Fn(&Job<'_>) -> bool) -> u16 {
-    let taken = |first: u16| {
-        let range = first..first.saturating_add(PORTS_PER_JOB);
-        jobs.iter().any(|job| job.port != 0 && range.contains(&job.port) && occupies(job))
-            || start.busy_ports.iter().any(|busy| range.contains(busy))
-    };
-    let (from, to) = start.ports;
+/// The first port of a range that nobody has; 0 where there is none.
+fn free_port((from, to): (u16, u16), is_taken: impl Fn(u16) -> bool) -> u16 {
     let mut firsts = (from..=to).step_by(usize::from(PORTS_PER_JOB));
-    firsts.find(|first| to - first >= PORTS_PER_JOB - 1 && *first != 0 && !taken(*first)).unwrap_or(0)
+    firsts.find(|first| to - first >= PORTS_PER_JOB - 1 && *first != 0 && !is_taken(*first)).unwrap_or(0)
+}
+
+/// Whether a port is one of the range that begins with that one.
+fn is_in(first: u16, port: u16) -> bool {
+    (first..first.saturating_add(PORTS_PER_JOB)).contains(&port)
+}
+
+/// The port that a claim is on.
+fn claimed_port(claim: &Claim<'_>) -> Option<u16> {
+    let port = claim.target.strip_prefix("port:").filter(|_| claim.kind == *"resource");
+    port.and_then(|port| port.parse().ok())
 }
 
 /// What is new in a note, taken over.

@@ -103,6 +103,21 @@ fn ports_are_each_jobs_own() {
     desk.end("a", "done");
     desk.queue(&[("d", "")], 0);
     assert_eq!(desk.start("d", 4), Ok(5010), "what ended gives them back");
+    desk.next(Op::RequeueJob { job: "a".to_owned(), restarts: 0 });
+    assert_eq!(desk.start("a", 5), Ok(0), "what it had is another's now");
+    desk.end("b", "done");
+    desk.next(Op::RequeueJob { job: "b".to_owned(), restarts: 0 });
+    assert_eq!(desk.start("b", 6), Ok(5020), "nobody took it");
+}
+
+#[test]
+fn a_port_that_is_claimed_is_no_jobs() {
+    let mut desk = Desk::new();
+    let one = desk.register("claude", 1);
+    let wanted = vec![desk.wanted("resource", "port:5015"), desk.wanted("file", "port:5020")];
+    desk.outcome(&one, Op::Claim(ClaimRequest { wanted, ..ClaimRequest::default() })).unwrap();
+    desk.queue(&[("a", "")], 0);
+    assert_eq!(desk.start("a", 2), Ok(5020));
 }
 
 #[test]
