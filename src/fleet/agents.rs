@@ -73,6 +73,8 @@ pub struct Agent {
     pub arguments: Arguments,
     /// The option that lets what it runs write in another folder too, for agents that keep it from that.
     pub writable: Option<&'static str>,
+    /// Whether it keeps git, where it runs it, from the person's own settings: git does not know whose commits they are then.
+    pub hides_git_settings: bool,
     /// What is set for it, so that nothing is asked and nothing updates itself meanwhile.
     pub variables: &'static [(&'static str, &'static str)],
     /// How its stream is read.

@@ -86,7 +86,10 @@ impl Agent {
             std::fs::write(path, text).unwrap();
         };
         match self {
-            Agent::Claude => write(".claude/settings.json", "{\n  \"cleanupPeriodDays\": 30\n}\n".into()),
+            Agent::Claude => {
+                write(".claude/settings.json", "{\n  \"cleanupPeriodDays\": 30\n}\n".into());
+                write(".claude.json", claude_memory(project));
+            }
             Agent::Codex => write(".codex/config.toml", codex_settings(project)),
             Agent::Gemini => {
                 write(
@@ -226,6 +229,16 @@ impl Agent {
 
 fn call(tool: &'static str, input: Value) -> Call {
     Call { tool, input: Input::Object(input) }
+}
+
+/// What it has asked in a terminal, and was told: to use the key, and that the repository, with all its worktrees, is trusted.
+fn claude_memory(project: &Path) -> String {
+    let memory = json!({
+        "hasCompletedOnboarding": true,
+        "customApiKeyResponses": {"approved": ["dummy"], "rejected": []},
+        "projects": {project.to_str().unwrap(): {"hasTrustDialogAccepted": true}},
+    });
+    memory.to_string()
 }
 
 fn codex_settings(project: &Path) -> String {

@@ -11,6 +11,7 @@ mod amp;
 mod at_once;
 mod editing;
 mod failing;
+mod fleet;
 #[path = "../suite/harness.rs"]
 #[allow(dead_code, reason = "the other test binaries use the rest")]
 mod harness;

@@ -1,5 +1,6 @@
 //! A home, a repository and the people in it: where agents are run.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -117,16 +118,29 @@ impl Stage {
     /// Starts what is an agent's own command, with its environment and nothing else of ours.
     pub fn begin(&self, agent: Agent, mut command: Command, model: Model, input: Stdio) -> Running {
         let output = self.world.home.join(format!("{}-{}", agent.name(), model.port));
-        let (aio, node) = (self.world.dir.join("bin"), node_folder());
-        let path = format!("{}:/usr/local/bin:/usr/bin:/bin:{}", aio.display(), node.display());
         let variables: Vec<_> =
             command.get_envs().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))).collect();
-        command.env_clear().env("HOME", &self.world.home).env("TERM", "dumb").env("LANG", "C.UTF-8");
-        command.env("TMPDIR", self.world.home.join("tmp")).env("PATH", path).envs(variables);
+        command.env_clear().envs(self.environment()).envs(variables);
         command.current_dir(&self.world.project).process_group(0).stdin(input);
         command.stdout(File::create(output.with_extension("out")).unwrap());
         command.stderr(File::create(output.with_extension("err")).unwrap());
         Running { child: command.spawn().unwrap(), model, output }
+    }
+
+    /// What the people here have in their environment.
+    pub fn environment(&self) -> [(&'static str, OsString); 5] {
+        let path = format!(
+            "{}:/usr/local/bin:/usr/bin:/bin:{}",
+            self.world.dir.join("bin").display(),
+            node_folder().display()
+        );
+        [
+            ("HOME", self.world.home.clone().into()),
+            ("TERM", "dumb".into()),
+            ("LANG", "C.UTF-8".into()),
+            ("TMPDIR", self.world.home.join("tmp").into()),
+            ("PATH", path.into()),
+        ]
     }
 }
 

@@ -84,7 +84,29 @@ pub(super) fn variables(app: &App, task: &Task, instance: &str) -> Vec<(&'static
         variables.push(("PORT", task.port.to_string().into()));
         variables.push(("AIO_PORTS", format!("{}-{}", task.port, task.port + PORTS_PER_JOB - 1).into()));
     }
+    if task.profile.agent.hides_git_settings {
+        variables.extend(identity(task).into_iter().filter(|(name, _)| !is_set(app, task, name)));
+    }
     variables
+}
+
+/// Whose commits are made in the worktree, as the person's settings say, in variables that say the same.
+fn identity(task: &Task) -> Vec<(&'static str, OsString)> {
+    const SETTINGS: [(&str, [&str; 2]); 2] = [
+        ("user.name", ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"]),
+        ("user.email", ["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]),
+    ];
+    // Without one, the agent hears from git what is missing.
+    let Ok(repository) = Repository::open(&task.worktree) else { return Vec::new() };
+    let ask =
+        |setting: &str| repository.git().args(["config", "--get", setting]).run().ok().filter(|ran| ran.is_good());
+    let known = SETTINGS.into_iter().filter_map(|(setting, names)| Some((names, OsString::from(ask(setting)?.text()))));
+    known.flat_map(|(names, value)| names.map(|name| (name, value.clone()))).collect()
+}
+
+/// Whether the person, or the profile, says it already.
+fn is_set(app: &App, task: &Task, name: &str) -> bool {
+    app.variable(name).is_some() || task.profile.variables.iter().any(|(own, _)| own == name)
 }
 
 /// What an agent in a sandbox must be able to write besides its worktree: our state, and what a commit writes.

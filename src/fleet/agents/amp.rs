@@ -22,6 +22,7 @@ pub(super) const AMP: Agent = Agent {
         sent: None,
     },
     writable: None,
+    hides_git_settings: false,
     // From an older manual.
     variables: &[("AMP_SKIP_UPDATE_CHECK", "1")],
     dialect: Dialect::Claude,

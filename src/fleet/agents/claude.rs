@@ -47,6 +47,7 @@ pub(super) const CLAUDE: Agent = Agent {
         sent: Some(&["--permission-mode", "acceptEdits", COMMANDS, "{args}", "--", "{prompt}"]),
     },
     writable: None,
+    hides_git_settings: false,
     variables: &[("DISABLE_AUTOUPDATER", "1")],
     dialect: Dialect::Claude,
     limits: &["you've hit your", "usage limit reached", "out of extra usage", "out of usage credits"],

@@ -41,6 +41,7 @@ pub(super) const CODEX: Agent = Agent {
         sent: Some(&["-c", SANDBOX, "-c", NEVER_ASK, "-c", NO_UPDATE, "{args}", "--", "{prompt}"]),
     },
     writable: Some("--add-dir"),
+    hides_git_settings: false,
     variables: &[],
     dialect: Dialect::Codex,
     limits: &[

@@ -26,6 +26,7 @@ pub(super) const COPILOT: Agent = Agent {
         sent: Some(&["--allow-all-tools", "{args}", "--interactive={prompt}"]),
     },
     writable: None,
+    hides_git_settings: false,
     variables: &[("COPILOT_AUTO_UPDATE", "false")],
     dialect: Dialect::Copilot,
     limits: &["exceeded your premium request", "hit your rate limit", "rate limit exceeded", "quota exceeded"],

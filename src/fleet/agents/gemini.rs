@@ -31,6 +31,7 @@ pub(super) const GEMINI: Agent = Agent {
         sent: Some(&["--approval-mode", "yolo", "--skip-trust", "{args}", "--prompt-interactive={prompt}"]),
     },
     writable: None,
+    hides_git_settings: true,
     variables: &[],
     dialect: Dialect::Gemini,
     limits: &[

@@ -22,6 +22,7 @@ pub(super) const OPENCODE: Agent = Agent {
         sent: Some(&["{args}", "--prompt={prompt}"]),
     },
     writable: None,
+    hides_git_settings: false,
     variables: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
     dialect: Dialect::OpenCode,
     limits: &["usage limit", "quota exceeded", "exceeded your current quota", "rate limit exceeded"],
