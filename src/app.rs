@@ -151,6 +151,12 @@ impl App {
         std::env::current_exe()
     }
 
+    /// Whether somebody sits at a terminal, and sees what is printed.
+    pub fn has_terminal(&self) -> bool {
+        use std::io::IsTerminal;
+        std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+    }
+
     /// The names of all variables of the environment.
     pub fn variable_names(&self) -> Vec<String> {
         std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
@@ -428,7 +434,8 @@ pub fn unspell(text: &str) -> PathBuf {
 pub fn output(json: bool) -> Output {
     use std::io::IsTerminal;
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    Output { json, colour: wanted && std::io::stdout().is_terminal() }
+    let can_move = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    Output { json, colour: wanted && std::io::stdout().is_terminal(), can_move }
 }
 
 fn state_directory(cwd: &Path) -> Result<PathBuf, Failure> {

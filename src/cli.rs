@@ -7,6 +7,7 @@ mod args;
 mod fleet;
 mod init;
 mod merging;
+mod short;
 
 use std::ffi::{OsStr, OsString};
 
@@ -20,10 +21,11 @@ pub use args::{
 };
 pub use fleet::{
     AllArgs, JobArgs, JobsArgs, LaunchOptions, LogsArgs, MultiArgs, ParentArgs, ProjectsArgs, ProjectsVerb, ReportArgs,
-    ResumeArgs, SendArgs, SomeJobsArgs,
+    ResumeArgs, SendArgs, SomeJobsArgs, StartArgs,
 };
 pub use init::{InitArgs, InitScope};
 pub use merging::{ConflictsArgs, DiffArgs, MergeArgs, PrArgs};
+pub use short::{lengthened, with_short_forms};
 
 /// Options every command takes, before or after the verb
 #[derive(Args, Debug, Clone, Default)]
@@ -89,6 +91,7 @@ verbs! {
     Run(RunArgs) = "run", "Run a command as a registered session";
     Guard(GuardArgs) = "guard", "Refuse to commit what another session holds";
     Projects(ProjectsArgs) = "projects", "List the projects that agents are launched into, and change the list";
+    Start(StartArgs) = "start", "Start an agent here, in this terminal; for short by its letter: aio c";
     Multi(MultiArgs) = "multi", "Launch agents in a project, each in a worktree and branch of its own";
     All(AllArgs) = "all", "Launch agents in every project";
     Jobs(JobsArgs) = "jobs", "Show who does what where, and how it stands";
@@ -192,7 +195,10 @@ fn root() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Lets several AI coding agents work on one machine without overwriting each other")
         .after_help(
-            "Exit codes: 0 done, 1 refused, 2 usage, 3 not registered, 4 state unreadable, 5 busy, 6 environment",
+            "Short forms: aio c, l, g or a starts codex, claude, gemini or amp here; with p, as cp, its prompt is \
+             written and not sent, with pp it is sent; with -- at the end, as c-- or cpp--, it works in a new worktree. \
+             See aio start --help\n\n\
+             Exit codes: 0 done, 1 refused, 2 usage, 3 not registered, 4 state unreadable, 5 busy, 6 environment",
         )
 }
 

@@ -40,6 +40,7 @@ use crate::output::Report;
 
 /// Runs a command line from its words to its exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    let args = cli::lengthened(args);
     // A hook answers in its agent's dialect, and nothing that it comes to may stop the agent.
     let is_hook = cli::verb(&args) == Some("hook");
     let json = !is_hook && args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");

@@ -3,12 +3,16 @@
 //! What others wrote (paths, tasks, messages) can carry escape sequences; every span is made harmless here, in one
 //! place, and colour is added around it only for a terminal.
 
+mod progress;
+
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use crate::error::{Exit, Failure};
+
+pub use progress::{Progress, Step};
 
 /// What a command has to say when it was done.
 #[derive(Clone, Debug)]
@@ -151,6 +155,8 @@ pub struct Output {
     pub json: bool,
     /// Colours on stdout.
     pub colour: bool,
+    /// The terminal, if there is one, can have its cursor moved.
+    pub can_move: bool,
 }
 
 impl Output {

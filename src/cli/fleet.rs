@@ -80,6 +80,33 @@ pub struct LaunchOptions {
     pub dry_run: bool,
 }
 
+/// `aio start`
+#[derive(Args, Debug)]
+#[command(after_help = super::short::HELP)]
+pub struct StartArgs {
+    /// c codex, l claude, g gemini, a amp, or a profile of config.toml
+    #[arg(value_name = "AGENT")]
+    pub profile: String,
+    /// What to tell it [default: nothing; with --prefill or --send the default_task of config.toml]
+    #[arg(value_name = "PROMPT")]
+    pub words: Vec<String>,
+    /// Write the prompt, and do not send it
+    #[arg(long, conflicts_with = "send")]
+    pub prefill: bool,
+    /// Send the prompt, as is done where one is given
+    #[arg(long)]
+    pub send: bool,
+    /// In a new worktree and branch, as a job
+    #[arg(long, short)]
+    pub worktree: bool,
+    /// Take the prompt from a file
+    #[arg(long, short = 'f', value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub file: Option<OsString>,
+    /// Begin at this branch, and bring the work home to it [default: the project's default branch]
+    #[arg(long, value_name = "BRANCH", requires = "worktree")]
+    pub target: Option<String>,
+}
+
 /// `aio multi`
 #[derive(Args, Debug)]
 pub struct MultiArgs {

@@ -6,7 +6,7 @@ use crate::output::Report;
 
 pub(super) fn run(args: &CompletionsArgs) -> Result<Report, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut cli::tree(), "aio", &mut script);
+    clap_complete::generate(args.shell, &mut cli::with_short_forms(cli::tree()), "aio", &mut script);
     Ok(text_report("completions", &script))
 }
 

@@ -8,6 +8,7 @@ pub(super) mod steering;
 use serde_json::{Value, json};
 
 use self::evidence::{Seen, look_all};
+use super::interrupting::Interruption;
 use super::projects;
 use crate::app::{App, unspell};
 use crate::cli::JobsArgs;
@@ -25,6 +26,7 @@ pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
         return once(app, args);
     }
     let changes = Changes::of(app.store.dir());
+    let interruption = Interruption::catch(Some(changes.waker()))?;
     let mut shown: Vec<String> = Vec::new();
     loop {
         let report = once(app, args)?;
@@ -40,6 +42,9 @@ pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
             }
         }
         changes.wait(std::time::Duration::from_secs(2));
+        if interruption.came() {
+            return Ok(interruption.end(app, Report::silent("jobs"), "", None));
+        }
     }
 }
 
@@ -69,16 +74,24 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// How a job stands, in a line.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn standing_line(app: &App, id: &str) -> Result<Line, Failure> {
+    let seen = with_job(app, id, |state, job| Ok(look_all(app, state, &[job])))?;
+    let Some(seen) = seen.first() else { return Ok(id.into()) };
+    let why = if seen.failure.is_empty() { String::new() } else { format!(": {}", seen.failure) };
+    Ok(Line(vec![
+        (style(seen.standing), seen.standing.name().to_owned()),
+        (Style::Plain, format!("  {id}  {}{why}", work(seen))),
+    ]))
+}
+
 fn row(seen: &Seen) -> Vec<Cell> {
-    let style = match seen.standing {
-        Standing::Working => Style::Good,
-        Standing::WaitingForYou | Standing::Review | Standing::Starting => Style::Notice,
-        Standing::Failed | Standing::Crashed => Style::Bad,
-        Standing::Queued | Standing::Done | Standing::Stopped => Style::Faint,
-    };
     vec![
         Cell::new(Style::Strong, &*seen.id),
-        Cell::new(style, state(seen)),
+        Cell::new(style(seen.standing), state(seen)),
         Cell::plain(&*seen.project),
         Cell::new(Style::Faint, &*seen.branch),
         Cell::plain(time::span(seen.age_ms)),
@@ -93,6 +106,15 @@ fn row(seen: &Seen) -> Vec<Cell> {
         Cell::plain(if seen.claims == 0 { String::new() } else { format!("holds {}", seen.claims) }),
         Cell::plain(&*seen.title),
     ]
+}
+
+fn style(standing: Standing) -> Style {
+    match standing {
+        Standing::Working => Style::Good,
+        Standing::WaitingForYou | Standing::Review | Standing::Starting => Style::Notice,
+        Standing::Failed | Standing::Crashed => Style::Bad,
+        Standing::Queued | Standing::Done | Standing::Stopped => Style::Faint,
+    }
 }
 
 /// How it stands; before its agent took its task, also how far that has come.

@@ -1,7 +1,8 @@
 //! `aio multi` and `aio all`: agents launched, each as a job of its own, after a look at everything that could go wrong.
 
-mod preflight;
+pub(super) mod preflight;
 mod starting;
+mod watching;
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -9,17 +10,19 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::interrupting::Interruption;
 use super::projects::{self, Named};
 use crate::app::{App, spell, unspell};
 use crate::cli::{AllArgs, LaunchOptions, MultiArgs};
 use crate::error::{Exit, Failure};
 use crate::fleet::files::{JobFiles, digest};
-use crate::fleet::profile::Runtime;
+use crate::fleet::profile::{Profile, Runtime};
 use crate::fleet::spec::{self, Wanted};
 use crate::output::{Line, Report, Style};
 use crate::protocol::op::{NewJob, Op, Outcome, Request};
 
-pub(super) use starting::{Started, begin_all};
+pub(super) use starting::begin_all;
+pub(super) use watching::{Started, of_way};
 
 /// The longest task, in bytes.
 const MOST_TASK_BYTES: u64 = 1 << 20;
@@ -32,7 +35,7 @@ pub(super) fn multi(app: &App, args: &MultiArgs) -> Result<Report, Failure> {
     let (project, words) = if names_agents { (".", &args.words[..]) } else { (first, &args.words[1..]) };
     let (wanted, words) = agents(app, words)?;
     let project = projects::resolve(app, OsStr::new(project))?;
-    let task = task(app, words, &args.options)?;
+    let task = task(app, words, args.options.file.as_deref())?;
     launch(app, vec![project], &wanted, &task, &args.options, false)
 }
 
@@ -42,7 +45,7 @@ pub(super) fn all(app: &App, args: &AllArgs) -> Result<Report, Failure> {
     if projects.is_empty() {
         return Err(Failure::usage("no projects yet").hint("aio projects add FOLDER"));
     }
-    let task = task(app, words, &args.options)?;
+    let task = task(app, words, args.options.file.as_deref())?;
     launch(app, projects, &wanted, &task, &args.options, args.keep_going)
 }
 
@@ -65,8 +68,8 @@ fn agents<'w>(app: &App, words: &'w [String]) -> Result<(Vec<Wanted>, &'w [Strin
 }
 
 /// The whole task, from whichever place says it.
-fn task(app: &App, words: &[String], options: &LaunchOptions) -> Result<String, Failure> {
-    let text = match (&options.file, words) {
+pub(super) fn task(app: &App, words: &[String], file: Option<&OsStr>) -> Result<String, Failure> {
+    let text = match (file, words) {
         (Some(_), [_, ..]) => {
             return Err(Failure::usage("there are two tasks, one in words and one in a file").hint("give one"));
         }
@@ -108,10 +111,10 @@ fn from_file(app: &App, file: &OsStr) -> Result<String, Failure> {
 }
 
 /// One project that is launched into.
-struct Site {
-    project: Named,
+pub(super) struct Site {
+    pub(super) project: Named,
     /// The branch that work begins at and comes home to.
-    target: String,
+    pub(super) target: String,
 }
 
 fn launch(
@@ -122,9 +125,11 @@ fn launch(
     options: &LaunchOptions,
     keep_going: bool,
 ) -> Result<Report, Failure> {
+    let interruption = Interruption::catch(None)?;
     preflight::agents(app, wanted, options)?;
     let mut report = Report::silent("launched");
-    let (sites, failed) = preflight::projects(app, projects, wanted, options);
+    let preflight::Looked { sites, failed } =
+        preflight::projects(app, projects, options.target.as_deref(), &interruption)?;
     for (name, failure) in &failed {
         report.lines.push(line(
             Style::Bad,
@@ -146,14 +151,20 @@ fn launch(
         }
         return Ok(report);
     }
-    let started = queue(app, jobs.clone(), task)?;
+    interruption.before("nothing was launched")?;
+    let started = queue(app, jobs.clone(), task, &interruption)?;
     report.lines.extend(started.lines);
+    let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
+    report = report.with(json!({ "jobs": ids, "batch": jobs.first().map(|job| &job.batch) }));
+    if interruption.came() {
+        return Ok(interruption.end(app, report, "", Some(&ids)));
+    }
     report.notes.extend(started.notes);
     if started.failed > 0 || !failed.is_empty() {
         report.exit = Exit::Refused;
         report.code = "launched-in-part";
     }
-    Ok(report.with(json!({ "jobs": jobs.iter().map(|job| &job.id).collect::<Vec<_>>(), "batch": jobs.first().map(|job| &job.batch) })))
+    Ok(report)
 }
 
 /// The first thing that is in the way, and what else is.
@@ -165,17 +176,27 @@ fn nothing_launched(mut failed: Vec<(String, Failure)>) -> Failure {
     failure
 }
 
-/// Has jobs wait for their turn, begins those whose turn it is, and watches until they have begun.
+/// Has jobs wait for their turn, begins those whose turn it is, and watches until they have begun. Once they wait for their
+/// turn they are launched, all of them; an interruption only ends the watching.
 ///
 /// # Errors
 /// When they cannot be written down; nothing was begun then.
-pub(super) fn queue(app: &App, jobs: Vec<NewJob>, task: &str) -> Result<Started, Failure> {
-    keep_tasks(app, &jobs, task)?;
-    let next = match app.transact(&Request { actor: None, op: Op::QueueJobs(jobs.clone()) })? {
-        Outcome::Jobs { next } => next,
-        _ => Vec::new(),
-    };
-    Ok(starting::begin_and_watch(app, &jobs, &next))
+pub(super) fn queue(app: &App, jobs: Vec<NewJob>, task: &str, interruption: &Interruption) -> Result<Started, Failure> {
+    let next = write_down(app, &jobs, task)?;
+    begin_all(app, &next);
+    Ok(watching::until_taken(app, &jobs, &next, interruption))
+}
+
+/// Has jobs wait for their turn. Gives the jobs whose turn it is.
+///
+/// # Errors
+/// When they cannot be written down.
+pub(super) fn write_down(app: &App, jobs: &[NewJob], task: &str) -> Result<Vec<String>, Failure> {
+    keep_tasks(app, jobs, task)?;
+    match app.transact(&Request { actor: None, op: Op::QueueJobs(jobs.to_vec()) })? {
+        Outcome::Jobs { next } => Ok(next),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The jobs that are asked for, project by project.
@@ -186,29 +207,37 @@ fn jobs(app: &App, sites: &[Site], wanted: &[Wanted], task: &str, options: &Laun
         for want in wanted {
             for _ in 0..want.count {
                 let id = new_id(app, &want.profile.name, &jobs);
-                let worktree = app.store.dir().join("worktrees").join(&site.project.name).join(&id);
                 let after = if options.seq { jobs.last().map(|job| job.id.clone()) } else { None };
                 jobs.push(NewJob {
-                    branch: format!("aio/{id}"),
-                    worktree: spell(&worktree),
-                    project: site.project.path.clone(),
-                    profile: want.profile.name.clone(),
-                    tool: want.profile.agent.name.to_owned(),
                     runtime: runtime(app, want, options).name().to_owned(),
-                    title: title(task),
                     batch: batch.clone(),
                     max_running: options.max.unwrap_or(0),
                     after: after.unwrap_or_default(),
-                    task_digest: digest(task),
-                    task_bytes: task.len() as u64,
-                    target: site.target.clone(),
                     restarts: options.restarts,
-                    id,
+                    ..job(app, id, site, &want.profile, task)
                 });
             }
         }
     }
     jobs
+}
+
+/// A job by itself.
+pub(super) fn job(app: &App, id: String, site: &Site, profile: &Profile, task: &str) -> NewJob {
+    let worktree = app.store.dir().join("worktrees").join(&site.project.name).join(&id);
+    NewJob {
+        branch: format!("aio/{id}"),
+        worktree: spell(&worktree),
+        project: site.project.path.clone(),
+        profile: profile.name.clone(),
+        tool: profile.agent.name.to_owned(),
+        title: title(task),
+        task_digest: digest(task),
+        task_bytes: task.len() as u64,
+        target: site.target.clone(),
+        id,
+        ..NewJob::default()
+    }
 }
 
 fn runtime(app: &App, want: &Wanted, options: &LaunchOptions) -> Runtime {

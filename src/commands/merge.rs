@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::interrupting::Interruption;
 use super::merging::{self, Worker};
 use crate::app::App;
 use crate::cli::MergeArgs;
@@ -19,13 +20,15 @@ use crate::output::{Line, Report, Style, count};
 use checks::{commits_of, holders, must_be_committed, must_rest};
 
 pub(super) fn run(app: &App, args: &MergeArgs) -> Result<Report, Failure> {
+    let interruption = Interruption::catch(None)?;
     let mut plan = Plan::make(app, args)?;
     plan.check(args.yes)?;
     plan.check_site(app, args.yes)?;
     plan.foretell(app, args.yes)?;
+    interruption.before("nothing was merged")?;
     match args.dry_run {
         true => Ok(plan.report()),
-        false => plan.carry_out(app),
+        false => plan.carry_out(app, &interruption),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod guard;
 pub mod hook;
 pub mod init;
+mod interrupting;
 pub mod jobs;
 pub mod launching;
 pub mod log;
@@ -27,6 +28,7 @@ pub mod register;
 pub mod release;
 pub mod repair;
 pub mod run;
+pub mod start;
 pub mod status;
 pub mod targets;
 pub mod task;
@@ -66,6 +68,7 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Run(args) => run::run(app, &args),
         Verb::Guard(args) => guard::run(app, &args),
         Verb::Projects(args) => projects::run(app, &args),
+        Verb::Start(args) => start::run(app, &args),
         Verb::Multi(args) => launching::multi(app, &args),
         Verb::All(args) => launching::all(app, &args),
         Verb::Jobs(args) => jobs::run(app, &args),

@@ -6,6 +6,8 @@ mod delivering;
 mod preparing;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -33,22 +35,54 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 
 pub(super) fn run(app: &App, args: &ParentArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("parent");
+    if let Kept::Waits(reason) = keep(app, &args.job, Opening::Sent)? {
+        report.notes.push(format!("{} waits: {reason}", args.job));
+    }
+    Ok(report)
+}
+
+/// What an agent in somebody's own terminal is started with; elsewhere its task is always sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Nothing.
+    Nothing,
+    /// Its task, written and not sent.
+    Prefilled,
+    /// Its task.
+    Sent,
+}
+
+/// What came of keeping a job.
+pub(super) enum Kept {
+    /// It ended so.
+    Ended(JobEnd),
+    /// This signal came before its agent ran.
+    Interrupted(usize),
+    /// It is not its turn.
+    Waits(String),
+}
+
+/// Is the process above a job's agent until that ends.
+///
+/// # Errors
+/// When it cannot be written down that it begins or ends.
+pub(super) fn keep(app: &App, job: &str, opening: Opening) -> Result<Kept, Failure> {
     let Some(process) = app.own_process() else {
         return Err(Failure::environment("this process cannot be seen").hint("mount /proc"));
     };
-    let begun = start(app, &args.job, process)?;
-    let end = match begun {
-        Begun::Waits(reason) => {
-            report.notes.push(format!("{} waits: {reason}", args.job));
-            return Ok(report);
+    let (end, signal) = match start(app, job, process)? {
+        Begun::Waits(reason) => return Ok(Kept::Waits(reason)),
+        Begun::Yes(mut task) => {
+            task.opening = opening;
+            let stopped = Arc::clone(&task.stopped);
+            (supervise(app, task, process), stopped.load(Ordering::Relaxed))
         }
-        Begun::Yes(task) => supervise(app, task, process),
     };
-    let next = change(app, Op::EndJob { job: args.job.clone(), end })?;
-    if let Outcome::Jobs { next } = next {
+    if let Outcome::Jobs { next } = change(app, Op::EndJob { job: job.to_owned(), end: end.clone() })? {
         launching::begin_all(app, &next);
     }
-    Ok(report)
+    let ran = end.exit_code.is_some() || end.signal != 0;
+    Ok(if ran || signal == 0 { Kept::Ended(end) } else { Kept::Interrupted(signal) })
 }
 
 /// What a parent knows of its job.
@@ -66,7 +100,10 @@ struct Task {
     used: Usage,
     profile: Profile,
     runtime: Runtime,
+    opening: Opening,
     files: JobFiles,
+    /// The signal that ends it before its agent runs; 0 while none came.
+    stopped: Arc<AtomicUsize>,
 }
 
 enum Begun {
@@ -106,7 +143,9 @@ fn known(app: &App, word: &str) -> Result<Task, Failure> {
             attempt: job.attempt,
             used: Usage { input_tokens: job.input_tokens, output_tokens: job.output_tokens, cost },
             profile,
-            runtime: if job.runtime == *Runtime::Tmux.name() { Runtime::Tmux } else { Runtime::Headless },
+            runtime: Runtime::of(&job.runtime),
+            opening: Opening::Sent,
+            stopped: Arc::default(),
             files: JobFiles::of(app.store.dir(), &job.id),
         })
     })
@@ -114,20 +153,17 @@ fn known(app: &App, word: &str) -> Result<Task, Failure> {
 
 /// From the worktree to the end, started again after crashes as often as that may be.
 fn supervise(app: &App, mut task: Box<Task>, process: ProcessKey) -> JobEnd {
-    let signals = match Signals::new([SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGTSTP]) {
-        Ok(signals) => signals,
-        Err(error) => return failed(&format!("signals cannot be caught: {error}")),
-    };
     let (sender, receiver) = mpsc::channel();
-    let signalled = sender.clone();
-    std::thread::spawn(move || {
-        let mut signals = signals;
-        signals.forever().try_for_each(|signal| signalled.send(Event::Signal(signal)))
-    });
+    if let Err(error) = catch_signals(&task, sender.clone()) {
+        return failed(&format!("signals cannot be caught: {error}"));
+    }
+    let stopped = Arc::clone(&task.stopped);
     let mut backoff = BACKOFF;
     loop {
+        task.stopped = Arc::clone(&stopped);
         let end = match attempt(app, &mut task, &sender, &receiver) {
             Ok(end) => end,
+            Err(_) if task.is_stopped() => JobEnd { result: "stopped".to_owned(), ..JobEnd::default() },
             Err(failure) => failed(&failure.message),
         };
         if end.result != "crashed" || task.asks_to_stop(&receiver, backoff) {
@@ -141,7 +177,29 @@ fn supervise(app: &App, mut task: Box<Task>, process: ProcessKey) -> JobEnd {
     }
 }
 
+/// Ctrl-C in somebody's own terminal is for the agent, once that is there; before, it is for us. Its Ctrl-Z stops both.
+fn catch_signals(task: &Task, sender: mpsc::Sender<Event>) -> std::io::Result<()> {
+    let is_own = task.runtime == Runtime::Terminal;
+    let caught = [SIGHUP, SIGTERM, SIGINT, SIGQUIT].into_iter().chain((!is_own).then_some(SIGTSTP));
+    let mut signals = Signals::new(caught)?;
+    let stopped = Arc::clone(&task.stopped);
+    std::thread::spawn(move || {
+        signals.forever().try_for_each(|signal| {
+            if matches!(signal, SIGTERM | SIGHUP) || is_own && signal == SIGINT {
+                stopped.store(usize::try_from(signal).unwrap_or_default(), Ordering::Relaxed);
+            }
+            sender.send(Event::Signal(signal))
+        })
+    });
+    Ok(())
+}
+
 impl Task {
+    /// Whether it was ended before its agent ran.
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) != 0
+    }
+
     /// Waits before another attempt. Whether somebody ends the job meanwhile.
     fn asks_to_stop(&self, receiver: &Receiver<Event>, pause: Duration) -> bool {
         let deadline = std::time::Instant::now() + pause;
@@ -173,7 +231,10 @@ fn attempt(
     sender: &mpsc::Sender<Event>,
     receiver: &Receiver<Event>,
 ) -> Result<JobEnd, Failure> {
-    preparing::worktree(app, task)?;
+    let mut shown = preparing::Shown::new(app, task);
+    preparing::worktree(app, task, &mut shown)?;
+    shown.step(task, "starting");
+    drop(shown);
     let instance = register(app, task, None, app.own_process())?;
     note(app, task, JobNote { instance: Some(instance.clone()), ..JobNote::default() });
     let working_on = Op::SetTask { description: task.title.clone(), issue: None };
@@ -182,6 +243,10 @@ fn attempt(
     let mut words = preparing::brief(task)?;
     loop {
         preparing::forget_last_word(task);
+        if task.is_stopped() {
+            return Err(Failure::environment("it was ended before its agent ran"));
+        }
+        let prompts = task.files.witness().map_or(0, |witness| witness.prompts);
         let mut agent = spawn(app, task, &instance, &words, sender)?;
         let key = process::key_of(agent.id());
         // From here on the instance is the agent's: it lives as long as that does.
@@ -189,7 +254,7 @@ fn attempt(
             app.warn(&format!("its process was not recorded: {}", failure.message));
         }
         note(app, task, JobNote { agent: key, ..JobNote::default() });
-        let mut watch = attending::Watch::new(app, task, &instance, &words);
+        let mut watch = attending::Watch::new(app, task, &instance, &words, prompts);
         let end = watch.until_the_end(&mut agent, receiver)?;
         let progress = watch.progress;
         task.used = progress.usage(task.profile.prices.as_ref()).unwrap_or_default();
@@ -220,7 +285,12 @@ fn spawn(
         (Runtime::Headless, "") => Manner::Headless,
         (Runtime::Headless, session) => Manner::HeadlessResumed(session),
         (Runtime::Tmux, "") => Manner::Interactive,
-        (Runtime::Tmux, session) => Manner::Resumed(session),
+        (Runtime::Terminal, "") => match task.opening {
+            Opening::Nothing => Manner::Interactive,
+            Opening::Prefilled => Manner::Prefilled(words),
+            Opening::Sent => Manner::Sent(words),
+        },
+        (Runtime::Tmux | Runtime::Terminal, session) => Manner::Resumed(session),
     };
     let name = task.profile.agent.name;
     let launch = task.profile.launch(manner, &preparing::writable(app, task)).ok_or_else(|| {
@@ -232,7 +302,7 @@ fn spawn(
     let variables = preparing::variables(app, task, instance);
     let errors = task.files.errors();
     let streams = match task.runtime {
-        Runtime::Tmux => Streams::Terminal,
+        Runtime::Tmux | Runtime::Terminal => Streams::Terminal,
         Runtime::Headless => Streams::Piped { input: preparing::input(words).map_err(unstarted)?, errors: &errors },
     };
     let mut agent = AgentProcess::start(&launch, &task.worktree, &variables, streams).map_err(unstarted)?;
@@ -277,6 +347,8 @@ fn judge(
     let (result, failure) = match (ended, limit, blocked) {
         (_, _, Some(why)) => ("failed", why),
         (Ended::Exited(0), _, _) if said.is_some() => ("done", String::new()),
+        // Who sat there left it, in whichever way.
+        (Ended::Exited(_), _, _) if said.is_some() && is_terminal => ("done", String::new()),
         (_, Some(words), _) => ("failed", words),
         (Ended::Killed(signal), ..) => ("crashed", format!("it was ended by signal {signal}")),
         (Ended::Exited(0), ..) if turn_is_over => ("done", String::new()),

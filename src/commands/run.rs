@@ -13,6 +13,7 @@ use super::{claim, targets};
 use crate::app::App;
 use crate::cli::RunArgs;
 use crate::error::{Exit, Failure};
+use crate::fleet::profile::Launch;
 use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
@@ -27,10 +28,33 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 ///
 /// The instance records the command's own process, so its claims live and die with it, even when this parent is killed.
 pub(super) fn run(app: &App, args: &RunArgs) -> Result<Report, Failure> {
+    let (program, rest) = args.command.split_first().expect("clap requires a command");
+    let mut command = Command::new(program);
+    command.args(rest);
+    as_session(app, args, command)
+}
+
+/// Runs an agent as it is to be launched, in this folder and this terminal, and ends as it ends.
+///
+/// # Errors
+/// As `aio run`.
+pub(super) fn agent(app: &App, tool: &str, launch: &Launch) -> Result<Report, Failure> {
+    let mut command = Command::new(&launch.program);
+    command.args(&launch.args);
+    for name in launch.without {
+        command.env_remove(name);
+    }
+    command.envs(launch.variables.iter().map(|(name, value)| (name, value)));
+    let (claims, wait) = Default::default();
+    let args = RunArgs { tool: Some(tool.to_owned()), claims, wait, command: vec![launch.program.clone().into()] };
+    as_session(app, &args, command)
+}
+
+fn as_session(app: &App, args: &RunArgs, command: Command) -> Result<Report, Failure> {
     let signals = Signals::new(PASSED_ON.iter().chain(&[SIGCHLD]))
         .map_err(|error| as_run_failure(Failure::environment(format!("signals cannot be caught: {error}"))))?;
     let id = register(app, args, None, app.own_process()).map_err(as_run_failure)?;
-    let result = supervise(app, args, &id, signals);
+    let result = supervise(app, args, command, &id, signals);
     if let Err(failure) = app.transact(&Request { actor: Some(id), op: Op::Unregister }) {
         // It may have unregistered itself; anything else heals by itself, because its process is gone.
         if failure.exit != Exit::NotRegistered {
@@ -40,9 +64,9 @@ pub(super) fn run(app: &App, args: &RunArgs) -> Result<Report, Failure> {
     Ok(end_as(result?))
 }
 
-fn supervise(app: &App, args: &RunArgs, id: &str, signals: Signals) -> Result<ExitStatus, Failure> {
+fn supervise(app: &App, args: &RunArgs, command: Command, id: &str, signals: Signals) -> Result<ExitStatus, Failure> {
     claim_first(app, args, id).map_err(as_run_failure)?;
-    let mut child = spawn(args, id)?;
+    let mut child = spawn(command, id)?;
     // From here on the instance is the child's: it lives as long as that does.
     if let Err(failure) = register(app, args, Some(id), process::key_of(child.id())) {
         app.warn(&format!("its process was not recorded: {}", failure.message));
@@ -134,10 +158,9 @@ fn claim_first(app: &App, args: &RunArgs, id: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn spawn(args: &RunArgs, id: &str) -> Result<Child, Failure> {
-    let (program, rest) = args.command.split_first().expect("clap requires a command");
-    let child = Command::new(program).args(rest).env("AIO_INSTANCE", id).spawn();
-    child.map_err(|error| {
+fn spawn(mut command: Command, id: &str) -> Result<Child, Failure> {
+    command.env("AIO_INSTANCE", id).spawn().map_err(|error| {
+        let program = command.get_program();
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         // As timeout(1) and env(1) have it.
         let exit = Exit::Child(if missing { 127 } else { 126 });

@@ -128,14 +128,30 @@ impl Agent {
     /// The arguments to start it with, among them what makes these folders writable, and the person's own. None where it has no
     /// such manner. An option that the person's arguments repeat is left out: some agents refuse to be told twice.
     pub fn args(&self, manner: Manner<'_>, writable: &[PathBuf], own: &[String]) -> Option<Vec<OsString>> {
-        let (line, filling) = match manner {
+        let (line, filling) = self.line(manner)?;
+        Some(self.filled(line, filling, writable, own))
+    }
+
+    /// The same without what lets it edit and run commands unasked, which only a worktree of its own makes up for. That stands
+    /// before the person's own arguments.
+    pub fn usual_args(&self, manner: Manner<'_>, own: &[String]) -> Option<Vec<OsString>> {
+        let (line, filling) = self.line(manner)?;
+        let from = line.iter().position(|word| *word == ARGS)?;
+        Some(self.filled(&line[from..], filling, &[], own))
+    }
+
+    fn line<'m>(&self, manner: Manner<'m>) -> Option<(&'static [&'static str], &'m str)> {
+        Some(match manner {
             Manner::Headless => (self.arguments.headless, ""),
             Manner::HeadlessResumed(session) => (self.arguments.headless_resumed, session),
             Manner::Interactive => (self.arguments.interactive, ""),
             Manner::Resumed(session) => (self.arguments.interactive_resumed, session),
             Manner::Prefilled(prompt) => (self.arguments.prefilled?, prompt),
             Manner::Sent(prompt) => (self.arguments.sent?, prompt),
-        };
+        })
+    }
+
+    fn filled(&self, line: &[&str], filling: &str, writable: &[PathBuf], own: &[String]) -> Vec<OsString> {
         let folders = self.writable.into_iter().flat_map(|option| writable.iter().map(move |folder| (option, folder)));
         let mut args: Vec<OsString> = Vec::new();
         let mut is_repeated = false;
@@ -152,7 +168,7 @@ impl Agent {
                 word => args.push(word.replace(PROMPT, filling).into()),
             }
         }
-        Some(args)
+        args
     }
 
     /// What a line of its stream says.
@@ -243,6 +259,21 @@ mod tests {
         let few = args("claude", &["--allowedTools", "Read", "--permission-mode=plan"]);
         assert_eq!(few, "-p --output-format stream-json --verbose --allowedTools Read --permission-mode=plan");
         assert!(args("codex", &["-c", "x=1"]).contains("sandbox_mode=\"workspace-write\""));
+    }
+
+    #[test]
+    fn nothing_is_allowed_that_is_not_always() {
+        let args = |name: &str, manner: Manner<'_>| {
+            let agent = Agent::find(name).unwrap_or_else(|| panic!("{name}"));
+            let args = agent.usual_args(manner, &["--mine".to_owned()]).unwrap_or_default();
+            args.iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+        };
+        for agent in AGENTS {
+            assert_eq!(args(agent.name, Manner::Interactive), "--mine", "{}", agent.name);
+        }
+        assert_eq!(args("codex", Manner::Sent("Fix it")), "--mine -- Fix it");
+        assert_eq!(args("claude", Manner::Prefilled("Fix it")), "--mine --prefill=Fix it");
+        assert_eq!(args("gemini", Manner::Sent("Fix it")), "--mine --prompt-interactive=Fix it");
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub const FOLDER: &str = "jobs";
 const TASK: &str = "task";
 const WITNESS: &str = "hooks";
 const INBOX: &str = "inbox";
+const STEP: &str = "step";
 
 /// The files of one job.
 #[derive(Clone, Debug)]
@@ -77,6 +78,21 @@ impl JobFiles {
     /// What its parent has to say of itself.
     pub fn parent_log(&self) -> PathBuf {
         self.folder.join("parent")
+    }
+
+    /// Notes what preparing it has come to, for whoever waits for it.
+    pub fn note_step(&self, step: &str) {
+        // Then it is only not shown.
+        let written = tempfile::NamedTempFile::new_in(&self.folder).and_then(|mut new| {
+            new.write_all(step.as_bytes())?;
+            new.persist(self.folder.join(STEP)).map(drop).map_err(|failed| failed.error)
+        });
+        written.unwrap_or_default();
+    }
+
+    /// What preparing it has come to; empty before it began.
+    pub fn step(&self) -> String {
+        fs::read_to_string(self.folder.join(STEP)).unwrap_or_default()
     }
 
     /// Keeps the task.

@@ -38,6 +38,8 @@ pub enum Runtime {
     Tmux,
     /// Without one, read by its stream.
     Headless,
+    /// In the terminal that somebody sits at and started it from.
+    Terminal,
 }
 
 /// What is to be started.
@@ -59,7 +61,14 @@ impl Runtime {
         match self {
             Runtime::Tmux => "tmux",
             Runtime::Headless => "headless",
+            Runtime::Terminal => "terminal",
         }
+    }
+
+    /// As a record has it; one that is not known is one without a terminal, of which the least is expected.
+    pub fn of(name: &str) -> Runtime {
+        let all = [Runtime::Tmux, Runtime::Terminal];
+        all.into_iter().find(|runtime| runtime.name() == name).unwrap_or(Runtime::Headless)
     }
 }
 
@@ -87,6 +96,18 @@ impl Profile {
             variables: quiet.chain(self.variables.iter().cloned()).collect(),
             without: INHERITED,
         })
+    }
+
+    /// How it is started where it is not apart: as it always is, with nothing allowed but what the person's own arguments allow.
+    /// None where its agent has no such manner.
+    pub fn launch_as_usual(&self, manner: Manner<'_>) -> Option<Launch> {
+        let launch = self.launch(manner, &[])?;
+        Some(Launch { args: self.agent.usual_args(manner, &self.args)?, ..launch })
+    }
+
+    /// Its program.
+    pub fn program(&self) -> &str {
+        self.program.as_deref().unwrap_or(self.agent.programs[0])
     }
 
     /// The letter by which it can be named.

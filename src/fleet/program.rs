@@ -6,8 +6,9 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 /// A program to be run. Nothing goes through a shell.
 #[derive(Clone, Debug)]
@@ -20,7 +21,11 @@ pub struct Program {
     input: Vec<u8>,
     log: Option<PathBuf>,
     limit: Duration,
+    stopped: Option<Arc<AtomicUsize>>,
 }
+
+/// How often it is looked whether it is to be stopped.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// How it ended, and what it said.
 #[derive(Clone, Debug)]
@@ -40,6 +45,8 @@ pub enum Unrun {
     Missing(OsString),
     /// It did not end in time and was stopped.
     TimedOut(OsString, Duration),
+    /// It was stopped before that.
+    Stopped(OsString),
     /// The system would not.
     Io(OsString, io::Error),
 }
@@ -56,6 +63,7 @@ impl Program {
             input: Vec::new(),
             log: None,
             limit: Duration::from_secs(30),
+            stopped: None,
         }
     }
 
@@ -115,6 +123,13 @@ impl Program {
         self
     }
 
+    /// Stops it when this is not 0 any more.
+    #[must_use]
+    pub fn unless(mut self, stopped: &Arc<AtomicUsize>) -> Program {
+        self.stopped = Some(Arc::clone(stopped));
+        self
+    }
+
     /// Runs it to its end.
     ///
     /// # Errors
@@ -168,16 +183,26 @@ impl Program {
         let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || sender.send(child.wait()));
-        match receiver.recv_timeout(self.limit) {
-            Ok(status) => status.map_err(|error| Unrun::Io(self.name.clone(), error)),
-            Err(_) => {
-                if let Some(group) = group {
-                    // It may have ended just now; then there is nobody to stop.
-                    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap_or_default();
-                }
-                Err(Unrun::TimedOut(self.name.clone(), self.limit))
+        let deadline = Instant::now() + self.limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = if self.stopped.is_some() { left.min(GLANCE) } else { left };
+            let unrun = match receiver.recv_timeout(wait) {
+                Ok(status) => return status.map_err(|error| Unrun::Io(self.name.clone(), error)),
+                Err(_) if self.is_stopped() => Unrun::Stopped(self.name.clone()),
+                Err(_) if wait < left => continue,
+                Err(_) => Unrun::TimedOut(self.name.clone(), self.limit),
+            };
+            if let Some(group) = group {
+                // It may have ended just now; then there is nobody to stop.
+                rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap_or_default();
             }
+            return Err(unrun);
         }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.as_ref().is_some_and(|stopped| stopped.load(Ordering::Relaxed) != 0)
     }
 }
 
@@ -204,6 +229,7 @@ impl std::fmt::Display for Unrun {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Unrun::Missing(name) => write!(f, "{} is not installed", name.display()),
+            Unrun::Stopped(name) => write!(f, "{} was stopped", name.display()),
             Unrun::TimedOut(name, limit) => write!(f, "{} did not end in {} seconds", name.display(), limit.as_secs()),
             Unrun::Io(name, error) => write!(f, "{} cannot be run: {error}", name.display()),
         }
@@ -234,6 +260,16 @@ mod tests {
     fn what_does_not_end_is_stopped_with_all_it_started() {
         let program = Program::new("/bin/sh").args(["-c", "sleep 600 & sleep 600"]).limit(Duration::from_millis(50));
         assert!(matches!(program.run(), Err(Unrun::TimedOut(..))));
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_stopped() {
+        let stopped = Arc::new(AtomicUsize::new(0));
+        let later = Arc::clone(&stopped);
+        let program = Program::new("/bin/sh").args(["-c", "sleep 600"]).unless(&stopped).limit(Duration::from_secs(60));
+        let running = std::thread::spawn(move || program.run());
+        later.store(2, Ordering::Relaxed);
+        assert!(matches!(running.join().unwrap(), Err(Unrun::Stopped(_))));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::fmt::{self, Display};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 pub use self::remove::{Branch, Removed, Unremoved, remove};
@@ -42,6 +44,8 @@ pub struct Plan<'a> {
     pub log: &'a Path,
     /// How many bytes `.worktreeinclude` may bring: see [`INCLUDE_LIMIT`].
     pub include_limit: u64,
+    /// That command is stopped when this is not 0 any more.
+    pub stopped: Option<&'a Arc<AtomicUsize>>,
 }
 
 /// What `.worktreeinclude` may bring, in bytes, where nobody says otherwise.
@@ -58,6 +62,18 @@ pub enum Step {
     Submodules,
     /// The person's command runs.
     Setup,
+}
+
+impl Step {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Checkout => "worktree",
+            Step::Include => "files",
+            Step::Submodules => "submodules",
+            Step::Setup => "setup",
+        }
+    }
 }
 
 /// What was made.

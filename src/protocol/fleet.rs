@@ -39,7 +39,7 @@ record! {
         profile: Text<'a> = always "profile",
         /// Which agent that is.
         tool: Text<'a> = always "tool",
-        /// `tmux` or `headless`.
+        /// `tmux`, `headless` or `terminal`.
         runtime: Text<'a> = always "runtime",
         /// The beginning of its task.
         title: Text<'a> = always "title",

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use crate::harness::{Ran, World, binary, git, run};
 
 /// A project with one commit, and fake agents on the PATH.
-struct Fleet {
-    world: World,
-    bin: PathBuf,
-    given: PathBuf,
+pub struct Fleet {
+    pub world: World,
+    pub bin: PathBuf,
+    pub given: PathBuf,
 }
 
 impl Fleet {
-    fn new() -> Fleet {
+    pub fn new() -> Fleet {
         let world = World::bare();
         let fleet = Fleet { bin: world.home.join("bin"), given: world.home.join("given"), world };
         std::fs::create_dir_all(&fleet.bin).unwrap();
@@ -30,7 +30,7 @@ impl Fleet {
         fleet
     }
 
-    fn command(&self, script: &Value) -> Command {
+    pub fn command(&self, script: &Value) -> Command {
         let mut command = self.world.command("aio");
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = [self.bin.clone()].into_iter().chain(std::env::split_paths(&path));
@@ -40,23 +40,23 @@ impl Fleet {
     }
 
     /// Launches agents that do this in their only turn.
-    fn launch(&self, steps: Value, args: &[&str]) -> Ran {
+    pub fn launch(&self, steps: Value, args: &[&str]) -> Ran {
         let script = json!({ "record": self.given, "hooks": true, "turns": [steps] });
         run(self.command(&script).arg("multi").args(args))
     }
 
-    fn aio(&self, args: &[&str]) -> Ran {
+    pub fn aio(&self, args: &[&str]) -> Ran {
         run(self.command(&json!({})).args(args))
     }
 
-    fn jobs(&self) -> Vec<Value> {
+    pub fn jobs(&self) -> Vec<Value> {
         let ran = self.aio(&["jobs", "--all", "--json"]);
         let answer: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
         answer["data"]["jobs"].as_array().unwrap().clone()
     }
 
     /// The only job, once it stands so.
-    fn job(&self, state: &str) -> Value {
+    pub fn job(&self, state: &str) -> Value {
         let mut seen = Value::Null;
         assert!(
             within(60, || {
@@ -74,7 +74,7 @@ impl Fleet {
         std::fs::read_to_string(folder.join("parent")).unwrap_or_default()
     }
 
-    fn prompt(&self) -> String {
+    pub fn prompt(&self) -> String {
         std::fs::read_to_string(self.given.join("prompt-0001")).unwrap()
     }
 }
@@ -89,7 +89,7 @@ impl Drop for Fleet {
     }
 }
 
-fn repository(folder: &std::path::Path) {
+pub fn repository(folder: &std::path::Path) {
     std::fs::create_dir_all(folder).unwrap();
     assert_eq!(git(folder, &["init", "-q", "-b", "main"]).code, 0);
     std::fs::write(folder.join("a.txt"), "a\n").unwrap();
@@ -98,7 +98,7 @@ fn repository(folder: &std::path::Path) {
     assert_eq!(git(folder, &[&identity[..], &["commit", "-qm", "one"]].concat()).code, 0);
 }
 
-fn within(seconds: u64, mut is_so: impl FnMut() -> bool) -> bool {
+pub fn within(seconds: u64, mut is_so: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     loop {
         if is_so() {
@@ -111,7 +111,7 @@ fn within(seconds: u64, mut is_so: impl FnMut() -> bool) -> bool {
     }
 }
 
-fn write(path: &str) -> Value {
+pub fn write(path: &str) -> Value {
     json!({ "write": { "path": path, "text": "x\n" } })
 }
 

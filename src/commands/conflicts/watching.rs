@@ -10,6 +10,7 @@ use serde_json::json;
 use super::picture::{Conflict, Picture};
 use crate::app::App;
 use crate::cli::ConflictsArgs;
+use crate::commands::interrupting::Interruption;
 use crate::error::Failure;
 use crate::output::{Line, Report, Style};
 use crate::store::watch::Changes;
@@ -22,6 +23,7 @@ type Seen = BTreeMap<(PathBuf, String, String), (Conflict, String)>;
 /// Goes on until the reader goes away. What is there at the beginning appears.
 pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {
     let changes = Changes::of(app.store.dir());
+    let interruption = Interruption::catch(Some(changes.waker()))?;
     let mut pictures = super::look(app, args)?;
     let (mut before, mut told) = (Seen::new(), Vec::new());
     loop {
@@ -34,6 +36,9 @@ pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {
         told = tell(app, told, &pictures);
         pictures = loop {
             changes.wait(LOOK_AGAIN);
+            if interruption.came() {
+                return Ok(interruption.end(app, Report::silent("watched"), "", None));
+            }
             // What cannot be looked at just now is looked at again.
             if let Ok(pictures) = super::look(app, args) {
                 break pictures;

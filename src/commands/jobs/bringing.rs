@@ -5,28 +5,45 @@ use serde_json::json;
 use super::with_job;
 use crate::app::{App, spell, unspell};
 use crate::cli::SomeJobsArgs;
+use crate::commands::interrupting::Interruption;
 use crate::commands::launching;
 use crate::error::{Exit, Failure};
 use crate::fleet::files::JobFiles;
-use crate::fleet::profile::Runtime;
+use crate::fleet::profile::{self, Runtime};
 use crate::fleet::rescue::{Workplace, save};
 use crate::fleet::tmux::Tmux;
 use crate::fleet::worktree;
-use crate::output::Report;
+use crate::output::{Progress, Report, Step};
+use crate::protocol::fleet::Job;
 use crate::protocol::op::{NewJob, Op, Outcome, Request};
 
 pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
     let ids: Vec<String> =
         args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(job.id.to_string()))).collect::<Result<_, _>>()?;
+    let interruption = Interruption::catch(None)?;
+    let mut progress = Progress::new(app.output);
     let mut report = Report::silent("removed");
     let mut removed = Vec::new();
-    for id in ids {
-        let rescue = take_away(app, &id, &mut report)?;
+    for (at, id) in ids.iter().enumerate() {
+        if interruption.came() {
+            let undone = format!("not removed: {}", ids[at..].join(" "));
+            return Ok(interruption.end(app, report.with(json!({ "removed": removed })), &undone, None));
+        }
+        if ids.len() > 1 {
+            show(&mut progress, &ids, at);
+        }
+        let rescue = take_away(app, id, &mut report)?;
         let kept = rescue.as_ref().map_or_else(String::new, |name| format!("; what was not merged is kept in {name}"));
         report.lines.push(format!("Removed: {id}{kept}").into());
         removed.push(json!({ "id": id, "rescue": rescue }));
     }
     Ok(report.with(json!({ "removed": removed })))
+}
+
+/// Worktrees can be large.
+fn show(progress: &mut Progress, ids: &[String], at: usize) {
+    let step = Step { name: ids[at].clone(), at: "removing".to_owned(), done: at, of: ids.len() };
+    progress.show(&[step], &format!("{at}/{} removed", ids.len()));
 }
 
 /// Removes the worktree and the branch, and says where what would have been lost is kept.
@@ -83,11 +100,31 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
     Ok(rescue)
 }
 
+/// Where a job runs that is retried: one that somebody sat before runs by itself then.
+fn retried_runtime(app: &App, job: &Job<'_>) -> Result<Runtime, Failure> {
+    match Runtime::of(&job.runtime) {
+        Runtime::Terminal if job.task_bytes == 0 => {
+            let message = format!("{} had no task", &*job.id);
+            Err(Failure::usage(message).hint(format!("aio start {} --worktree", &*job.profile)))
+        }
+        Runtime::Terminal => {
+            let profile = profile::find(app.profiles(), &job.profile);
+            Ok(profile.and_then(|profile| profile.runtime).unwrap_or(app.runtime()))
+        }
+        runtime => Ok(runtime),
+    }
+}
+
 /// The same task, by the same agent, in a new worktree.
 pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("retried");
-    let mut ids = Vec::new();
-    for word in &args.jobs {
+    let mut ids: Vec<String> = Vec::new();
+    let interruption = Interruption::catch(None)?;
+    for (at, word) in args.jobs.iter().enumerate() {
+        if interruption.came() {
+            let undone = format!("not retried: {}", args.jobs[at..].join(" "));
+            return Ok(interruption.end(app, report.with(json!({ "jobs": ids })), &undone, Some(&ids)));
+        }
         let (mut new, old) = with_job(app, word, |_, job| {
             if job.stage == *"running" || job.stage == *"queued" {
                 return Err(
@@ -99,7 +136,7 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
                 project: job.project.to_string(),
                 profile: job.profile.to_string(),
                 tool: job.tool.to_string(),
-                runtime: job.runtime.to_string(),
+                runtime: retried_runtime(app, job)?.name().to_owned(),
                 title: job.title.to_string(),
                 branch: String::new(),
                 worktree: String::new(),
@@ -120,7 +157,7 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
         new.id = launching::new_id(app, &new.profile, &[]);
         new.branch = format!("aio/{}", new.id);
         new.worktree = spell(&old_worktree.with_file_name(&new.id));
-        let started = launching::queue(app, vec![new.clone()], &task)?;
+        let started = launching::queue(app, vec![new.clone()], &task, &interruption)?;
         report.lines.extend(started.lines);
         report.notes.extend(started.notes);
         ids.push(new.id);

@@ -145,10 +145,11 @@ fn age_ms(path: &Path) -> Option<u64> {
 }
 
 fn attach(job: &Job<'_>, dir: &Path) -> String {
-    if job.runtime == *Runtime::Tmux.name() {
-        Tmux::new(dir).attach_command(&job.id)
-    } else {
-        format!("aio logs -f {}", &*job.id)
+    match Runtime::of(&job.runtime) {
+        Runtime::Tmux => Tmux::new(dir).attach_command(&job.id),
+        Runtime::Headless => format!("aio logs -f {}", &*job.id),
+        // Whoever started it sits there.
+        Runtime::Terminal => String::new(),
     }
 }
 
@@ -157,7 +158,13 @@ fn remark(job: &Job<'_>, standing: Standing) -> String {
     let id = &*job.id;
     let agent = ProcessKey { pid: job.agent_pid, start: job.agent_start };
     let runs_on = || job.agent_pid != 0 && process::fate(agent, None) != Fate::Gone;
+    let is_sat_at = job.runtime == *Runtime::Terminal.name();
     match standing {
+        Standing::Queued if is_sat_at => format!("aio start ended before it began; next: aio remove {id}"),
+        Standing::WaitingForYou if is_sat_at && job.question.is_empty() => "in its own terminal".to_owned(),
+        Standing::Starting if is_sat_at && job.delivery == *"unconfirmed" => {
+            format!("{}; next: look at its terminal", &*job.receipt)
+        }
         Standing::Crashed if job.stage == *"running" && runs_on() => {
             format!("its aio process is gone and its agent {} runs on; next: aio cleanup", job.agent_pid)
         }

@@ -12,7 +12,8 @@ use serde_json::json;
 use super::{entries, with_job};
 use crate::app::{App, pause};
 use crate::cli::{JobArgs, LogsArgs, ResumeArgs, SendArgs, SomeJobsArgs};
-use crate::commands::{context, launching, projects};
+use crate::commands::interrupting::Interruption;
+use crate::commands::{context, launching, projects, start};
 use crate::error::{Exit, Failure};
 use crate::fleet::agents::Agent;
 use crate::fleet::files::{JobFiles, Message};
@@ -127,6 +128,10 @@ fn tail(path: &std::path::Path, most: usize) -> Vec<String> {
 
 pub(in crate::commands) fn attach(app: &App, args: &JobArgs) -> Result<Report, Failure> {
     let (id, runtime) = with_job(app, &args.job, |_, job| Ok((job.id.to_string(), job.runtime.to_string())))?;
+    if runtime == Runtime::Terminal.name() {
+        return Err(Failure::new(Exit::Refused, "no-terminal", format!("{id} has the terminal it was started in"))
+            .hint(format!("look there, or aio diff {id}")));
+    }
     if runtime != Runtime::Tmux.name() {
         return Err(Failure::new(Exit::Refused, "no-terminal", format!("{id} runs without a terminal"))
             .hint(format!("aio logs -f {id}, or aio send {id} \"…\"")));
@@ -188,8 +193,12 @@ pub(in crate::commands) fn end_agent(agent: ProcessKey) {
 }
 
 pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report, Failure> {
-    let id = with_job(app, &args.job, |_, job| Ok(job.id.to_string()))?;
+    let (id, runtime, session) =
+        with_job(app, &args.job, |_, job| Ok((job.id.to_string(), job.runtime.to_string(), job.session.to_string())))?;
     let words = args.words.join(" ");
+    if runtime == Runtime::Terminal.name() {
+        return start::again(app, &id, &session, &words);
+    }
     if !words.trim().is_empty() {
         leave(app, &id, &words)?;
     }
@@ -204,24 +213,57 @@ pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report
 pub(in crate::commands) fn send(app: &App, args: &SendArgs) -> Result<Report, Failure> {
     let text = context::content(&args.words)?;
     let ids = addressees(app, &args.to)?;
+    let (ids, sat_at) = reachable(app, ids)?;
     let mut report = Report::silent("sent").with(json!({ "jobs": ids }));
+    report.notes.extend(sat_at);
     for id in &ids {
         leave(app, id, &text)?;
         report.lines.push(format!("Left for {id}").into());
     }
     let Some(limit) = args.wait else { return Ok(report) };
+    let interruption = Interruption::catch(None)?;
     let deadline = Instant::now() + limit;
     let waits = |id: &&String| !JobFiles::of(app.store.dir(), id).messages().is_empty();
-    while ids.iter().any(|id| waits(&id)) && Instant::now() < deadline {
+    while ids.iter().any(|id| waits(&id)) && Instant::now() < deadline && !interruption.came() {
         pause(GLANCE);
     }
     let waiting: Vec<&str> = ids.iter().filter(waits).map(String::as_str).collect();
+    if interruption.came() && !waiting.is_empty() {
+        let undone = format!("left, and not taken yet: {}", waiting.join(" "));
+        return Ok(interruption.end(app, report, &undone, Some(&ids)));
+    }
     if !waiting.is_empty() {
         report.exit = Exit::Refused;
         report.code = "not-taken";
         report.notes.push(format!("not taken yet: {}", waiting.join(" ")));
     }
     Ok(report)
+}
+
+/// Nothing can be typed where somebody sits: those jobs hear of it by their hooks, if they are told.
+fn reachable(app: &App, ids: Vec<String>) -> Result<(Vec<String>, Option<String>), Failure> {
+    let is_sat_at = |id: &String| {
+        with_job(app, id, |_, job| Ok((job.runtime == *Runtime::Terminal.name()).then(|| job.instance.to_string())))
+    };
+    let mut told = Vec::new();
+    let mut reached = Vec::new();
+    for id in ids {
+        match is_sat_at(&id)? {
+            Some(instance) => told.push((id, instance)),
+            None => reached.push(id),
+        }
+    }
+    let Some((first, instance)) = told.first() else { return Ok((reached, None)) };
+    let hint = match &**instance {
+        "" => "say it there".to_owned(),
+        instance => format!("aio tell {instance} \"…\""),
+    };
+    let ids: Vec<&str> = told.iter().map(|(id, _)| id.as_str()).collect();
+    let message = format!("{} has the terminal it was started in, and aio cannot type there", ids.join(", "));
+    match reached.is_empty() {
+        true => Err(Failure::new(Exit::Refused, "no-terminal", message).hint(hint)),
+        false => Ok((reached, Some(format!("not to {first}: {message}; next: {hint}")))),
+    }
 }
 
 /// The jobs that run, of all, of one project, or one by its id.

@@ -1,39 +1,53 @@
 //! What could go wrong, looked at before anything is launched.
 
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
-use super::{App, Exit, Failure, LaunchOptions, Named, Runtime, Site, Wanted, runtime, unspell};
+use super::{App, Exit, Failure, Interruption, LaunchOptions, Named, Profile, Runtime, Site, Wanted, runtime, unspell};
 use crate::fleet::agents::LoginState;
 use crate::fleet::git::look::free_space;
 use crate::fleet::git::remote::Reach;
 use crate::fleet::git::{Head, Repository, Trouble};
 use crate::fleet::tmux;
+use crate::output::{Progress, Step};
 
 /// Less than this left on the disk is too little for worktrees.
 const LEAST_SPACE: u64 = 200 << 20;
+/// How soon a signal is noticed while remotes are asked.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Whether every agent is there, logged in as far as that can be seen, and can run as it is to.
 pub(super) fn agents(app: &App, wanted: &[Wanted], options: &LaunchOptions) -> Result<(), Failure> {
     for want in wanted {
-        let profile = &want.profile;
-        let program = profile.program.as_deref().unwrap_or(profile.agent.programs[0]);
-        if !app.is_program(program) {
-            return Err(Failure::environment(format!("{program} is not installed"))
-                .hint(format!("install {program}, or add its folder to PATH")));
-        }
-        let variable = |name: &str| app.variable(name);
-        let own = |name: &str| profile.variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.into());
-        let home = app.home().unwrap_or_default();
-        match profile.agent.login.look(&|name| own(name).or_else(|| variable(name)), &home) {
-            LoginState::Absent(command) => {
-                return Err(Failure::environment(format!("{} is not logged in", profile.agent.name)).hint(command));
-            }
-            LoginState::Present(_) | LoginState::Unknown => {}
-        }
+        agent(app, &want.profile)?;
         if runtime(app, want, options) == Runtime::Tmux {
             tmux::version().map_err(|error| Failure::environment(error.to_string()).hint(error.hint()))?;
         }
     }
+    space(app)
+}
+
+/// Whether an agent is there, and logged in as far as that can be seen.
+pub(in crate::commands) fn agent(app: &App, profile: &Profile) -> Result<(), Failure> {
+    let program = profile.program();
+    if !app.is_program(program) {
+        return Err(Failure::environment(format!("{program} is not installed"))
+            .hint(format!("install {program}, or add its folder to PATH")));
+    }
+    let variable = |name: &str| app.variable(name);
+    let own = |name: &str| profile.variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.into());
+    let home = app.home().unwrap_or_default();
+    match profile.agent.login.look(&|name| own(name).or_else(|| variable(name)), &home) {
+        LoginState::Absent(command) => {
+            Err(Failure::environment(format!("{} is not logged in", profile.agent.name)).hint(command))
+        }
+        LoginState::Present(_) | LoginState::Unknown => Ok(()),
+    }
+}
+
+/// Whether there is place for worktrees.
+pub(in crate::commands) fn space(app: &App) -> Result<(), Failure> {
     let free = free_space(app.store.dir()).unwrap_or(u64::MAX);
     if free < LEAST_SPACE {
         let message = format!("{} MB are left on the disk of {}", free >> 20, app.store.dir().display());
@@ -42,36 +56,67 @@ pub(super) fn agents(app: &App, wanted: &[Wanted], options: &LaunchOptions) -> R
     Ok(())
 }
 
+/// The projects that can be launched into, and the names of the others, with what is in the way there.
+pub(super) struct Looked {
+    pub(super) sites: Vec<Site>,
+    pub(super) failed: Vec<(String, Failure)>,
+}
+
 /// The projects that can be launched into, and what is in the way in the others. All are looked at at once.
+///
+/// # Errors
+/// When it was interrupted.
 pub(super) fn projects(
-    _app: &App,
+    app: &App,
     projects: Vec<Named>,
-    _wanted: &[Wanted],
-    options: &LaunchOptions,
-) -> (Vec<Site>, Vec<(String, Failure)>) {
-    let target = options.target.as_deref();
-    let looked: Vec<(Named, Result<String, Failure>)> = std::thread::scope(|scope| {
-        let look = |project: Named| {
-            scope.spawn(move || {
-                let target = look_at(&unspell(&project.path), target);
-                (project, target)
-            })
-        };
-        let threads: Vec<_> = projects.into_iter().map(look).collect();
-        threads.into_iter().map(|thread| thread.join().expect("looking does not panic")).collect()
-    });
+    target: Option<&str>,
+    interruption: &Interruption,
+) -> Result<Looked, Failure> {
+    let (sender, receiver) = mpsc::channel();
+    for (at, project) in projects.iter().enumerate() {
+        let (sender, path, target) = (sender.clone(), unspell(&project.path), target.map(str::to_owned));
+        // Not waited for where this is interrupted.
+        std::thread::spawn(move || sender.send((at, look_at(&path, target.as_deref()))));
+    }
+    drop(sender);
+    let mut progress = Progress::new(app.output);
+    let mut looked: Vec<Option<Result<String, Failure>>> = projects.iter().map(|_| None).collect();
+    loop {
+        if projects.len() > 1 {
+            show(&mut progress, &projects, &looked);
+        }
+        match receiver.recv_timeout(GLANCE) {
+            Ok((at, result)) => looked[at] = Some(result),
+            Err(RecvTimeoutError::Timeout) => interruption.before("nothing was launched")?,
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
     let (mut sites, mut failed) = (Vec::new(), Vec::new());
-    for (project, result) in looked {
-        match result {
+    for (project, result) in projects.into_iter().zip(looked) {
+        match result.expect("looking does not panic") {
             Ok(target) => sites.push(Site { project, target }),
             Err(failure) => failed.push((project.name, failure)),
         }
     }
-    (sites, failed)
+    Ok(Looked { sites, failed })
+}
+
+fn show(progress: &mut Progress, projects: &[Named], looked: &[Option<Result<String, Failure>>]) {
+    let step = |(project, result): (&Named, &Option<Result<String, Failure>>)| {
+        let (at, done) = match result {
+            None => ("asking its remote", 0),
+            Some(Ok(_)) => ("ready", 1),
+            Some(Err(_)) => ("in the way", 1),
+        };
+        Step { name: project.name.clone(), at: at.to_owned(), done, of: 1 }
+    };
+    let steps: Vec<Step> = projects.iter().zip(looked).map(step).collect();
+    let done = steps.iter().filter(|step| step.done == 1).count();
+    progress.show(&steps, &format!("{done}/{} looked at", steps.len()));
 }
 
 /// The branch that work in a project begins at.
-fn look_at(project: &Path, target: Option<&str>) -> Result<String, Failure> {
+pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Result<String, Failure> {
     let shown = project.display();
     if !project.is_dir() {
         return Err(

@@ -1,27 +1,14 @@
-//! Parents started, and watched until their agents took their tasks.
+//! Parents started, each apart from this process, or as the program of a tmux pane.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use super::{App, Failure, JobFiles, Line, NewJob, Runtime, Style, line, unspell};
+use super::{App, Failure, JobFiles, Runtime, unspell};
 use crate::fleet::tmux::{Start, Tmux};
-use crate::protocol::fleet::{Delivery, find_job, standing};
+use crate::protocol::fleet::find_job;
 use crate::protocol::op::{JobEnd, Op, Request};
-
-/// How long to watch until agents have taken their tasks.
-const PATIENCE: Duration = Duration::from_secs(90);
-const GLANCE: Duration = Duration::from_millis(200);
-
-/// What came of a launch.
-#[derive(Default)]
-pub(in crate::commands) struct Started {
-    pub(in crate::commands) lines: Vec<Line>,
-    pub(in crate::commands) notes: Vec<String>,
-    pub(super) failed: usize,
-}
 
 /// Starts the parents of these jobs. One that cannot be started ends its job, and may let others start in its place.
 pub(in crate::commands) fn begin_all(app: &App, jobs: &[String]) {
@@ -40,13 +27,16 @@ pub(in crate::commands) fn begin_all(app: &App, jobs: &[String]) {
     }
 }
 
-/// Starts the parent of a job: apart from this process, or as the program of a tmux pane.
+/// Starts the parent of a job. That of one in somebody's own terminal is the command that was typed there.
 fn begin(app: &App, id: &str) -> Result<(), Failure> {
     let (runtime, project) = app.with_state(|state| {
         let jobs = state.jobs.entries().unwrap_or_default();
         let job = find_job(&jobs, id)?;
         Ok((job.runtime.to_string(), unspell(&job.project)))
     })?;
+    if runtime == Runtime::Terminal.name() {
+        return Ok(());
+    }
     let unstarted = |error: std::io::Error| Failure::environment(format!("aio cannot start itself: {error}"));
     let program = app.own_program().map_err(unstarted)?;
     if runtime == Runtime::Tmux.name() {
@@ -71,54 +61,4 @@ fn begin(app: &App, id: &str) -> Result<(), Failure> {
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(unstarted)?).stderr(log);
     // A group of its own: what ends this command does not end the job.
     command.process_group(0).spawn().map(drop).map_err(unstarted)
-}
-
-/// Starts them, and watches until each has taken its task, has ended, or waits for its turn.
-pub(super) fn begin_and_watch(app: &App, jobs: &[NewJob], next: &[String]) -> Started {
-    begin_all(app, next);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let (settled, started) = look(app, jobs, next);
-        if settled == jobs.len() || Instant::now() >= deadline {
-            return started;
-        }
-        crate::app::pause(GLANCE);
-    }
-}
-
-/// How many need not be watched any more, and how all stand.
-fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> (usize, Started) {
-    let looked = app.with_state(|state| {
-        let known = state.jobs.entries().unwrap_or_default();
-        let evidence = app.evidence_of_jobs(state);
-        let (mut settled, mut started) = (0, Started::default());
-        for new in jobs {
-            let Ok(job) = find_job(&known, &new.id) else { continue };
-            let standing = standing(job, false, &evidence);
-            let is_taken = job.delivery == *Delivery::Acknowledged.name();
-            let is_unsure = job.delivery == *Delivery::Unconfirmed.name();
-            let (style, word) = match &*job.stage {
-                "queued" if begun.contains(&new.id) => (Style::Notice, "STARTING"),
-                "queued" => (Style::Faint, "QUEUED"),
-                "ended" if job.result != *"done" => (Style::Bad, "FAILED"),
-                _ if is_taken || job.stage == *"ended" => (Style::Good, "LAUNCHED"),
-                _ if is_unsure => (Style::Notice, "UNCONFIRMED"),
-                _ => (Style::Notice, "STARTING"),
-            };
-            settled += usize::from(word != "STARTING");
-            started.failed += usize::from(word == "FAILED");
-            let why = if job.failure.is_empty() { String::new() } else { format!(": {}", &*job.failure) };
-            let state = if word == "LAUNCHED" { format!(" ({})", standing.name()) } else { String::new() };
-            started.lines.push(line(
-                style,
-                word,
-                &format!("{}  {}{state}{why}", &*job.id, unspell(&job.project).display()),
-            ));
-        }
-        if let Some(first) = jobs.first() {
-            started.notes.push(format!("next: aio jobs; aio logs -f {0}; aio stop {0}", first.id));
-        }
-        Ok((settled, started))
-    });
-    looked.unwrap_or_else(|failure| (0, Started { notes: vec![failure.message], ..Started::default() }))
 }

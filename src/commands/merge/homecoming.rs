@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::interrupting::Interruption;
 use super::super::merging::{self, Worker};
 use super::{Plan, mend};
 use crate::app::App;
@@ -12,10 +13,13 @@ use crate::protocol::op::{JobNote, Op, Request};
 
 impl Plan {
     /// Merges one after the other, and stops at the first that will not.
-    pub(super) fn carry_out(self, app: &App) -> Result<Report, Failure> {
+    pub(super) fn carry_out(self, app: &App, interruption: &Interruption) -> Result<Report, Failure> {
         let mut report = Report::silent("merged");
         let mut merged: Vec<Value> = Vec::new();
         for (at, worker) in self.workers.iter().enumerate() {
+            if interruption.came() {
+                return Ok(self.interrupted(app, at, interruption, report, merged));
+            }
             let arriving = Arriving { branch: &worker.branch, message: &message(worker) };
             match merge::bring_home(self.project(), &merging::scratch(app), &self.target, arriving) {
                 Ok(arrival) => {
@@ -31,6 +35,14 @@ impl Plan {
         report.notes.splice(0..0, self.notes);
         report.notes.push(format!("next: aio remove {}", ids.join(" ")));
         Ok(report.with(json!({ "target": self.target, "merged": merged, "notMerged": [] })))
+    }
+
+    /// The one that was under way arrived, and the rest is as it was.
+    fn interrupted(&self, app: &App, at: usize, by: &Interruption, report: Report, merged: Vec<Value>) -> Report {
+        let rest: Vec<&str> = self.workers[at..].iter().map(|worker| worker.id.as_str()).collect();
+        let undone = format!("not merged: {}", rest.join(" "));
+        let data = json!({ "target": self.target, "merged": merged, "notMerged": rest });
+        by.end(app, report.with(data), &undone, None)
     }
 
     /// What arrived before that, and what did not.

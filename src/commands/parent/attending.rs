@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use super::delivering::Delivering;
-use super::{AgentProcess, App, Event, HEARTBEAT, JobEnd, JobNote, Op, Request, Runtime, Task, judge, note};
+use super::{AgentProcess, App, Event, HEARTBEAT, JobEnd, JobNote, Op, Opening, Request, Runtime, Task, judge, note};
 use crate::error::Failure;
 use crate::fleet::brief::{BLOCKED, DONE};
 use crate::fleet::child::Ended;
@@ -36,13 +36,14 @@ pub(super) struct Watch<'w> {
 }
 
 impl<'w> Watch<'w> {
-    pub(super) fn new(app: &'w App, task: &'w Task, instance: &'w str, words: &str) -> Watch<'w> {
+    /// Its hooks had seen that many prompts before it was started.
+    pub(super) fn new(app: &'w App, task: &'w Task, instance: &'w str, words: &str, prompts: u64) -> Watch<'w> {
         Watch {
             app,
             task,
             instance,
             progress: Progress::after(task.used.clone()),
-            delivering: Delivering::new(app, task, words),
+            delivering: Delivering::new(app, task, words, prompts),
             witness: Witness::default(),
             turn: None,
             beaten: Instant::now(),
@@ -86,7 +87,7 @@ impl<'w> Watch<'w> {
     /// What it said last may still be on its way; something it left running may keep its output open for ever.
     fn hear_out(&mut self, receiver: &Receiver<Event>) {
         let deadline = Instant::now() + Duration::from_secs(2);
-        if self.task.runtime == Runtime::Tmux || self.is_silent {
+        if self.task.runtime != Runtime::Headless || self.is_silent {
             return;
         }
         loop {
@@ -127,6 +128,8 @@ impl<'w> Watch<'w> {
             Runtime::Headless if self.progress.is_acknowledged => turn(true, "stream"),
             Runtime::Headless => None,
             _ if self.witness.prompts > 0 => turn(self.witness.is_working, "hook"),
+            // Whoever sits there has not told it anything yet.
+            Runtime::Terminal if self.task.opening != Opening::Sent => turn(false, "process"),
             _ => None,
         }
     }
@@ -136,9 +139,10 @@ impl<'w> Watch<'w> {
         if by_stream.is_empty() { self.witness.session.clone() } else { by_stream }
     }
 
-    /// Whether an agent in a terminal, which never ends by itself, said that it is done and has finished its turn.
+    /// Whether an agent in a terminal, which never ends by itself, said that it is done and has finished its turn. Where somebody
+    /// sits, it is theirs to end.
     fn is_over(&mut self) -> bool {
-        if self.task.runtime == Runtime::Headless || self.said(DONE).is_none() {
+        if self.task.runtime != Runtime::Tmux || self.said(DONE).is_none() {
             return false;
         }
         let since = *self.done_since.get_or_insert_with(Instant::now);
@@ -153,7 +157,7 @@ impl<'w> Watch<'w> {
     }
 
     fn ended(&self, ended: Ended) -> JobEnd {
-        let is_terminal = self.task.runtime == Runtime::Tmux;
+        let is_terminal = self.task.runtime != Runtime::Headless;
         self.write_down_use();
         judge(ended, &self.progress, self.said(DONE), self.said(BLOCKED), is_terminal)
     }

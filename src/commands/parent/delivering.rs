@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{App, JobNote, Runtime, Task, note};
+use super::{App, JobNote, Opening, Runtime, Task, note};
 use crate::fleet::files::{Message, Witness, digest};
 use crate::fleet::paste::{Unpasted, Unready, paste, press_enter, screen_shows};
 use crate::fleet::stream::Progress;
@@ -39,7 +39,7 @@ enum Stage {
 }
 
 impl Delivering {
-    pub(super) fn new(app: &App, task: &Task, words: &str) -> Delivering {
+    pub(super) fn new(app: &App, task: &Task, words: &str, prompts_before: u64) -> Delivering {
         let terminal = (task.runtime == Runtime::Tmux).then(|| {
             let id = app.variable("TMUX_PANE").and_then(|id| id.into_string().ok()).unwrap_or_default();
             (Tmux::new(app.store.dir()), Pane { job: task.id.clone(), id })
@@ -51,25 +51,41 @@ impl Delivering {
             message: None,
             begun: Instant::now(),
             removed: String::new(),
-            prompts_before: 0,
+            prompts_before,
         }
     }
 
     /// One more step, if it is time for one.
     pub(super) fn look(&mut self, app: &App, task: &Task, progress: &Progress, witness: &Witness) {
+        if self.stage == Stage::Queued {
+            self.hand_over(app, task, witness);
+        }
+        // What it was given when it was started it may have taken long ago.
         match self.stage {
-            Stage::Queued => self.hand_over(app, task, witness),
+            Stage::Queued => {}
             Stage::Delivered(since, enters) => self.look_for_proof(app, task, progress, witness, since, enters),
             Stage::Settled => self.next_message(task, witness),
         }
     }
 
     fn hand_over(&mut self, app: &App, task: &Task, witness: &Witness) {
-        self.prompts_before = witness.prompts;
         let Some((tmux, pane)) = &self.terminal else {
             // It was given them when it was started.
-            return self.delivered(app, task);
+            return match task.opening {
+                Opening::Sent => self.delivered(app, task),
+                Opening::Prefilled => {
+                    self.stage = Stage::Delivered(Instant::now(), 1);
+                    self.say(
+                        app,
+                        task,
+                        Delivery::Delivered,
+                        "written, and not sent: that is for who sits there".to_owned(),
+                    );
+                }
+                Opening::Nothing => self.stage = Stage::Settled,
+            };
         };
+        self.prompts_before = witness.prompts;
         match paste(tmux, pane, &self.words) {
             Ok(pasted) => {
                 let removed: Vec<String> =
@@ -113,6 +129,13 @@ impl Delivering {
         if self.terminal.is_none() {
             if progress.is_acknowledged {
                 self.settle(app, task, Delivery::Acknowledged, "stream");
+            }
+            let is_due = task.runtime == Runtime::Terminal && task.opening == Opening::Sent && enters == 1;
+            if is_due && since.elapsed() >= TO_LISTEN {
+                // Not settled: it may first ask who sits there whether to begin.
+                self.stage = Stage::Delivered(since, 2);
+                let receipt = "it was started with it; nothing says that it took it".to_owned();
+                self.say(app, task, Delivery::Unconfirmed, receipt);
             }
             return;
         }

@@ -6,31 +6,49 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{App, Failure, JobNote, Task, note};
+use super::{App, Failure, JobNote, Opening, Runtime, Task, launching, note};
 use crate::app::spell;
 use crate::fleet::agents::written_by_commits;
 use crate::fleet::brief::{self, frame};
 use crate::fleet::git::Repository;
 use crate::fleet::worktree::{INCLUDE_LIMIT, Plan, create};
+use crate::output::Progress;
 use crate::protocol::fleet::PORTS_PER_JOB;
 
 /// For bringing the newest commits.
 const FETCH: Duration = Duration::from_secs(60);
 
+/// What it has come to, noted for whoever waits for it, and shown to whoever sits here.
+pub(super) struct Shown(Option<Progress>);
+
+impl Shown {
+    pub(super) fn new(app: &App, task: &Task) -> Shown {
+        Shown((task.runtime == Runtime::Terminal).then(|| Progress::new(app.output)))
+    }
+
+    pub(super) fn step(&mut self, task: &Task, step: &str) {
+        task.files.note_step(step);
+        if let Some(progress) = &mut self.0 {
+            progress.show(&[launching::of_way(&task.id, step)], &task.branch);
+        }
+    }
+}
+
 /// Makes the worktree, unless this job had one before.
-pub(super) fn worktree(app: &App, task: &mut Task) -> Result<(), Failure> {
+pub(super) fn worktree(app: &App, task: &mut Task, shown: &mut Shown) -> Result<(), Failure> {
     if task.worktree.join(".git").exists() {
         return Ok(());
     }
     let trouble = |error: &dyn std::fmt::Display| Failure::environment(error.to_string());
     let repository = Repository::open(&task.project).map_err(|error| trouble(&error))?;
+    shown.step(task, "fetching");
     if let Err(error) = repository.fetch(&task.target, FETCH) {
         // What is there is what there is to begin with.
         app.warn(&error.to_string());
     }
     let tip = repository.tip(&task.target).map_err(|error| trouble(&error))?;
     let log = task.files.setup_log();
-    let setup = super::launching::setup_of(app, &task.project)?;
+    let setup = launching::setup_of(app, &task.project)?;
     let plan = Plan {
         project: &task.project,
         worktree: &task.worktree,
@@ -41,8 +59,12 @@ pub(super) fn worktree(app: &App, task: &mut Task) -> Result<(), Failure> {
         setup: &setup,
         log: &log,
         include_limit: INCLUDE_LIMIT,
+        stopped: Some(&task.stopped),
     };
-    let made = create(&plan, &mut |_| {}).map_err(|error| trouble(&error))?;
+    if task.is_stopped() {
+        return Err(Failure::environment("it was ended before its worktree was made"));
+    }
+    let made = create(&plan, &mut |step| shown.step(task, step.name())).map_err(|error| trouble(&error))?;
     made.notes.iter().for_each(|words| app.warn(words));
     task.base = made.commit.clone();
     note(app, task, JobNote { base: Some(made.commit), ..JobNote::default() });
@@ -51,6 +73,9 @@ pub(super) fn worktree(app: &App, task: &mut Task) -> Result<(), Failure> {
 
 /// What the agent is told: its task; after a crash, in the same session, to go on.
 pub(super) fn brief(task: &Task) -> Result<String, Failure> {
+    if task.opening == Opening::Nothing {
+        return Ok(String::new());
+    }
     let text = task.files.task().map_err(|error| {
         Failure::environment(format!("the task of {} cannot be read: {error}", task.id)).hint("aio retry")
     })?;
@@ -58,6 +83,10 @@ pub(super) fn brief(task: &Task) -> Result<String, Failure> {
         return Ok(
             "You were interrupted. Look at what is there (git status, git log), then go on with your task.".to_owned()
         );
+    }
+    if task.opening == Opening::Prefilled {
+        // It is a person's to change, and to frame.
+        return Ok(text);
     }
     let worktree = spell(&task.worktree);
     Ok(frame(&brief::Task {

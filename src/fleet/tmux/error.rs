@@ -55,7 +55,7 @@ impl From<Unrun> for TmuxError {
         match unrun {
             Unrun::Missing(_) => TmuxError::Missing,
             Unrun::TimedOut(_, limit) => TmuxError::Hung(limit),
-            unrun @ Unrun::Io(..) => TmuxError::Failed(unrun.to_string()),
+            unrun @ (Unrun::Stopped(_) | Unrun::Io(..)) => TmuxError::Failed(unrun.to_string()),
         }
     }
 }

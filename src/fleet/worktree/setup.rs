@@ -26,6 +26,9 @@ pub(super) fn run(plan: &Plan<'_>, project: &Path) -> Result<(), Uncreated> {
     if plan.port != 0 {
         program = program.variable("PORT", plan.port.to_string()).variable("AIO_PORT", plan.port.to_string());
     }
+    if let Some(stopped) = plan.stopped {
+        program = program.unless(stopped);
+    }
     let said = match program.log(plan.log).limit(LIMIT).run() {
         Ok(ran) if ran.is_good() => return Ok(()),
         Ok(ran) => last_line(plan.log).unwrap_or_else(|| ran.complaint()),

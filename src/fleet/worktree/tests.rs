@@ -38,6 +38,7 @@ impl Making {
             setup: "",
             log: &self.log,
             include_limit: INCLUDE_LIMIT,
+            stopped: None,
         }
     }
 

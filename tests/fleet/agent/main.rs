@@ -32,7 +32,7 @@ fn main() {
         args.iter().any(|arg| matches!(&**arg, "-p" | "--print" | "exec")) || !std::io::stdin().is_terminal();
     let hooks = Hooks::new(&args, script.hooks, is_headless, record.clone());
     let agent = Agent::new(script, hooks, record, is_headless);
-    let code = if is_headless { headless(agent) } else { interactive(agent) };
+    let code = if is_headless { headless(agent) } else { interactive(agent, &args) };
     std::process::exit(code);
 }
 
@@ -50,14 +50,19 @@ fn headless(mut agent: Agent) -> i32 {
     }
 }
 
-/// A prompt, and a turn for each text that is entered.
-fn interactive(mut agent: Agent) -> i32 {
+/// A prompt, and a turn for each text that is entered, the first perhaps on its command line: sent, or only written.
+fn interactive(mut agent: Agent, args: &[String]) -> i32 {
     std::thread::sleep(agent.script.slow_start);
     let mut prompt = Prompt::open(&agent.script);
     agent.hooks.session_start();
+    let mut sent = args.iter().skip_while(|arg| *arg != "--").nth(1).cloned();
     prompt.draw();
+    if let Some(text) = args.iter().find_map(|arg| arg.strip_prefix("--prefill=")) {
+        prompt.write(text);
+    }
     loop {
-        match prompt.next() {
+        let event = sent.take().map_or_else(|| prompt.next(), |text| Event::Entered(text.into_bytes()));
+        match event {
             Event::Entered(text) => match agent.turn(&text) {
                 Flow::On => prompt.draw(),
                 Flow::Quit(code) => return leave(&mut agent, &mut prompt, code),

@@ -62,6 +62,12 @@ impl Prompt {
         show(b"\r\n> ");
     }
 
+    /// As if it had been typed.
+    pub fn write(&mut self, text: &str) {
+        self.text.extend(text.as_bytes());
+        show(text.as_bytes());
+    }
+
     pub fn close(&mut self) {
         show(b"\x1b[?2004l\r\n");
         tcsetattr(std::io::stdin().as_fd(), OptionalActions::Drain, &self.before).unwrap();

@@ -1,0 +1,101 @@
+//! Jobs watched until their agents took their tasks, and shown meanwhile.
+
+use std::time::{Duration, Instant};
+
+use super::{App, Interruption, JobFiles, Line, NewJob, Style, line, unspell};
+use crate::output::{Progress, Step};
+use crate::protocol::fleet::{Delivery, Job, find_job, standing};
+
+/// How long to watch until agents have taken their tasks.
+const PATIENCE: Duration = Duration::from_secs(90);
+const GLANCE: Duration = Duration::from_millis(100);
+/// The way of a job, as it is shown. Those from `fetching` to `starting` are noted by its parent.
+const WAY: [&str; 9] =
+    ["queued", "fetching", "worktree", "files", "submodules", "setup", "starting", "delivered", "acknowledged"];
+
+/// What came of a launch.
+#[derive(Default)]
+pub(in crate::commands) struct Started {
+    pub(in crate::commands) lines: Vec<Line>,
+    pub(in crate::commands) notes: Vec<String>,
+    pub(super) failed: usize,
+    settled: usize,
+    steps: Vec<Step>,
+}
+
+/// Watches until each has taken its task, has ended, or waits for its turn.
+pub(super) fn until_taken(app: &App, jobs: &[NewJob], begun: &[String], interruption: &Interruption) -> Started {
+    let deadline = Instant::now() + PATIENCE;
+    let mut progress = Progress::new(app.output);
+    loop {
+        let started = look(app, jobs, begun);
+        let taken = started.steps.iter().filter(|step| step.at == "acknowledged").count();
+        progress.show(&started.steps, &format!("{taken}/{} acknowledged", jobs.len()));
+        if started.settled == jobs.len() || Instant::now() >= deadline || interruption.came() {
+            return started;
+        }
+        crate::app::pause(GLANCE);
+    }
+}
+
+fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
+    let looked = app.with_state(|state| {
+        let known = state.jobs.entries().unwrap_or_default();
+        let evidence = app.evidence_of_jobs(state);
+        let mut started = Started::default();
+        for new in jobs {
+            let Ok(job) = find_job(&known, &new.id) else { continue };
+            let (style, word) = word(job, begun.contains(&new.id));
+            started.settled += usize::from(word != "STARTING");
+            started.failed += usize::from(word == "FAILED");
+            let why = if job.failure.is_empty() { String::new() } else { format!(": {}", &*job.failure) };
+            let state = match word {
+                "LAUNCHED" => format!(" ({})", standing(job, false, &evidence).name()),
+                _ => String::new(),
+            };
+            let rest = format!("{}  {}{state}{why}", &*job.id, unspell(&job.project).display());
+            started.lines.push(line(style, word, &rest));
+            started.steps.push(step(app, job, word));
+        }
+        if let Some(first) = jobs.first() {
+            started.notes.push(format!("next: aio jobs; aio logs -f {0}; aio stop {0}", first.id));
+        }
+        Ok(started)
+    });
+    looked.unwrap_or_else(|failure| Started { notes: vec![failure.message], ..Started::default() })
+}
+
+/// How a job stands, for a person.
+fn word(job: &Job<'_>, is_begun: bool) -> (Style, &'static str) {
+    let is_taken = job.delivery == *Delivery::Acknowledged.name();
+    let is_unsure = job.delivery == *Delivery::Unconfirmed.name();
+    match &*job.stage {
+        "queued" if is_begun => (Style::Notice, "STARTING"),
+        "queued" => (Style::Faint, "QUEUED"),
+        "ended" if job.result != *"done" => (Style::Bad, "FAILED"),
+        _ if is_taken || job.stage == *"ended" => (Style::Good, "LAUNCHED"),
+        _ if is_unsure => (Style::Notice, "UNCONFIRMED"),
+        _ => (Style::Notice, "STARTING"),
+    }
+}
+
+/// Where on its way it is.
+fn step(app: &App, job: &Job<'_>, word: &str) -> Step {
+    let at = match (word, &*job.stage) {
+        ("FAILED", _) => "failed".to_owned(),
+        ("UNCONFIRMED", _) => "unconfirmed".to_owned(),
+        ("LAUNCHED", _) => "acknowledged".to_owned(),
+        (_, "queued") => "queued".to_owned(),
+        _ if job.delivery == *Delivery::Delivered.name() => "delivered".to_owned(),
+        _ => JobFiles::of(app.store.dir(), &job.id).step(),
+    };
+    of_way(&job.id, &at)
+}
+
+/// A step of the way. What stands nowhere on it is at its end.
+pub(in crate::commands) fn of_way(id: &str, at: &str) -> Step {
+    let at = if at.is_empty() { WAY[0] } else { at };
+    let of = WAY.len() - 1;
+    let done = WAY.iter().position(|step| *step == at).unwrap_or(of);
+    Step { name: id.to_owned(), at: at.to_owned(), done, of }
+}

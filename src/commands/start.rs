@@ -1,0 +1,176 @@
+//! `aio start`: an agent in the terminal that this is typed in, here or as a job in a worktree of its own.
+//!
+//! What it is started with goes on its command line: the terminal is not ours, so nothing can be pasted into it.
+
+use std::ffi::OsStr;
+
+use serde_json::json;
+
+use super::jobs::{standing_line, with_job};
+use super::launching::{self, Site, preflight};
+use super::parent::{self, Kept, Opening};
+use super::{projects, run as running};
+use crate::app::{App, unspell};
+use crate::cli::StartArgs;
+use crate::error::{Exit, Failure};
+use crate::fleet::agents::Manner;
+use crate::fleet::profile::{self, Profile, Runtime};
+use crate::output::Report;
+use crate::protocol::op::{JobEnd, NewJob, Op, Request};
+
+/// What an argument can hold on Linux, in bytes.
+const MOST_ARGUMENT: usize = (128 << 10) - 1;
+/// What is written around a task, and before a prompt on a command line, takes less than this.
+const FRAME: usize = 4 << 10;
+
+pub(super) fn run(app: &App, args: &StartArgs) -> Result<Report, Failure> {
+    let profile = profile::find(app.profiles(), &args.profile).ok_or_else(|| unknown(app, &args.profile))?;
+    let opening = match (args.prefill, args.send || !args.words.is_empty() || args.file.is_some()) {
+        (true, _) => Opening::Prefilled,
+        (false, true) => Opening::Sent,
+        (false, false) => Opening::Nothing,
+    };
+    can_open(&profile, opening)?;
+    let prompt = match opening {
+        Opening::Nothing => String::new(),
+        _ => launching::task(app, &args.words, args.file.as_deref())?,
+    };
+    must_fit(&profile, &prompt, args.file.as_deref())?;
+    preflight::agent(app, &profile)?;
+    must_have_terminal(app, &format!("aio multi {}:1 \"…\"", profile.name))?;
+    match args.worktree {
+        true => apart(app, &profile, args.target.as_deref(), opening, &prompt),
+        false => here(app, &profile, opening, &prompt),
+    }
+}
+
+fn unknown(app: &App, word: &str) -> Failure {
+    let names: Vec<String> = profile::all(app.profiles()).into_iter().map(|profile| profile.name).collect();
+    Failure::usage(format!("no agent and no profile {word:?}")).hint(format!("name one of {}", names.join(", ")))
+}
+
+fn manner(opening: Opening, prompt: &str) -> Manner<'_> {
+    match opening {
+        Opening::Nothing => Manner::Interactive,
+        Opening::Prefilled => Manner::Prefilled(prompt),
+        Opening::Sent => Manner::Sent(prompt),
+    }
+}
+
+/// Whether the agent can be started so at all.
+fn can_open(profile: &Profile, opening: Opening) -> Result<(), Failure> {
+    if profile.agent.usual_args(manner(opening, ""), &[]).is_some() {
+        return Ok(());
+    }
+    let (agent, name) = (profile.agent.name, &profile.name);
+    let sends = profile.agent.usual_args(Manner::Sent(""), &[]).is_some();
+    let (what, hint) = match opening {
+        Opening::Prefilled if sends => ("a prompt that is not sent", format!("aio start {name} --send \"…\" sends it")),
+        _ => ("a prompt", format!("aio start {name}, and type it there; or aio multi {name}:1 --tmux \"…\"")),
+    };
+    let message = format!("{agent} cannot be started with {what}, and this terminal is not aio's to paste into");
+    Err(Failure::usage(message).hint(hint))
+}
+
+fn must_fit(profile: &Profile, prompt: &str, file: Option<&OsStr>) -> Result<(), Failure> {
+    let most = MOST_ARGUMENT - FRAME;
+    if prompt.len() <= most {
+        return Ok(());
+    }
+    let from = match file.filter(|file| *file != "-") {
+        Some(file) => format!("-f {}", file.display()),
+        None => "-f - < FILE".to_owned(),
+    };
+    let message = format!("the prompt has {} bytes, and a command line has room for {most}", prompt.len());
+    Err(Failure::usage(message).hint(format!("aio multi {}:1 --tmux {from}", profile.name)))
+}
+
+fn must_have_terminal(app: &App, instead: &str) -> Result<(), Failure> {
+    match app.has_terminal() {
+        true => Ok(()),
+        false => Err(Failure::environment("there is no terminal here to start it in").hint(instead)),
+    }
+}
+
+/// As `aio run` would, with the agent as it always is with this person.
+fn here(app: &App, profile: &Profile, opening: Opening, prompt: &str) -> Result<Report, Failure> {
+    let launch = profile.launch_as_usual(manner(opening, prompt));
+    let launch = launch.expect("whether it can be opened so was asked before");
+    let mut report = running::agent(app, profile.agent.name, &launch)?;
+    report.code = "started";
+    Ok(report)
+}
+
+/// As a job that this process keeps.
+fn apart(
+    app: &App,
+    profile: &Profile,
+    target: Option<&str>,
+    opening: Opening,
+    prompt: &str,
+) -> Result<Report, Failure> {
+    preflight::space(app)?;
+    let project = projects::resolve(app, OsStr::new("."))?;
+    let target = preflight::look_at(&unspell(&project.path), target)?;
+    let site = Site { project, target };
+    let id = launching::new_id(app, &profile.name, &[]);
+    let mut job = launching::job(app, id, &site, profile, prompt);
+    job = NewJob { runtime: Runtime::Terminal.name().to_owned(), batch: app.new_id(), ..job };
+    if opening == Opening::Nothing {
+        job.title = "(no task was given)".to_owned();
+    }
+    let id = job.id.clone();
+    launching::write_down(app, &[job], prompt)?;
+    keep(app, &id, opening)
+}
+
+/// Lets an agent that has ended go on, in this terminal.
+///
+/// # Errors
+/// When there is no terminal here, or it has not ended.
+pub(super) fn again(app: &App, id: &str, session: &str, words: &str) -> Result<Report, Failure> {
+    if !words.trim().is_empty() {
+        let message = format!("{id} goes on in this terminal, where aio cannot type");
+        return Err(Failure::usage(message).hint(format!("aio resume {id}, and say it there")));
+    }
+    must_have_terminal(app, &format!("aio resume {id} in a terminal, or aio retry {id}"))?;
+    if session.is_empty() {
+        app.warn(&format!("the session of {id} is not known, so it begins a new one, without its task"));
+    }
+    app.transact(&Request { actor: None, op: Op::RequeueJob { job: id.to_owned(), restarts: 0 } })?;
+    keep(app, id, Opening::Nothing)
+}
+
+fn keep(app: &App, id: &str, opening: Opening) -> Result<Report, Failure> {
+    let end = match parent::keep(app, id, opening)? {
+        Kept::Ended(end) => end,
+        Kept::Interrupted(signal) => {
+            let exit = Exit::Child(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+            let failure = Failure::new(exit, "interrupted", format!("Interrupted: {id} was not started"));
+            return Err(failure.hint(format!("aio remove {id}, or aio resume {id}")));
+        }
+        Kept::Waits(reason) => {
+            let failure = Failure::new(Exit::Refused, "taken", format!("{id} was not started: {reason}"));
+            return Err(failure.hint(format!("aio remove {id}")));
+        }
+    };
+    let (exit, is_started) = exit(&end);
+    if !is_started {
+        let next = format!("aio logs {id}, aio remove {id}");
+        return Err(Failure::environment(format!("{id} was not started: {}", end.failure)).hint(next));
+    }
+    let branch = with_job(app, id, |_, job| Ok(job.branch.to_string()))?;
+    let mut report = Report::done("started", standing_line(app, id)?);
+    report.exit = exit;
+    report.notes.push(format!("next: aio diff {id}; aio merge {id}; aio remove {id}"));
+    Ok(report.with(json!({ "job": id, "branch": branch, "exit": exit.code() })))
+}
+
+/// As the agent ended, and whether there was one.
+fn exit(end: &JobEnd) -> (Exit, bool) {
+    match (end.signal, end.exit_code) {
+        (0, None) => (Exit::Environment, false),
+        (0, Some(code)) => (Exit::Child(u8::try_from(code).unwrap_or(1)), true),
+        (signal, _) => (Exit::Child(u8::try_from(128 + signal).unwrap_or(u8::MAX)), true),
+    }
+}

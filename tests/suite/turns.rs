@@ -1,0 +1,150 @@
+//! `--seq` and `--max`: whose turn it is, whatever becomes of the others.
+
+use serde_json::{Value, json};
+
+use crate::fleet::{Fleet, within};
+use crate::harness::{Ran, run};
+
+const RUNNING: [&str; 3] = ["starting", "working", "waiting for you"];
+
+/// Agents whose turns last until a file is there, and end with this code.
+fn launch(fleet: &Fleet, code: i32, args: &[&str]) -> Ran {
+    let wait = format!("until [ -e {}/go ]; do sleep 0.05; done", fleet.world.home.display());
+    let end = if code == 0 { json!({ "done": "x" }) } else { json!({ "exit": code }) };
+    fleet.launch(json!([{ "run": ["sh", "-c", wait] }, end]), args)
+}
+
+fn go(fleet: &Fleet) {
+    std::fs::write(fleet.world.home.join("go"), "").unwrap();
+}
+
+fn states(fleet: &Fleet) -> Vec<String> {
+    fleet.jobs().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect()
+}
+
+fn ids(fleet: &Fleet) -> Vec<String> {
+    fleet.jobs().iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[track_caller]
+fn become_(fleet: &Fleet, expected: &[&str]) {
+    assert!(within(60, || states(fleet) == expected), "{:?}, not {expected:?}", states(fleet));
+}
+
+/// Watches the records themselves until all have ended: how many ran at once, at most.
+fn most_at_once(fleet: &Fleet) -> usize {
+    let mut most = 0;
+    let ended = within(120, || {
+        let state = fleet.world.state();
+        let jobs = state["jobs"].as_array().unwrap();
+        let count = |stage: &str| jobs.iter().filter(|job| job["stage"] == stage).count();
+        most = most.max(count("running"));
+        count("ended") == jobs.len()
+    });
+    assert!(ended, "{:#?}", fleet.jobs());
+    most
+}
+
+fn stamp<'j>(job: &'j Value, name: &str) -> &'j str {
+    job[name].as_str().unwrap_or_default()
+}
+
+#[test]
+fn each_begins_when_the_one_before_is_done() {
+    let fleet = Fleet::new();
+    go(&fleet);
+    launch(&fleet, 0, &["l:2", "c:1", "--seq", "x"]);
+    assert_eq!(most_at_once(&fleet), 1);
+    become_(&fleet, &["done", "done", "done"]);
+    let state = fleet.world.state();
+    let jobs = state["jobs"].as_array().unwrap();
+    for pair in jobs.windows(2) {
+        assert_eq!(pair[1]["after"], pair[0]["id"]);
+        assert!(stamp(&pair[0], "endedAt") <= stamp(&pair[1], "startedAt"), "{pair:#?}");
+    }
+}
+
+#[test]
+fn nothing_after_the_first_failure_ever_starts() {
+    let fleet = Fleet::new();
+    launch(&fleet, 3, &["l:3", "--seq", "x"]);
+    become_(&fleet, &["working", "queued", "queued"]);
+    go(&fleet);
+    become_(&fleet, &["failed", "stopped", "stopped"]);
+    let ids = ids(&fleet);
+    // Neither by what comes later, nor because the one before ends well after all.
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
+    assert_eq!(run(fleet.command(&script).args(["resume", &ids[0]])).code, 0);
+    become_(&fleet, &["done", "stopped", "stopped"]);
+    assert_eq!(run(fleet.command(&script).args(["cleanup"])).code, 0);
+    let state = fleet.world.state();
+    for job in &state["jobs"].as_array().unwrap()[1..] {
+        assert!(job.get("startedAt").is_none() && job.get("attempt").is_none(), "{job:#}");
+        assert!(stamp(job, "failure").contains("did not end well"), "{job:#}");
+    }
+    // What a person asks for themselves is another thing.
+    assert_eq!(run(fleet.command(&script).args(["retry", &ids[1]])).code, 0);
+    become_(&fleet, &["done", "stopped", "stopped", "done"]);
+}
+
+#[test]
+fn a_stop_in_the_middle_stops_what_was_to_come() {
+    let fleet = Fleet::new();
+    launch(&fleet, 0, &["l:3", "--seq", "x"]);
+    become_(&fleet, &["working", "queued", "queued"]);
+    let ids = ids(&fleet);
+    assert_eq!(fleet.aio(&["stop", &ids[0]]).code, 0);
+    become_(&fleet, &["stopped", "stopped", "stopped"]);
+    go(&fleet);
+    assert_eq!(fleet.aio(&["cleanup"]).code, 0);
+    become_(&fleet, &["stopped", "stopped", "stopped"]);
+}
+
+#[test]
+fn a_queued_one_that_is_removed_takes_with_it_what_was_to_come_after() {
+    let fleet = Fleet::new();
+    launch(&fleet, 0, &["l:3", "--seq", "x"]);
+    become_(&fleet, &["working", "queued", "queued"]);
+    let ids = ids(&fleet);
+    let ran = fleet.aio(&["remove", &ids[1]]);
+    assert_eq!((ran.code, ran.out), (0, format!("Removed: {}\n", ids[1])), "{}", ran.err);
+    become_(&fleet, &["working", "stopped", "stopped"]);
+    go(&fleet);
+    become_(&fleet, &["done", "stopped", "stopped"]);
+}
+
+#[test]
+fn a_queued_one_that_is_removed_leaves_its_place_to_the_next() {
+    let fleet = Fleet::new();
+    launch(&fleet, 0, &["l:3", "--max", "1", "x"]);
+    become_(&fleet, &["working", "queued", "queued"]);
+    assert_eq!(fleet.aio(&["remove", &ids(&fleet)[1]]).code, 0);
+    become_(&fleet, &["working", "stopped", "queued"]);
+    go(&fleet);
+    become_(&fleet, &["done", "stopped", "done"]);
+}
+
+#[test]
+fn two_of_six_never_are_three() {
+    let fleet = Fleet::new();
+    go(&fleet);
+    launch(&fleet, 0, &["l:4", "c:2", "--max", "2", "x"]);
+    assert!(most_at_once(&fleet) <= 2);
+    become_(&fleet, &["done"; 6]);
+}
+
+#[test]
+fn whoever_is_stopped_makes_place_and_waits_for_one_to_go_on() {
+    let fleet = Fleet::new();
+    launch(&fleet, 0, &["l:2", "--max", "1", "x"]);
+    become_(&fleet, &["working", "queued"]);
+    let ids = ids(&fleet);
+    assert_eq!(fleet.aio(&["stop", &ids[0]]).code, 0);
+    become_(&fleet, &["stopped", "working"]);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
+    assert_eq!(run(fleet.command(&script).args(["resume", &ids[0]])).code, 0);
+    become_(&fleet, &["queued", "working"]);
+    assert_eq!(fleet.jobs().iter().filter(|job| RUNNING.contains(&job["state"].as_str().unwrap())).count(), 1);
+    go(&fleet);
+    become_(&fleet, &["done", "done"]);
+}
