@@ -242,9 +242,11 @@ impl<'a> Turn<'a, '_> {
         if let Some(rescue) = rescue {
             job.rescue = rescue.to_owned().into();
         }
-        let id = job.id.to_string();
+        let (id, is_done) = (job.id.to_string(), job.is_done());
         self.note_job(Event::JobRemoved, &id, rescue.map(str::to_owned));
-        self.give_up_after(&id)?;
+        if !is_done {
+            self.give_up_after(&id)?;
+        }
         self.forget_oldest()?;
         self.waiting_jobs()
     }

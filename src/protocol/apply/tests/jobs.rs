@@ -1,6 +1,6 @@
 //! Who starts when, and how jobs stand.
 
-use super::super::super::fleet::{Delivery, Standing, standing};
+use super::super::super::fleet::{Delivery, Job, Standing, standing};
 use super::super::super::op::{JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject};
 use super::*;
 
@@ -31,7 +31,7 @@ impl Desk {
     fn start(&mut self, id: &str, pid: u32) -> Result<u16, String> {
         let parent = ProcessKey { pid, start: 1 };
         self.evidence.processes.insert(parent, Fate::Alive { tool_call: false });
-        let start = JobStart { job: id.to_owned(), parent, ports: (5000, 5029), busy_ports: vec![5003] };
+        let start = JobStart { job: id.to_owned(), parent, ports: (5000, 5034), busy_ports: vec![5003] };
         match self.perform(None, Op::StartJob(start)).unwrap().0 {
             Outcome::JobStarted { port, .. } => Ok(port),
             Outcome::JobWaits { reason } => Err(reason),
@@ -47,9 +47,21 @@ impl Desk {
         self.perform(None, Op::NoteJob { job: id.to_owned(), note: Box::new(note) }).unwrap();
     }
 
+    fn requeue(&mut self, id: &str) -> Vec<String> {
+        self.next(Op::RequeueJob { job: id.to_owned(), restarts: 1 })
+    }
+
+    fn remove(&mut self, id: &str, rescue: Option<&str>) -> Result<Outcome, Refusal> {
+        let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.map(str::to_owned) };
+        self.perform(None, op).map(|(outcome, ..)| outcome)
+    }
+
+    fn job(&self, id: &str) -> Job<'static> {
+        self.state.jobs.entries().unwrap().into_iter().find(|job| job.id == *id).unwrap()
+    }
+
     fn standing(&self, id: &str) -> Standing {
-        let jobs = self.state.jobs.entries().unwrap();
-        standing(jobs.iter().find(|job| job.id == *id).unwrap(), false, &self.evidence)
+        standing(&self.job(id), false, &self.evidence)
     }
 }
 
@@ -61,6 +73,8 @@ fn no_more_run_at_once_than_may() {
     assert_eq!(desk.start("c", 3).unwrap_err(), "2 of its launch run, as many as may");
     assert_eq!(desk.end("a", "failed"), ["c"], "one that fails makes room, too");
     assert!(desk.start("c", 3).is_ok());
+    let other = NewJob { id: "o".into(), worktree: "/w/o".into(), max_running: 1, ..NewJob::default() };
+    assert_eq!(desk.next(Op::QueueJobs(vec![other])), ["o"], "what another launch has running is not counted");
 }
 
 #[test]
@@ -76,6 +90,30 @@ fn one_after_the_other_stops_at_the_first_failure() {
         (desk.standing("a"), desk.standing("b"), desk.standing("c")),
         (Standing::Done, Standing::Failed, Standing::Stopped)
     );
+}
+
+#[test]
+fn all_that_was_to_come_after_a_failure_is_given_up() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", ""), ("b", "a"), ("c", "b"), ("d", "a")], 0);
+    assert!(desk.start("a", 1).is_ok());
+    assert_eq!(desk.end("a", "failed"), [""; 0]);
+    assert_eq!(["b", "c", "d"].map(|id| desk.standing(id)), [Standing::Stopped; 3]);
+    assert_eq!(desk.job("c").failure, *"not started: b did not end well");
+    assert_eq!(desk.requeue("c"), ["c"], "whoever asks for it again need not wait for what failed");
+    assert!(desk.start("c", 2).is_ok());
+}
+
+#[test]
+fn to_remove_what_is_done_gives_up_nothing() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", ""), ("b", "a"), ("x", ""), ("y", "x")], 0);
+    assert!(desk.start("a", 1).is_ok());
+    desk.end("a", "done");
+    desk.remove("a", None).unwrap();
+    desk.remove("x", None).unwrap();
+    assert_eq!((desk.standing("b"), desk.standing("y")), (Standing::Queued, Standing::Stopped));
+    assert!(desk.start("b", 2).is_ok());
 }
 
 #[test]
@@ -148,6 +186,70 @@ fn what_is_seen_says_how_it_stands() {
     let before = desk.state.clone();
     desk.see("a", JobNote::default());
     assert_eq!(desk.state, before, "nothing new writes nothing");
+    assert!(desk.start("a", 1).is_ok());
+    assert_eq!(desk.standing("a"), Standing::Starting, "what was seen of one run says nothing of the next");
+}
+
+#[test]
+fn since_when_is_since_it_changed() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", "")], 0);
+    assert!(desk.start("a", 1).is_ok());
+    let delivered = |receipt: &str| JobNote {
+        delivery: Some((Delivery::Delivered, receipt.to_owned())),
+        turn: Some(JobTurn { is_working: true, witness: "hook", question: String::new() }),
+        ..JobNote::default()
+    };
+    desk.see("a", delivered("one"));
+    let since = |desk: &Desk| (desk.job("a").delivery_at, desk.job("a").turn_at);
+    let first = since(&desk);
+    desk.pass(60_000);
+    desk.see("a", delivered("two"));
+    assert_eq!((since(&desk), &*desk.job("a").receipt), (first, "two"));
+}
+
+#[test]
+fn only_what_ended_waits_for_its_turn_again() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", "")], 0);
+    let requeue = |desk: &mut Desk| desk.perform(None, Op::RequeueJob { job: "a".to_owned(), restarts: 1 });
+    assert!(matches!(requeue(&mut desk), Err(Refusal::Taken { .. })));
+    assert!(desk.start("a", 1).is_ok());
+    assert!(matches!(requeue(&mut desk), Err(Refusal::Taken { .. })));
+    desk.end("a", "failed");
+    assert!(requeue(&mut desk).is_ok());
+}
+
+#[test]
+fn ids_and_worktrees_are_one_jobs() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", "")], 0);
+    let queue = |desk: &mut Desk, id: &str, worktree: &str| {
+        let new = NewJob { id: id.to_owned(), worktree: worktree.to_owned(), ..NewJob::default() };
+        desk.perform(None, Op::QueueJobs(vec![new])).map(drop)
+    };
+    assert!(matches!(queue(&mut desk, "a", "/w/other"), Err(Refusal::Taken { .. })));
+    assert!(matches!(queue(&mut desk, "b", "/w/a"), Err(Refusal::Taken { .. })));
+    desk.remove("a", None).unwrap();
+    assert!(queue(&mut desk, "b", "/w/a").is_ok(), "a folder that is gone is nobody's");
+}
+
+#[test]
+fn where_the_rest_of_a_removed_job_is_kept_is_not_forgotten() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", "")], 0);
+    assert!(desk.start("a", 1).is_ok());
+    desk.end("a", "failed");
+    desk.remove("a", Some("refs/aio/rescue/a")).unwrap();
+    desk.remove("a", None).unwrap();
+    assert_eq!((&*desk.job("a").rescue, desk.job("a").port), ("refs/aio/rescue/a", 0));
+    for number in 0..500 {
+        let id = format!("n{number}");
+        desk.queue(&[(&id, "")], 0);
+        desk.remove(&id, None).unwrap();
+    }
+    let ids: Vec<String> = desk.state.jobs.entries().unwrap().iter().map(|job| job.id.to_string()).collect();
+    assert_eq!((ids.len(), &*ids[0]), (500, "n0"), "the oldest of too many are forgotten");
 }
 
 #[test]
