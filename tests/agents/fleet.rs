@@ -96,6 +96,18 @@ impl Fleet {
         self.stage.world.state()["claims"].as_object().unwrap().len()
     }
 
+    /// What runs with this job in its environment, the agent and whatever it started.
+    fn running(&self, id: &str) -> Vec<String> {
+        let variable = format!("AIO_JOB={id}");
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        let is_its = |process: &PathBuf| {
+            let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|entry| entry == variable.as_bytes())
+        };
+        let line = |process: PathBuf| std::fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+        processes.filter(is_its).map(line).collect()
+    }
+
     /// The agent's job, as soon as it stands so.
     fn once(&self, agent: Agent, state: &str) -> Value {
         self.until(&format!("{agent:?} {state}"), || Some(self.job(agent)).filter(|job| job["state"] == state))
@@ -215,4 +227,11 @@ fn gate() -> (impl FnOnce(), impl Fn() + Clone + Send + Sync + 'static) {
     let receiver = Arc::new(Mutex::new(receiver));
     // It is opened by an end of the channel, for all who wait and all who come.
     (move || drop(sender), move || receiver.lock().unwrap().recv().unwrap_or_default())
+}
+
+/// An answer that never comes.
+fn hold() -> ! {
+    loop {
+        std::thread::park();
+    }
 }
