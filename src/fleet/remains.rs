@@ -117,8 +117,8 @@ fn same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-#[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#[cfg(test)]
 mod tests {
     use std::process::{Child, Command, Stdio};
 

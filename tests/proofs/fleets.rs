@@ -4,6 +4,7 @@
 mod inventory;
 mod site;
 
+use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,10 +28,10 @@ fn script(dice: &mut Dice, site: &Site) -> Value {
             _ => steps.push(json!({ "sleep_ms": dice.below(120) })),
         }
     }
-    match dice.below(6) {
-        0 => steps.push(json!({ "sleep_ms": 60_000 })),
-        1 => steps.push(json!({ "exit": 3 })),
-        2 => steps.push(json!({ "commit": "The end" })),
+    match dice.below(8) {
+        0..=2 => steps.push(json!({ "sleep_ms": 60_000 })),
+        3 => steps.push(json!({ "exit": 3 })),
+        4 => steps.push(json!({ "commit": "The end" })),
         _ => steps.push(json!({ "done": "Did it" })),
     }
     json!({ "record": site.record, "hooks": dice.below(2) == 0, "turns": [steps] })
@@ -39,7 +40,8 @@ fn script(dice: &mut Dice, site: &Site) -> Value {
 /// What happened in a run, to be told when it fails.
 type Story = Vec<String>;
 
-fn launch(dice: &mut Dice, site: &Site, story: &mut Story) {
+/// Most are not waited for, and some are killed.
+fn launch(dice: &mut Dice, site: &Site, story: &mut Story) -> Option<Child> {
     let agents = [format!("l:{}", 1 + dice.below(2)), format!("c:{}", dice.below(2))];
     let mut args = vec!["multi"];
     args.extend(agents.iter().map(String::as_str).filter(|agents| !agents.ends_with('0')));
@@ -55,20 +57,25 @@ fn launch(dice: &mut Dice, site: &Site, story: &mut Story) {
         args.extend(["--restarts", "0"]);
     }
     args.push("Do it");
-    let moment = (dice.below(3) == 0).then(|| Duration::from_millis(dice.below(500)));
+    if dice.below(3) > 0 {
+        return Some(site.begin(&args, story));
+    }
+    let moment = (dice.below(2) == 0).then(|| Duration::from_millis(dice.below(500)));
     site.command(&args, moment, story);
+    None
 }
 
 /// One thing that somebody does, or that befalls somebody.
 fn step(dice: &mut Dice, site: &Site, story: &mut Story) {
-    std::thread::sleep(Duration::from_millis(dice.below(150)));
-    let jobs = site.records();
+    let pause = Duration::from_millis(dice.below(200));
+    let jobs = site.first_records();
+    std::thread::sleep(pause);
     let Some(job) = jobs.get(usize::try_from(dice.below(1 + jobs.len() as u64)).unwrap()) else {
         return site.command(&["cleanup"], in_the_middle(dice), story);
     };
     let id = job["id"].as_str().unwrap();
-    match dice.below(12) {
-        0 | 1 => site.kill(job, "parentPid", story),
+    match dice.below(14) {
+        0 | 1 | 12 | 13 => site.kill(job, "parentPid", story),
         2 => site.kill(job, "agentPid", story),
         3 => site.kill_tmux(story),
         4 => site.command(&["send", id, "Go on"], in_the_middle(dice), story),
@@ -90,12 +97,16 @@ fn in_the_middle(dice: &mut Dice) -> Option<Duration> {
 /// One world, from its launch to where nothing of it is left.
 fn run_one(seed: u64) -> usize {
     let mut dice = Dice::new(seed);
-    let site = Site::new(dice.below(5) == 0);
+    let site = Site::new(dice.below(3) == 0);
     site.tell_agents(&script(&mut dice, &site));
     let mut story = vec![format!("seed {seed}")];
-    launch(&mut dice, &site, &mut story);
+    let launching = launch(&mut dice, &site, &mut story);
     for _ in 0..1 + dice.below(3) {
         step(&mut dice, &site, &mut story);
+    }
+    if let Some(mut launching) = launching {
+        // It may watch on for a while.
+        launching.kill().and_then(|()| launching.wait()).map(drop).unwrap();
     }
     let told = || format!("{}\n{}", story.join("\n"), site.told());
     // Nobody who is dead is shown at work, and whatever is there is somebody's.
@@ -104,6 +115,9 @@ fn run_one(seed: u64) -> usize {
         site.for_all_jobs(command, &told);
     }
     site.settles("nothing is left", &told, || Inventory::of(&site).left());
+    if std::env::var_os("AIO_FLEET_TOLD").is_some() {
+        println!("{}", story.join("\n  "));
+    }
     let written = site.lost_work();
     assert!(written.is_ok(), "{}\n{}", written.unwrap_err(), told());
     site.must_be_whole(&told);

@@ -94,8 +94,10 @@ fn ports_that_another_has_by_now_are_not_taken_again() {
     fleet.launch(json!([write("b.txt"), { "sleep_ms": 60_000 }]), &["l:1", "x"]);
     let id = fleet.at_work()["id"].as_str().unwrap().to_owned();
     assert_eq!(fleet.aio(&["stop", &id]).code, 0);
-    fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["c:1", "y"]);
-    assert_eq!(fleet.aio(&["resume", &id]).code, 0);
+    let stays = json!([{ "sleep_ms": 60_000 }]);
+    fleet.launch(stays.clone(), &["c:1", "y"]);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [stays] });
+    assert_eq!(run(fleet.command(&script).args(["resume", &id])).code, 0);
     assert!(within(60, || fleet.jobs().iter().all(|job| job["state"] == "working")), "{:#?}", fleet.jobs());
     let state = fleet.world.state();
     assert_ne!(state["jobs"][0]["port"], state["jobs"][1]["port"]);
@@ -190,14 +192,11 @@ fn a_queued_job_that_nobody_begins_is_said_and_begun() {
 #[test]
 fn jobs_that_cannot_be_read_keep_nobody_from_sweeping_the_rest() {
     let fleet = Fleet::new();
-    let claim = || {
-        let id = fleet.world.register("claude");
-        fleet.world.claim(&id, "a.txt");
-        fleet.world.age(&id, 3600);
-    };
-    claim();
+    let [dead, other] = ["claude", "codex"].map(|tool| fleet.world.register(tool));
+    fleet.world.claim(&dead, "a.txt");
+    fleet.world.age(&dead, 3600);
     fleet.world.edit(|state| state["jobs"] = json!([7]));
-    let ran = fleet.world.aio(["cleanup"]);
+    let ran = fleet.world.aio_as(&other, ["cleanup"]);
     assert_eq!((ran.code, fleet.world.claims().len()), (4, 0), "{ran:?}");
     assert!(ran.out.starts_with("Cleaned up: 1 instance(s), 1 claim(s)"), "{ran:?}");
     assert!(ran.err.contains("aio doctor --repair"), "{ran:?}");

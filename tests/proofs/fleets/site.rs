@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -82,6 +82,12 @@ impl Site {
         command.current_dir(&self.world.project).stdin(Stdio::null());
     }
 
+    /// Begins a command that goes on while other things happen.
+    pub fn begin(&self, args: &[&str], story: &mut Story) -> Child {
+        story.push(format!("aio {} goes on", args.join(" ")));
+        self.aio(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// Runs a command, killed after `moment` where there is one.
     pub fn command(&self, args: &[&str], moment: Option<Duration>, story: &mut Story) {
         let mut child = self.aio(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -117,6 +123,18 @@ impl Site {
         let text = fs::read_to_string(self.world.state_path()).unwrap_or_default();
         let state: Value = serde_json::from_str(&text).unwrap_or_default();
         state["jobs"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The same, as soon as there are any, or not within a second.
+    pub fn first_records(&self) -> Vec<Value> {
+        let start = Instant::now();
+        loop {
+            let records = self.records();
+            if !records.is_empty() || start.elapsed() > Duration::from_secs(1) {
+                return records;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Kills a process that the record of a job names, if it runs.
