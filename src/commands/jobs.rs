@@ -1,6 +1,7 @@
 //! `aio jobs`: who does what where, and how it stands, from evidence.
 
 pub(super) mod bringing;
+pub(super) mod ending;
 mod evidence;
 pub(super) mod reporting;
 pub(super) mod steering;

@@ -21,6 +21,7 @@ use crate::error::Failure;
 use crate::fleet::child::{AgentProcess, Ended, Streams, listen};
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::{self, Profile, Runtime};
+use crate::fleet::remains;
 use crate::fleet::stream::{Lines, Progress, Seen};
 use crate::host::process;
 use crate::output::Report;
@@ -35,10 +36,21 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 
 pub(super) fn run(app: &App, args: &ParentArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("parent");
+    go_apart();
     if let Kept::Waits(reason) = keep(app, &args.job, Opening::Sent)? {
         report.notes.push(format!("{} waits: {reason}", args.job));
     }
     Ok(report)
+}
+
+/// Leaves the terminal and the session it was started from. The program of a pane leads its own already.
+fn go_apart() {
+    use rustix::process::{getpgid, getppid, setpgid, setsid};
+    let joined = || setpgid(None, Some(getpgid(Some(getppid()?)).ok()?)).ok();
+    // Only one that leads no group may: for a moment it is of the group of whoever started it.
+    if setsid().is_err() && joined().is_some() {
+        setsid().map(drop).unwrap_or_default();
+    }
 }
 
 /// What an agent in somebody's own terminal is started with; elsewhere its task is always sent.
@@ -97,6 +109,8 @@ struct Task {
     session: String,
     port: u16,
     attempt: u32,
+    /// How often it may yet be started again.
+    restarts: u32,
     used: Usage,
     profile: Profile,
     runtime: Runtime,
@@ -141,6 +155,7 @@ fn known(app: &App, word: &str) -> Result<Task, Failure> {
             session: job.session.to_string(),
             port: job.port,
             attempt: job.attempt,
+            restarts: job.restarts,
             used: Usage { input_tokens: job.input_tokens, output_tokens: job.output_tokens, cost },
             profile,
             runtime: Runtime::of(&job.runtime),
@@ -166,7 +181,16 @@ fn supervise(app: &App, mut task: Box<Task>, process: ProcessKey) -> JobEnd {
             Err(_) if task.is_stopped() => JobEnd { result: "stopped".to_owned(), ..JobEnd::default() },
             Err(failure) => failed(&failure.message),
         };
-        if end.result != "crashed" || task.asks_to_stop(&receiver, backoff) {
+        // What it left running would keep ports and files, and write on.
+        for left in remains::end(app.store.dir(), &task.id, None) {
+            app.warn(&format!("process {} of {} does not end", left.pid, task.id));
+        }
+        if end.result != "crashed" || task.restarts == 0 {
+            return end;
+        }
+        let failure = format!("{}; it is started again in {} s", end.failure, backoff.as_secs());
+        note(app, &task, JobNote { failure: Some(failure), ..JobNote::default() });
+        if task.asks_to_stop(&receiver, backoff) {
             return end;
         }
         backoff *= 2;
@@ -392,9 +416,13 @@ fn register(app: &App, task: &Task, id: Option<&str>, process: Option<ProcessKey
     }
 }
 
+fn write_down(app: &App, task: &Task, note: JobNote) -> Result<(), Failure> {
+    change(app, Op::NoteJob { job: task.id.clone(), note: Box::new(note) }).map(drop)
+}
+
 /// Writes down what was seen. A record that cannot be written now is written at the end.
 fn note(app: &App, task: &Task, note: JobNote) {
-    if let Err(failure) = change(app, Op::NoteJob { job: task.id.clone(), note: Box::new(note) }) {
+    if let Err(failure) = write_down(app, task, note) {
         app.warn(&format!("its record was not written: {}", failure.message));
     }
 }

@@ -78,6 +78,23 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
     }
 }
 
+/// Removes what merges that were killed left behind. Says what stays, and why.
+pub fn sweep_rooms(scratch: &Path) -> Option<String> {
+    if !site::has_rooms(scratch) {
+        return None;
+    }
+    match lock(scratch) {
+        Ok(_lock) => {
+            site::sweep(scratch);
+            site::has_rooms(scratch)
+                .then(|| format!("a merge that was killed is not at its end in {}", scratch.display()))
+        }
+        // It sweeps by itself.
+        Err(Trouble::Busy) => None,
+        Err(trouble) => Some(trouble.to_string()),
+    }
+}
+
 fn lock(scratch: &Path) -> Result<File, Trouble> {
     let open = || {
         fs::create_dir_all(scratch)?;
@@ -93,7 +110,7 @@ fn lock(scratch: &Path) -> Result<File, Trouble> {
 
 fn merge(site: &Site, commit: &str, target: &str, arriving: Arriving<'_>) -> Result<(), Trouble> {
     let args = PLAINLY.into_iter().chain(MERGE).chain(["-m", arriving.message, commit]);
-    let ran = run_merging(git(&site.folder, args).limit(LIMIT), &site.folder);
+    let ran = run_merging(site.marked(git(&site.folder, args)).limit(LIMIT), &site.folder);
     // One that ended by itself has put its own lock away, or found another's.
     let is_locked = was_killed(&ran);
     let (why, files) = match ran {

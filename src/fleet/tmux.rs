@@ -24,6 +24,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::program::{Program, Ran};
+use super::remains::JOB;
 
 /// What a call may take. A healthy server answers within milliseconds.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -61,6 +62,14 @@ impl Tmux {
     pub fn limit(mut self, limit: Duration) -> Tmux {
         self.limit = limit;
         self
+    }
+
+    /// Whether there is anything of a server. One that is named, since the path is too long, is always asked.
+    pub fn was_used(&self) -> bool {
+        match &self.socket {
+            Socket::Path(path) => path.exists(),
+            Socket::Name(_) => version().is_ok(),
+        }
     }
 
     /// The jobs that have a session.
@@ -112,7 +121,9 @@ impl Tmux {
 
     /// tmux with this server, and none of anybody's configuration. `-u`: what it prints is UTF-8 wherever it runs.
     pub(super) fn program(&self) -> Program {
-        Program::new("tmux").args(["-u", "-f", "/dev/null"]).args(self.server()).limit(self.limit)
+        // A server that an agent's call starts is none of that agent's processes.
+        let program = Program::new("tmux").without(&[JOB]).args(["-u", "-f", "/dev/null"]);
+        program.args(self.server()).limit(self.limit)
     }
 
     pub(super) fn ask(&self, program: Program) -> Result<Ran, TmuxError> {

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-pub use self::remove::{Branch, Removed, Unremoved, remove};
+pub use self::remove::{Branch, Removed, Unremoved, is_left_aside, remove};
 use super::git::{Repository, Trouble, done};
+use super::remains::JOB;
 
 /// For writing every file of a commit.
 const CHECKOUT: Duration = Duration::from_secs(600);
@@ -178,7 +179,7 @@ fn begin(repository: &Repository, plan: &Plan<'_>, commit: &str) -> Result<(), U
 
 fn check_out(repository: &Repository, plan: &Plan<'_>) -> Result<(), Uncreated> {
     let program = repository.git().args(["worktree", "add", "--quiet", "--"]).arg(plan.worktree).arg(plan.branch);
-    done(program.limit(CHECKOUT), "add the worktree")?;
+    done(program.variable(JOB, plan.job).limit(CHECKOUT), "add the worktree")?;
     Ok(())
 }
 

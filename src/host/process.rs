@@ -22,6 +22,8 @@ use linux as platform;
 use macos as platform;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::protocol::evidence::Fate;
 pub use crate::protocol::evidence::ProcessKey;
@@ -100,6 +102,28 @@ pub fn has_descendant_younger_than(pid: u32, age_ms: u64) -> bool {
     let parents: HashMap<u32, u32> = processes.iter().map(|process| (process.key.pid, process.parent)).collect();
     let earliest = platform::start_ago(age_ms);
     processes.iter().any(|process| process.key.start >= earliest && descends(process.parent, pid, &parents))
+}
+
+/// The variables that a process was started with; what it did to them since is not seen.
+#[derive(Debug)]
+pub struct Environment(Vec<u8>);
+
+impl Environment {
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        let mut entries = self.0.split(|&byte| byte == 0);
+        entries.find_map(|entry| Some(OsStr::from_bytes(entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?)))
+    }
+}
+
+/// Every living process whose variables can be read: those of this user. Reads the whole process table, as
+/// [`has_descendant_younger_than`] does.
+pub fn all_with_environment() -> Vec<(Process, Environment)> {
+    let with_environment = |process: Process| {
+        let environment = platform::environment(process.key.pid)?;
+        Some((process, Environment(environment)))
+    };
+    platform::all().into_iter().filter_map(with_environment).collect()
 }
 
 /// A process that runs now, as a record names it.

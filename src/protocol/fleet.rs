@@ -81,7 +81,7 @@ record! {
         exit_code: Option<i32> = sparse "exitCode",
         /// The signal that ended the agent; 0 for none.
         signal: u32 = sparse "signal",
-        /// Why it failed or crashed, in words.
+        /// Why it failed or crashed, in words; of one that runs, why it is about to be started again.
         failure: Text<'a> = sparse "failure",
         /// What the agent said at the end.
         said: Text<'a> = sparse "said",
@@ -221,6 +221,11 @@ impl Job<'_> {
         self.stage == *"running" && is_gone()
     }
 
+    /// Whether its agent crashed and its parent is about to start it again.
+    pub fn waits_to_restart(&self) -> bool {
+        self.stage == *"running" && !self.failure.is_empty()
+    }
+
     /// Whether it takes up one of the places of its batch, and its ports.
     pub fn occupies(&self, evidence: &Evidence) -> bool {
         self.stage == *"running" && !self.is_orphaned(evidence)
@@ -236,7 +241,7 @@ impl Job<'_> {
 pub fn standing(job: &Job<'_>, has_work: bool, evidence: &Evidence) -> Standing {
     match (&*job.stage, &*job.result) {
         ("queued", _) => Standing::Queued,
-        ("running", _) if job.is_orphaned(evidence) => Standing::Crashed,
+        ("running", _) if job.is_orphaned(evidence) || job.waits_to_restart() => Standing::Crashed,
         ("running", _) if job.delivery != *Delivery::Acknowledged.name() && job.turn.is_empty() => Standing::Starting,
         ("running", _) if job.turn == *"waiting" => Standing::WaitingForYou,
         ("running", _) => Standing::Working,

@@ -8,6 +8,7 @@
 
 mod clocks;
 mod faults;
+mod fleets;
 mod foreign;
 #[path = "../suite/harness.rs"]
 #[allow(dead_code, reason = "the other test binary uses the rest")]

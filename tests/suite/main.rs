@@ -7,6 +7,7 @@ mod beads;
 mod claims;
 mod fake_agent;
 mod fleet;
+mod fleet_ends;
 mod fleet_tmux;
 mod foreign;
 mod git_hook;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::ending::Ending;
 use super::with_job;
 use crate::app::{App, spell, unspell};
 use crate::cli::SomeJobsArgs;
@@ -15,7 +16,7 @@ use crate::fleet::tmux::Tmux;
 use crate::fleet::worktree;
 use crate::output::{Progress, Report, Step};
 use crate::protocol::fleet::Job;
-use crate::protocol::op::{NewJob, Op, Outcome, Request};
+use crate::protocol::op::{JobNote, NewJob, Op, Outcome, Request};
 
 pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
     let ids: Vec<String> =
@@ -48,27 +49,33 @@ fn show(progress: &mut Progress, ids: &[String], at: usize) {
 
 /// Removes the worktree and the branch, and says where what would have been lost is kept.
 fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>, Failure> {
-    let (stage, runtime, project, worktree, branch) = with_job(app, id, |_, job| {
-        Ok((
-            job.stage.to_string(),
-            job.runtime.to_string(),
-            unspell(&job.project),
-            unspell(&job.worktree),
-            job.branch.to_string(),
-        ))
+    let ending = Ending::find(app, id)?;
+    let stage = &*ending.stage;
+    let (runtime, project, worktree, branch) = with_job(app, id, |_, job| {
+        Ok((job.runtime.to_string(), unspell(&job.project), unspell(&job.worktree), job.branch.to_string()))
     })?;
-    if stage == "running" {
+    if stage == "running" && !ending.is_orphaned {
         return Err(Failure::new(Exit::Refused, "running", format!("{id} runs")).hint(format!("aio stop {id}")));
     }
     if stage == "removed" {
         return Ok(None);
     }
+    // What is written while a folder is being removed is lost.
+    ending.settle(app)?;
     let mut rescue = None;
     if worktree.exists() || project.exists() {
         let place = Workplace { project: &project, worktree: &worktree, branch: &branch, job: id };
         match save(&place) {
             Ok(proof) => {
                 rescue = proof.reference().map(str::to_owned);
+                if rescue.is_some() {
+                    // Before anything is gone: should this end halfway, it is known where to look.
+                    let note = JobNote { rescue: rescue.clone(), ..JobNote::default() };
+                    app.transact(&Request {
+                        actor: None,
+                        op: Op::NoteJob { job: id.to_owned(), note: Box::new(note) },
+                    })?;
+                }
                 report
                     .notes
                     .extend(proof.kept().iter().map(|kept| format!("to have it back: {}", kept.restore_hint())));
@@ -90,8 +97,11 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
         }
     }
     if runtime == Runtime::Tmux.name() {
-        // It may be gone already.
-        Tmux::new(app.store.dir()).kill(id).map(drop).unwrap_or_default();
+        if let Err(error) = Tmux::new(app.store.dir()).kill(id) {
+            report
+                .notes
+                .push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
+        }
     }
     let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.clone() };
     if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {

@@ -1,15 +1,19 @@
 //! How jobs stand, from their records and from what can be seen of them now.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use super::shown_project;
 use crate::app::{App, unspell, wall_ms};
 use crate::fleet::files::JobFiles;
-use crate::fleet::git::Repository;
+use crate::fleet::git::{Repository, Trouble};
 use crate::fleet::profile::Runtime;
+use crate::fleet::program::Unrun;
+use crate::fleet::remains::Running;
 use crate::fleet::tmux::Tmux;
 use crate::host::process;
+use crate::protocol::apply::due;
 use crate::protocol::evidence::{Evidence, Fate, ProcessKey};
 use crate::protocol::fleet::{Job, Standing, standing};
 use crate::protocol::lease;
@@ -57,26 +61,70 @@ pub(in crate::commands) fn look_all(app: &App, state: &State<'_>, jobs: &[&Job<'
     let owned: Vec<Job<'_>> = jobs.iter().map(|job| (*job).clone()).collect();
     app.look_at_parents(&owned, &mut evidence);
     let dir = app.store.dir();
-    let work: Vec<Option<(usize, usize)>> = std::thread::scope(|scope| {
+    let around = Around::look(app, state, &owned, &evidence);
+    let gives_up = AtomicBool::new(false);
+    let gives_up = &gives_up;
+    let work: Vec<Work> = std::thread::scope(|scope| {
         let chunks = jobs.chunks(jobs.len().div_ceil(AT_ONCE).max(1));
         let threads: Vec<_> = chunks
             .map(|chunk| {
-                let places: Vec<(std::path::PathBuf, String, bool)> = chunk
+                let places: Vec<(PathBuf, String, bool)> = chunk
                     .iter()
                     .map(|job| (unspell(&job.worktree), job.base.to_string(), job.stage == *"removed"))
                     .collect();
                 scope.spawn(move || {
-                    places.into_iter().map(|(path, base, gone)| if gone { None } else { work(&path, &base) }).collect()
+                    let look = |(path, base, gone): (PathBuf, String, bool)| match gone {
+                        true => Work::Unknown,
+                        false => work(&path, &base, gives_up),
+                    };
+                    places.into_iter().map(look).collect()
                 })
             })
             .collect();
         let looked = threads.into_iter().map(|thread| thread.join().expect("looking does not panic"));
         looked.flat_map(|work: Vec<_>| work).collect()
     });
-    jobs.iter().zip(work).map(|(job, work)| seen(state, job, work, &evidence, dir)).collect()
+    jobs.iter().zip(work).map(|(job, work)| seen(state, job, work, &evidence, &around, dir)).collect()
 }
 
-fn seen(state: &State<'_>, job: &Job<'_>, work: Option<(usize, usize)>, evidence: &Evidence, dir: &Path) -> Seen {
+/// What of others matters to what is to be done about a job.
+#[derive(Default)]
+struct Around {
+    /// The queued jobs whose turn it is.
+    due: Vec<String>,
+    /// The jobs of which something runs; looked at where a parent is gone.
+    running: Vec<String>,
+}
+
+impl Around {
+    fn look(app: &App, state: &State<'_>, shown: &[Job<'_>], evidence: &Evidence) -> Around {
+        let mut around = Around::default();
+        if shown.iter().any(|job| job.stage == *"queued") {
+            let all = state.jobs.entries().unwrap_or_default();
+            let mut evidence = evidence.clone();
+            app.look_at_parents(&all, &mut evidence);
+            around.due = due(&all, &evidence);
+        }
+        if shown.iter().any(|job| job.is_orphaned(evidence)) {
+            around.running = Running::now(app.store.dir()).jobs().into_iter().map(str::to_owned).collect();
+        }
+        around
+    }
+}
+
+/// What is known of a job's work.
+enum Work {
+    /// So many files and commits.
+    Of(usize, usize),
+    /// There is no worktree to ask.
+    Unknown,
+    /// Git did not answer in time.
+    Unanswered,
+}
+
+fn seen(state: &State<'_>, job: &Job<'_>, work: Work, evidence: &Evidence, around: &Around, dir: &Path) -> Seen {
+    let is_unanswered = matches!(work, Work::Unanswered);
+    let work = if let Work::Of(files, commits) = work { Some((files, commits)) } else { None };
     let has_work = job.merged.is_empty() && work.is_some_and(|(files, commits)| files + commits > 0);
     let standing = standing(job, has_work, evidence);
     let since = if job.started_at.is_empty() { &job.queued_at } else { &job.started_at };
@@ -88,7 +136,10 @@ fn seen(state: &State<'_>, job: &Job<'_>, work: Option<(usize, usize)>, evidence
         commits: work.map(|(_, commits)| commits),
         claims: state.claims_of(&job.instance).filter(|_| !job.instance.is_empty()).count(),
         attach: attach(job, dir),
-        remark: remark(job, standing),
+        remark: match is_unanswered {
+            true => format!("git did not answer, so its work is not known; next: git -C {} status", &*job.worktree),
+            false => remark(job, standing, evidence, around),
+        },
         id: job.id.to_string(),
         project: shown_project(job),
         branch: job.branch.to_string(),
@@ -113,13 +164,26 @@ fn seen(state: &State<'_>, job: &Job<'_>, work: Option<(usize, usize)>, evidence
     }
 }
 
-/// How many files it changed and commits it made since its base. None where its worktree cannot be asked.
-fn work(worktree: &Path, base: &str) -> Option<(usize, usize)> {
+/// How many files it changed and commits it made since its base. Where git does not answer once it is not asked again.
+fn work(worktree: &Path, base: &str, gives_up: &AtomicBool) -> Work {
     if base.is_empty() || !worktree.is_dir() {
-        return None;
+        return Work::Unknown;
     }
-    let repository = Repository::open(worktree).ok()?;
-    Some((repository.changed_files(base).ok()?.len(), repository.commits_ahead(base, "HEAD").ok()?))
+    let ask = || -> Result<(usize, usize), Trouble> {
+        let repository = Repository::open(worktree)?;
+        Ok((repository.changed_files(base)?.len(), repository.commits_ahead(base, "HEAD")?))
+    };
+    if gives_up.load(Ordering::Relaxed) {
+        return Work::Unanswered;
+    }
+    match ask() {
+        Ok((files, commits)) => Work::Of(files, commits),
+        Err(Trouble::Unrun(Unrun::TimedOut(..))) => {
+            gives_up.store(true, Ordering::Relaxed);
+            Work::Unanswered
+        }
+        Err(_) => Work::Unknown,
+    }
 }
 
 /// The last sign that it did something, from whoever saw the latest.
@@ -154,10 +218,8 @@ fn attach(job: &Job<'_>, dir: &Path) -> String {
 }
 
 /// What to do about it.
-fn remark(job: &Job<'_>, standing: Standing) -> String {
+fn remark(job: &Job<'_>, standing: Standing, evidence: &Evidence, around: &Around) -> String {
     let id = &*job.id;
-    let agent = ProcessKey { pid: job.agent_pid, start: job.agent_start };
-    let runs_on = || job.agent_pid != 0 && process::fate(agent, None) != Fate::Gone;
     let is_sat_at = job.runtime == *Runtime::Terminal.name();
     match standing {
         Standing::Queued if is_sat_at => format!("aio start ended before it began; next: aio remove {id}"),
@@ -165,11 +227,15 @@ fn remark(job: &Job<'_>, standing: Standing) -> String {
         Standing::Starting if is_sat_at && job.delivery == *"unconfirmed" => {
             format!("{}; next: look at its terminal", &*job.receipt)
         }
-        Standing::Crashed if job.stage == *"running" && runs_on() => {
-            format!("its aio process is gone and its agent {} runs on; next: aio cleanup", job.agent_pid)
-        }
-        Standing::Crashed if job.stage == *"running" => "its aio process is gone; next: aio cleanup".to_owned(),
+        Standing::Crashed if job.is_orphaned(evidence) => match runs_on(job, evidence, around) {
+            true => "its aio process is gone and its agent runs on; next: aio cleanup".to_owned(),
+            false => "its aio process is gone; next: aio cleanup".to_owned(),
+        },
+        Standing::Crashed if job.stage == *"running" => format!("{}; next: aio logs {id}", &*job.failure),
         Standing::Crashed | Standing::Failed => format!("{}; next: aio logs {id}, aio resume {id}", &*job.failure),
+        Standing::Queued if around.due.iter().any(|due| due == id) => {
+            "its turn has come; should it not begin by itself: aio cleanup".to_owned()
+        }
         Standing::Stopped if !job.failure.is_empty() => job.failure.to_string(),
         Standing::WaitingForYou if job.question.is_empty() => format!("next: aio send {id} \"…\""),
         Standing::WaitingForYou => format!("it says: {}; next: aio send {id} \"…\"", &*job.question),
@@ -178,4 +244,12 @@ fn remark(job: &Job<'_>, standing: Standing) -> String {
         _ if !job.rescue.is_empty() => format!("what was not merged is kept in {}", &*job.rescue),
         _ => String::new(),
     }
+}
+
+/// Whether anything of a job runs whose parent is gone.
+fn runs_on(job: &Job<'_>, evidence: &Evidence, around: &Around) -> bool {
+    let is_here = evidence.machine.sees(&job.host, &job.boot_id, &job.pid_namespace);
+    let agent = ProcessKey { pid: job.agent_pid, start: job.agent_start };
+    let agent_lives = is_here && agent.pid != 0 && process::fate(agent, None) != Fate::Gone;
+    agent_lives || around.running.iter().any(|running| *running == *job.id)
 }

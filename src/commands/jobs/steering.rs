@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::json;
 
+use super::ending::{Ending, write_down};
 use super::{entries, with_job};
 use crate::app::{App, pause};
 use crate::cli::{JobArgs, LogsArgs, ResumeArgs, SendArgs, SomeJobsArgs};
@@ -20,9 +20,7 @@ use crate::fleet::files::{JobFiles, Message};
 use crate::fleet::profile::Runtime;
 use crate::fleet::stream::{Lines, Seen};
 use crate::fleet::tmux::Tmux;
-use crate::host::process;
 use crate::output::{Line, Report};
-use crate::protocol::evidence::{Fate, ProcessKey};
 use crate::protocol::fleet::Job;
 use crate::protocol::op::{JobEnd, Op, Outcome, Request};
 
@@ -148,53 +146,26 @@ pub(in crate::commands) fn attach(app: &App, args: &JobArgs) -> Result<Report, F
 
 pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("stopped");
-    let jobs: Vec<(String, Option<ProcessKey>)> =
-        args.jobs.iter().map(|word| with_job(app, word, |_, job| Ok(running(job)))).collect::<Result<_, _>>()?;
-    for (_, parent) in &jobs {
-        if let Some(pid) = parent
-            .filter(|key| process::fate(*key, None) != Fate::Gone)
-            .and_then(|key| i32::try_from(key.pid).ok())
-            .and_then(Pid::from_raw)
-        {
-            // It may have ended just now.
-            kill_process(pid, Signal::TERM).unwrap_or_default();
-        }
-    }
-    for (id, parent) in jobs {
-        let deadline = Instant::now() + TO_END;
-        while parent.is_some_and(|key| process::fate(key, None) != Fate::Gone) && Instant::now() < deadline {
-            pause(GLANCE);
-        }
+    let jobs: Vec<Ending> = args.jobs.iter().map(|word| Ending::find(app, word)).collect::<Result<_, _>>()?;
+    jobs.iter().for_each(Ending::ask);
+    let deadline = Instant::now() + TO_END;
+    for job in jobs {
+        job.wait_for_parent(deadline);
         let end = JobEnd { result: "stopped".to_owned(), ..JobEnd::default() };
-        if let Outcome::Jobs { next } =
-            app.transact(&Request { actor: None, op: Op::EndJob { job: id.clone(), end } })?
-        {
-            launching::begin_all(app, &next);
-        }
-        report.lines.push(format!("Stopped: {id}").into());
+        job.end_rest(app.store.dir())?;
+        write_down(app, &job.id, end)?;
+        report.lines.push(format!("Stopped: {}", job.id).into());
     }
     Ok(report)
 }
 
-fn running(job: &Job<'_>) -> (String, Option<ProcessKey>) {
-    let key = ProcessKey { pid: job.parent_pid, start: job.parent_start };
-    (job.id.to_string(), (job.stage == *"running" && key.pid != 0).then_some(key))
-}
-
-/// Ends what is left of an agent whose parent is gone.
-pub(in crate::commands) fn end_agent(agent: ProcessKey) {
-    if agent.pid == 0 || process::fate(agent, None) == Fate::Gone {
-        return;
-    }
-    if let Some(pid) = i32::try_from(agent.pid).ok().and_then(Pid::from_raw) {
-        // One that runs in a terminal has no group of its own.
-        kill_process_group(pid, Signal::TERM).or_else(|_| kill_process(pid, Signal::TERM)).unwrap_or_default();
-    }
-}
-
 pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report, Failure> {
-    let (id, runtime, session) =
-        with_job(app, &args.job, |_, job| Ok((job.id.to_string(), job.runtime.to_string(), job.session.to_string())))?;
+    let job = Ending::find(app, &args.job)?;
+    if job.is_orphaned || job.stage == "ended" {
+        job.settle(app)?;
+    }
+    let id = job.id;
+    let (runtime, session) = with_job(app, &id, |_, job| Ok((job.runtime.to_string(), job.session.to_string())))?;
     let words = args.words.join(" ");
     if runtime == Runtime::Terminal.name() {
         return start::again(app, &id, &session, &words);

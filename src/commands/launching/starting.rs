@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{App, Failure, JobFiles, Runtime, unspell};
-use crate::fleet::tmux::{Start, Tmux};
-use crate::protocol::fleet::find_job;
+use crate::commands::jobs::with_job;
+use crate::fleet::remains::{JOB, OF_A_JOB};
+use crate::fleet::tmux::{Start, Tmux, TmuxError};
 use crate::protocol::op::{JobEnd, Op, Request};
 
 /// Starts the parents of these jobs. One that cannot be started ends its job, and may let others start in its place.
@@ -15,6 +17,10 @@ pub(in crate::commands) fn begin_all(app: &App, jobs: &[String]) {
     let mut waiting: Vec<String> = jobs.to_vec();
     while let Some(job) = waiting.pop() {
         let Err(failure) = begin(app, &job) else { continue };
+        // Somebody else may have begun it at the same moment.
+        if !is_queued(app, &job) {
+            continue;
+        }
         let end = JobEnd { result: "failed".to_owned(), failure: failure.message, ..JobEnd::default() };
         let ended = app.transact(&Request { actor: None, op: Op::EndJob { job, end } });
         match ended {
@@ -27,38 +33,63 @@ pub(in crate::commands) fn begin_all(app: &App, jobs: &[String]) {
     }
 }
 
+fn is_queued(app: &App, id: &str) -> bool {
+    with_job(app, id, |_, job| Ok(job.stage == *"queued")).unwrap_or(false)
+}
+
 /// Starts the parent of a job. That of one in somebody's own terminal is the command that was typed there.
 fn begin(app: &App, id: &str) -> Result<(), Failure> {
-    let (runtime, project) = app.with_state(|state| {
-        let jobs = state.jobs.entries().unwrap_or_default();
-        let job = find_job(&jobs, id)?;
-        Ok((job.runtime.to_string(), unspell(&job.project)))
-    })?;
+    let (runtime, project) = with_job(app, id, |_, job| Ok((job.runtime.to_string(), unspell(&job.project))))?;
     if runtime == Runtime::Terminal.name() {
         return Ok(());
     }
-    let unstarted = |error: std::io::Error| Failure::environment(format!("aio cannot start itself: {error}"));
-    let program = app.own_program().map_err(unstarted)?;
+    let program = app.own_program().map_err(|error| unstarted(&error))?;
     if runtime == Runtime::Tmux.name() {
-        let inherited = app.variable_names();
-        let environment = [("AIO_DIR".to_owned(), app.store.dir().as_os_str().to_owned())];
-        let args: [OsString; 2] = ["parent".into(), id.into()];
-        let start = Start {
-            job: id,
-            folder: &project,
-            inherited: &inherited,
-            environment: &environment,
-            program: program.as_os_str(),
-            args: &args,
-        };
-        let started = Tmux::new(app.store.dir()).start(&start);
-        return started.map(drop).map_err(|error| Failure::environment(error.to_string()).hint(error.hint()));
+        return begin_in_terminal(app, id, &project, &program);
     }
     let log = JobFiles::of(app.store.dir(), id).parent_log();
-    let log = OpenOptions::new().create(true).append(true).open(log).map_err(unstarted)?;
+    let log = OpenOptions::new().create(true).append(true).open(log).map_err(|error| unstarted(&error))?;
     let mut command = Command::new(program);
-    command.args(["parent", id]).current_dir("/").env("AIO_DIR", app.store.dir());
-    command.stdin(Stdio::null()).stdout(log.try_clone().map_err(unstarted)?).stderr(log);
-    // A group of its own: what ends this command does not end the job.
-    command.process_group(0).spawn().map(drop).map_err(unstarted)
+    for name in own_variables(app) {
+        command.env_remove(name);
+    }
+    command.args(["parent", id]).current_dir("/").env("AIO_DIR", app.store.dir()).env(JOB, id);
+    command.stdin(Stdio::null()).stdout(log.try_clone().map_err(|error| unstarted(&error))?).stderr(log);
+    // A group of its own: what ends this command does not end the job. It leaves this session by itself.
+    command.process_group(0).spawn().map(drop).map_err(|error| unstarted(&error))
+}
+
+fn begin_in_terminal(app: &App, id: &str, project: &Path, program: &Path) -> Result<(), Failure> {
+    let tmux = Tmux::new(app.store.dir());
+    let failure = |error: TmuxError| Failure::environment(error.to_string()).hint(error.hint());
+    // The first pane of its session is its parent's; others are a person's.
+    let first = tmux.panes().map_err(failure)?.into_iter().find(|seen| seen.pane.job == id);
+    match first {
+        Some(seen) if seen.end.is_none() => return Ok(()),
+        // What an earlier run left to be looked at makes room.
+        Some(_) => tmux.kill(id).map(drop).map_err(failure)?,
+        None => {}
+    }
+    let own = own_variables(app);
+    let inherited: Vec<String> = app.variable_names().into_iter().filter(|name| !own.contains(&&**name)).collect();
+    let environment = [("AIO_DIR".to_owned(), app.store.dir().as_os_str().to_owned())];
+    let args: [OsString; 2] = ["parent".into(), id.into()];
+    let start = Start {
+        job: id,
+        folder: project,
+        inherited: &inherited,
+        environment: &environment,
+        program: program.as_os_str(),
+        args: &args,
+    };
+    tmux.start(&start).map(drop).map_err(failure)
+}
+
+/// The variables that this process has because it works for a job itself; they are not those of the jobs it begins.
+fn own_variables(app: &App) -> &'static [&'static str] {
+    if app.variable(JOB).is_some() { &OF_A_JOB } else { &[] }
+}
+
+fn unstarted(error: &std::io::Error) -> Failure {
+    Failure::environment(format!("aio cannot start itself: {error}"))
 }

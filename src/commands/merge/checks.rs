@@ -40,8 +40,13 @@ pub(super) fn target(workers: &[Worker], into: Option<&str>) -> Result<String, F
 
 /// Refuses a job whose agent may still commit.
 pub(super) fn must_rest(worker: &Worker) -> Result<(), Failure> {
-    if !worker.standing.is_running() || worker.standing == Standing::WaitingForYou {
+    if worker.stage != "running" || worker.standing == Standing::WaitingForYou {
         return Ok(());
+    }
+    if worker.standing == Standing::Crashed {
+        // Its agent may have outlived its parent, or be started again.
+        let message = format!("{} crashed, and may not be at its end", worker.id);
+        return Err(Failure::new(Exit::Refused, "not-ready", message).hint("aio cleanup, then aio jobs"));
     }
     let message = format!("{} is still {}", worker.id, worker.standing.name());
     Err(Failure::new(Exit::Refused, "not-ready", message).hint("wait until it is done; aio jobs shows it"))

@@ -6,12 +6,13 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{App, Failure, JobNote, Opening, Runtime, Task, launching, note};
+use super::{App, Failure, JobNote, Opening, Runtime, Task, launching, write_down};
 use crate::app::spell;
 use crate::fleet::agents::written_by_commits;
 use crate::fleet::brief::{self, frame};
 use crate::fleet::git::Repository;
-use crate::fleet::worktree::{INCLUDE_LIMIT, Plan, create};
+use crate::fleet::rescue::{Workplace, save};
+use crate::fleet::worktree::{INCLUDE_LIMIT, Plan, create, remove};
 use crate::output::Progress;
 use crate::protocol::fleet::PORTS_PER_JOB;
 
@@ -34,10 +35,16 @@ impl Shown {
     }
 }
 
-/// Makes the worktree, unless this job had one before.
+/// Makes the worktree, unless this job had one before. The commit it began at is written down once it is whole.
 pub(super) fn worktree(app: &App, task: &mut Task, shown: &mut Shown) -> Result<(), Failure> {
-    if task.worktree.join(".git").exists() {
-        return Ok(());
+    match task.worktree.join(".git").exists() {
+        true if !task.base.is_empty() => return Ok(()),
+        false if !task.base.is_empty() => {
+            let message = format!("its worktree {} is gone", task.worktree.display());
+            return Err(Failure::environment(message).hint(format!("aio remove {0}, aio retry {0}", task.id)));
+        }
+        _ if task.attempt > 1 => take_away_half_made(app, task)?,
+        _ => {}
     }
     let trouble = |error: &dyn std::fmt::Display| Failure::environment(error.to_string());
     let repository = Repository::open(&task.project).map_err(|error| trouble(&error))?;
@@ -67,8 +74,23 @@ pub(super) fn worktree(app: &App, task: &mut Task, shown: &mut Shown) -> Result<
     let made = create(&plan, &mut |step| shown.step(task, step.name())).map_err(|error| trouble(&error))?;
     made.notes.iter().for_each(|words| app.warn(words));
     task.base = made.commit.clone();
-    note(app, task, JobNote { base: Some(made.commit), ..JobNote::default() });
-    Ok(())
+    // An agent that works where this is not written down would find its worktree made anew the next time.
+    write_down(app, task, JobNote { base: Some(made.commit), ..JobNote::default() })
+}
+
+/// What an earlier parent had made when it was killed, or what the setup command failed in. Whatever is in it is kept.
+fn take_away_half_made(app: &App, task: &Task) -> Result<(), Failure> {
+    let place = Workplace { project: &task.project, worktree: &task.worktree, branch: &task.branch, job: &task.id };
+    let stays = |error: &dyn std::fmt::Display| {
+        let message = format!("what was made of its worktree stays: {error}");
+        Failure::environment(message).hint(format!("look at {}, then aio retry {}", task.worktree.display(), task.id))
+    };
+    let proof = save(&place).map_err(|error| stays(&error))?;
+    if let Some(rescue) = proof.reference() {
+        write_down(app, task, JobNote { rescue: Some(rescue.to_owned()), ..JobNote::default() })?;
+    }
+    let removed = remove(&proof).map_err(|error| stays(&error))?;
+    removed.left.map_or(Ok(()), |(path, error)| Err(stays(&format!("{}: {error}", path.display()))))
 }
 
 /// What the agent is told: its task; after a crash, in the same session, to go on.

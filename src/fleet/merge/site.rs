@@ -9,14 +9,15 @@ use tempfile::TempDir;
 
 use super::git::{answer, branch_ref, git, own_folder, resolve, tip, uncommitted};
 use super::trouble::Trouble;
-use crate::fleet::program::Unrun;
+use crate::fleet::program::{Program, Unrun};
+use crate::host::process::all_with_environment;
 
 /// Writing out a large repository takes this long at most.
 const LIMIT: Duration = Duration::from_secs(600);
 /// What the folders that are made begin with.
 const MADE: &str = "merge-";
-/// Longer than any merge is let run.
-const ABANDONED: Duration = Duration::from_secs(2 * 3600);
+/// The variable by which a git at work in such a folder is known, should it outlive whoever started it.
+const ROOM: &str = "AIO_MERGE_ROOM";
 /// What git leaves in its folder while something is under way.
 const UNDER_WAY: [(&str, &str); 6] = [
     ("MERGE_HEAD", "merge"),
@@ -61,7 +62,7 @@ impl Site {
                 let made_in = room_in(scratch)?;
                 let folder = made_in.path().join("worktree");
                 let program = git(repository, ["worktree", "add", "--quiet", "--detach"]);
-                let program = program.arg(&folder).arg(&start).limit(LIMIT);
+                let program = program.arg(&folder).arg(&start).variable(ROOM, made_in.path()).limit(LIMIT);
                 answer(program, "make a worktree to merge in", repository)?;
                 Ok(site(folder, Some(made_in)))
             }
@@ -71,6 +72,14 @@ impl Site {
     /// Whether it is only for this merge.
     pub fn is_temporary(&self) -> bool {
         self.made_in.is_some()
+    }
+
+    /// Has a git that works here be known by it.
+    pub(super) fn marked(&self, program: Program) -> Program {
+        match &self.made_in {
+            Some(room) => program.variable(ROOM, room.path()),
+            None => program,
+        }
     }
 
     /// The commit whose merge is in progress.
@@ -128,21 +137,31 @@ impl Drop for Site {
     }
 }
 
-/// Removes what a merge that was killed left behind, once nothing of it can run any more. Only whoever holds the lock may.
+/// Removes what a merge that was killed left behind, once nothing of it runs any more. Only whoever holds the lock may.
 pub(super) fn sweep(scratch: &Path) {
-    let is_left = |path: &Path| {
-        let age = std::fs::metadata(path).and_then(|found| found.modified()).map(|made| made.elapsed());
-        matches!(age, Ok(Ok(age)) if age > ABANDONED)
-    };
-    for entry in std::fs::read_dir(scratch).into_iter().flatten().flatten() {
-        let (name, path) = (entry.file_name(), entry.path());
-        if name.as_encoded_bytes().starts_with(MADE.as_bytes()) && is_left(&path) {
-            let worktree = path.join("worktree");
-            // What cannot be removed stays, and is tried again next time.
-            git(&worktree, ["worktree", "remove", "--force", "."]).run().map(drop).unwrap_or_default();
-            std::fs::remove_dir_all(&path).unwrap_or_default();
-        }
+    let mut rooms = rooms(scratch).peekable();
+    if rooms.peek().is_none() {
+        return;
     }
+    let busy: Vec<OsString> =
+        all_with_environment().iter().filter_map(|(_, environment)| Some(environment.get(ROOM)?.to_owned())).collect();
+    for path in rooms.filter(|path| !busy.iter().any(|room| room == path)) {
+        let worktree = path.join("worktree");
+        // What cannot be removed stays, and is tried again next time.
+        git(&worktree, ["worktree", "remove", "--force", "--force", "."]).run().map(drop).unwrap_or_default();
+        std::fs::remove_dir_all(&path).unwrap_or_default();
+    }
+}
+
+/// Whether there is anything to sweep.
+pub(super) fn has_rooms(scratch: &Path) -> bool {
+    rooms(scratch).next().is_some()
+}
+
+fn rooms(scratch: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(scratch).into_iter().flatten().flatten();
+    let made = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(MADE.as_bytes()));
+    made.map(|entry| entry.path())
 }
 
 fn room_in(scratch: &Path) -> Result<TempDir, Trouble> {

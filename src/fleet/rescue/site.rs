@@ -30,7 +30,7 @@ impl Site {
         let repository = Repository::open(place.project)?;
         let worktree = physical(place.worktree);
         let admin = admin_of(&repository.common_dir()?, &worktree);
-        let is_there = fs::symlink_metadata(&worktree).is_ok();
+        let is_there = is_there(&worktree, admin.is_some());
         if is_there {
             let admin = admin.as_ref().ok_or_else(|| Unsaved::NotAWorktree(worktree.clone()))?;
             refuse_other_repository(&worktree, admin)?;
@@ -42,8 +42,8 @@ impl Site {
 
     /// Whether folder and directory are there, or not there, as when they were found.
     pub(super) fn is_unmoved(&self) -> bool {
-        let is_there = fs::symlink_metadata(&self.worktree).is_ok();
-        is_there == self.is_there && self.admin.as_ref().is_none_or(|admin| admin.is_dir())
+        is_there(&self.worktree, self.admin.is_some()) == self.is_there
+            && self.admin.as_ref().is_none_or(|admin| admin.is_dir())
     }
 
     /// Git in the worktree; where its folder vanished, git as if in it; where git forgot it, git in the project.
@@ -75,6 +75,12 @@ impl Site {
     pub(in crate::fleet) fn branch_ref(&self) -> String {
         format!("refs/heads/{}", self.branch)
     }
+}
+
+/// An empty folder that git does not know is what is there before there is a worktree.
+fn is_there(worktree: &Path, is_known: bool) -> bool {
+    let is_empty = || fs::read_dir(worktree).is_ok_and(|mut entries| entries.next().is_none());
+    fs::symlink_metadata(worktree).is_ok() && (is_known || !is_empty())
 }
 
 /// The path without links in it, as far as it is there.

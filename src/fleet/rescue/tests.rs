@@ -283,6 +283,21 @@ fn what_a_killed_attempt_moved_aside_is_deleted_by_the_next() {
 }
 
 #[test]
+fn what_was_half_made_when_its_maker_was_killed_is_removed() {
+    let job = Job::new();
+    job.scratch.git(&["worktree", "remove", "--force", job.worktree.to_str().unwrap()]);
+    // A folder and a branch; then the folder alone.
+    for branch in [Branch::Removed, Branch::WasGone] {
+        fs::create_dir(&job.worktree).unwrap();
+        let proof = job.save().unwrap();
+        assert_eq!((proof.kept(), remove(&proof).unwrap().branch), (&[][..], branch));
+        assert!(!job.worktree.exists());
+    }
+    write(&job.worktree.join("precious"), "");
+    assert!(matches!(job.save(), Err(Unsaved::NotAWorktree(_))));
+}
+
+#[test]
 fn a_worktree_that_git_forgot_leaves_its_branch() {
     let job = Job::new();
     job.write("new", "new\n");

@@ -57,14 +57,18 @@ pub fn remove(proof: &Proof) -> Result<Removed, Unremoved> {
     let site = proof.site();
     let aside = match site.is_there {
         true => Some(move_aside(&site.worktree)?),
-        false => left_aside(&site.worktree),
+        false => {
+            // Only an empty one can be there, from before there was a worktree.
+            fs::remove_dir(&site.worktree).unwrap_or_default();
+            None
+        }
     };
     if let Err(trouble) = site.admin.as_ref().map_or(Ok(()), |_| forget(&site.repository, &site.worktree)) {
         // Nothing of it is gone yet. Where it cannot even be put back, it stays where it is.
         aside.map_or(Ok(()), |aside| fs::rename(aside, &site.worktree)).unwrap_or_default();
         return Err(trouble.into());
     }
-    let left = aside.and_then(|aside| clear(&aside).err().map(|error| (aside, error)));
+    let left = left_aside(&site.worktree).find_map(|aside| clear_aside(&aside).err().map(|error| (aside, error)));
     Ok(Removed { branch: remove_branch(site, proof.branch_tip())?, left })
 }
 
@@ -111,16 +115,51 @@ fn move_aside(worktree: &Path) -> Result<PathBuf, Unremoved> {
     Ok(free)
 }
 
+/// Whether a folder has the name of one that was moved aside, and of which worktree.
+pub fn is_left_aside(folder: &Path) -> Option<PathBuf> {
+    let name = folder.file_name()?.to_str()?;
+    let (worktree, number) = name.rsplit_once(".removed")?;
+    let is_number = number.is_empty() || number.strip_prefix('-').is_some_and(|number| number.parse::<usize>().is_ok());
+    is_number.then(|| folder.with_file_name(worktree))
+}
+
 fn aside(worktree: &Path, number: usize) -> PathBuf {
     let mut name = OsString::from(worktree);
     name.push(if number == 1 { ".removed".to_owned() } else { format!(".removed-{number}") });
     name.into()
 }
 
-/// What an earlier attempt moved aside, after all of it was kept, and was killed before it was deleted.
-fn left_aside(worktree: &Path) -> Option<PathBuf> {
-    let is_worktree = |path: &PathBuf| fs::symlink_metadata(path.join(".git")).is_ok_and(|found| found.is_file());
-    Some(aside(worktree, 1)).filter(is_worktree)
+/// What was moved aside, now or by an earlier attempt that was killed before it had deleted it; all of it was kept before. A
+/// folder that only has such a name is somebody's.
+fn left_aside(worktree: &Path) -> impl Iterator<Item = PathBuf> {
+    let is_ours = |path: &PathBuf| {
+        let is_worktree = fs::symlink_metadata(path.join(".git")).is_ok_and(|found| found.is_file());
+        is_worktree || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+    };
+    let numbered = (1..).map(|number| aside(worktree, number));
+    numbered.take_while(|path| fs::symlink_metadata(path).is_ok()).filter(is_ours)
+}
+
+/// Deletes a worktree that was moved aside. What it is known by goes last: killed on the way, it is found again.
+fn clear_aside(aside: &Path) -> io::Result<()> {
+    let inner = || -> io::Result<()> {
+        for entry in fs::read_dir(aside)? {
+            let entry = entry?;
+            match entry.file_name() == ".git" {
+                true => {}
+                false if entry.file_type()?.is_dir() => clear(&entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = inner() {
+        match error.kind() {
+            ErrorKind::PermissionDenied => open_up(aside)?,
+            _ => return Err(error),
+        }
+    }
+    clear(aside)
 }
 
 /// Removes the branch, if it is what it was, while another ref has all of it: in one step, so that of two branches that are each

@@ -52,6 +52,11 @@ pub(super) fn argv(pid: u32) -> Option<Vec<String>> {
     Some(argv)
 }
 
+/// Whole: a variable may stand at any place.
+pub(super) fn environment(pid: u32) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/environ")).ok()
+}
+
 pub(super) fn table_is_ours() -> bool {
     let own = std::process::id().to_string();
     std::fs::read_link("/proc/self").is_ok_and(|link| link.as_os_str() == own.as_str())

@@ -44,6 +44,12 @@ pub(super) fn argv(pid: u32) -> Option<Vec<String>> {
     parse_arguments(&sysctl(&[libc::CTL_KERN, libc::KERN_PROCARGS2, number])?)
 }
 
+pub(super) fn environment(pid: u32) -> Option<Vec<u8>> {
+    let number = libc::c_int::try_from(pid).ok()?;
+    let bytes = sysctl(&[libc::CTL_KERN, libc::KERN_PROCARGS2, number])?;
+    parse_environment(&bytes).map(<[u8]>::to_vec)
+}
+
 /// There are no pid namespaces.
 pub(super) fn table_is_ours() -> bool {
     true
@@ -138,17 +144,28 @@ fn parse(entry: &[u8]) -> Option<(Process, bool)> {
 }
 
 /// `KERN_PROCARGS2`: the count of arguments, the path that was executed, padding, then arguments and environment.
-fn parse_arguments(bytes: &[u8]) -> Option<Vec<String>> {
+fn count_and_words(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let (count, rest) = bytes.split_first_chunk::<4>()?;
     let count = usize::try_from(i32::from_ne_bytes(*count)).ok()?;
     let path_end = rest.iter().position(|&byte| byte == 0)?;
     let arguments = path_end + rest[path_end..].iter().position(|&byte| byte != 0)?;
-    let argv: Vec<String> = rest[arguments..]
+    Some((count, &rest[arguments..]))
+}
+
+fn parse_arguments(bytes: &[u8]) -> Option<Vec<String>> {
+    let (count, words) = count_and_words(bytes)?;
+    let argv: Vec<String> = words
         .split(|&byte| byte == 0)
         .take(count)
         .map(|argument| String::from_utf8_lossy(argument).into_owned())
         .collect();
     (!argv.is_empty()).then_some(argv)
+}
+
+fn parse_environment(bytes: &[u8]) -> Option<&[u8]> {
+    let (count, words) = count_and_words(bytes)?;
+    let length: usize = words.split_inclusive(|&byte| byte == 0).take(count).map(<[u8]>::len).sum();
+    words.get(length..)
 }
 
 /// What stands before the first NUL.
@@ -166,6 +183,7 @@ mod tests {
         let mut bytes = 3i32.to_ne_bytes().to_vec();
         bytes.extend_from_slice(b"/usr/bin/node\0\0\0\0node\0\0x\0HOME=/\0");
         assert_eq!(parse_arguments(&bytes).as_deref(), Some(["node", "", "x"].map(String::from).as_slice()));
+        assert_eq!(parse_environment(&bytes), Some(&b"HOME=/\0"[..]));
         assert_eq!(parse_arguments(&bytes[..3]), None);
     }
 

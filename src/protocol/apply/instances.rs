@@ -140,8 +140,12 @@ impl Turn<'_, '_> {
     pub(super) fn cleanup(&mut self) -> Result<Outcome, Refusal> {
         let claims_before = self.state.claims.len();
         let waiters_before = self.state.waiters.len();
-        let jobs = self.end_orphans()?;
-        let Outcome::Jobs { next } = self.waiting_jobs()? else { return Ok(Outcome::Done) };
+        // What cannot be read of the jobs keeps nobody from sweeping the rest.
+        let (jobs, next, unread) = match self.end_orphans() {
+            Ok((jobs, next)) => (jobs, next, String::new()),
+            Err(Refusal::Malformed(reason)) => (Vec::new(), Vec::new(), reason),
+            Err(refusal) => return Err(refusal),
+        };
         let evicted = self.evict_gone();
         self.free_claims_out_of_force();
         let freed = claims_before - self.state.claims.len();
@@ -149,7 +153,7 @@ impl Turn<'_, '_> {
         self.serve_waiters();
         let waiters = waiters_before.saturating_sub(self.state.waiters.len());
         let instances = evicted.into_iter().chain(forgotten).collect();
-        Ok(Outcome::Cleaned { instances, claims: freed, waiters, jobs, next })
+        Ok(Outcome::Cleaned { instances, claims: freed, waiters, jobs, next, unread })
     }
 
     fn evict_gone(&mut self) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Projects and jobs: who starts when, with which ports, and what the end of one means for the others.
 
+use super::super::evidence::Evidence;
 use super::super::fleet::{Delivery, Job, PORTS_PER_JOB, Project, find_job, find_project, free_name};
 use super::super::op::{Change, Event, JobEnd, JobNote, JobStart, NewJob, NewProject, Outcome, Refusal, Usage};
 use super::super::state::Claim;
@@ -262,8 +263,8 @@ impl<'a> Turn<'a, '_> {
         Ok(())
     }
 
-    /// Ends the jobs whose parents vanished. Gives their ids.
-    pub(super) fn end_orphans(&mut self) -> Result<Vec<String>, Refusal> {
+    /// Ends the jobs whose parents vanished. Gives their ids, and the jobs whose turn it is then.
+    pub(super) fn end_orphans(&mut self) -> Result<(Vec<String>, Vec<String>), Refusal> {
         let evidence = self.evidence;
         let jobs = self.state.jobs.entries().map_err(malformed)?;
         let orphans: Vec<String> =
@@ -272,13 +273,14 @@ impl<'a> Turn<'a, '_> {
             let failure = "the aio process above its agent vanished".to_owned();
             self.end_job(id, &JobEnd { result: "crashed".to_owned(), failure, ..JobEnd::default() })?;
         }
-        Ok(orphans)
+        let jobs = self.state.jobs.entries().map_err(malformed)?;
+        Ok((orphans, due(&jobs, evidence)))
     }
 
     /// The jobs whose turn it is.
     pub(super) fn waiting_jobs(&mut self) -> Result<Outcome, Refusal> {
         let jobs = self.state.jobs.entries().map_err(malformed)?;
-        Ok(Outcome::Jobs { next: startable(&jobs, |job| job.occupies(self.evidence)) })
+        Ok(Outcome::Jobs { next: due(&jobs, self.evidence) })
     }
 
     fn job_mut(&mut self, word: &str) -> Result<&mut Job<'a>, Refusal> {
@@ -298,7 +300,8 @@ impl<'a> Turn<'a, '_> {
 }
 
 /// The queued jobs whose turn it is, if all of them start.
-fn startable(jobs: &[Job<'_>], occupies: impl Fn(&Job<'_>) -> bool) -> Vec<String> {
+pub fn due(jobs: &[Job<'_>], evidence: &Evidence) -> Vec<String> {
+    let occupies = |job: &Job<'_>| job.occupies(evidence);
     let mut next: Vec<usize> = Vec::new();
     for at in 0..jobs.len() {
         let counts = |job: &Job<'_>| occupies(job) || next.iter().any(|taken| jobs[*taken].id == job.id);
@@ -351,6 +354,8 @@ fn take_note(job: &mut Job<'_>, note: &JobNote, now: &str) {
         (&mut job.base, &note.base),
         (&mut job.merged, &note.merged),
         (&mut job.said, &note.said),
+        (&mut job.failure, &note.failure),
+        (&mut job.rescue, &note.rescue),
     ];
     for (field, new) in texts {
         if let Some(new) = new {

@@ -71,6 +71,10 @@ pub struct JobNote {
     pub turn: Option<JobTurn>,
     /// What it used so far.
     pub usage: Option<Usage>,
+    /// Why its agent is gone, while it waits to be started again.
+    pub failure: Option<String>,
+    /// The ref that keeps what would be lost with its worktree.
+    pub rescue: Option<String>,
 }
 
 /// Whether a job's agent is in a turn.

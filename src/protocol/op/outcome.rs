@@ -79,6 +79,8 @@ pub enum Outcome {
         jobs: Vec<String>,
         /// Jobs whose turn it is now.
         next: Vec<String>,
+        /// Why the jobs could not be looked at; empty where they were.
+        unread: String,
     },
     /// Remembered, forgotten, moved.
     Project {
