@@ -53,7 +53,9 @@ pub(super) fn resolve(app: &App, word: &OsStr) -> Result<Named, Failure> {
         return Ok(project);
     }
     let root = worktree(app, Path::new(word)).map_err(|failure| match word.to_str() {
-        Some(text) if !text.contains('/') => Failure::usage(format!("no project {text:?}")).hint("aio projects"),
+        Some(text) if !text.contains('/') && text != "." => {
+            Failure::usage(format!("no project {text:?}")).hint("aio projects")
+        }
         _ => failure,
     })?;
     let path = spell(&root);
@@ -92,6 +94,7 @@ fn worktree(app: &App, typed: &Path) -> Result<PathBuf, Failure> {
         return Err(Failure::environment(format!("no such folder: {shown}")).hint("name a folder that exists"));
     }
     let worktree = worktree_of(&resolved.path).ok_or_else(|| {
+        let shown = resolved.path.display();
         Failure::environment(format!("{shown} is in no git repository")).hint(format!("git init {shown}"))
     })?;
     Ok(worktree.root)

@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
@@ -54,7 +55,11 @@ fn as_session(app: &App, args: &RunArgs, command: Command) -> Result<Report, Fai
     let signals = Signals::new(PASSED_ON.iter().chain(&[SIGCHLD]))
         .map_err(|error| as_run_failure(Failure::environment(format!("signals cannot be caught: {error}"))))?;
     let id = register(app, args, None, app.own_process()).map_err(as_run_failure)?;
+    let terminal = TerminalSettings::now();
     let result = supervise(app, args, command, &id, signals);
+    if result.as_ref().is_ok_and(|status| status.signal().is_some()) {
+        terminal.restore();
+    }
     if let Err(failure) = app.transact(&Request { actor: Some(id), op: Op::Unregister }) {
         // It may have unregistered itself; anything else heals by itself, because its process is gone.
         if failure.exit != Exit::NotRegistered {
@@ -62,6 +67,24 @@ fn as_session(app: &App, args: &RunArgs, command: Command) -> Result<Report, Fai
         }
     }
     Ok(end_as(result?))
+}
+
+/// How a terminal behaves. What a signal ended could not put it back, and shells do so then.
+pub(super) struct TerminalSettings(Option<Termios>);
+
+impl TerminalSettings {
+    /// As they are, where there is a terminal.
+    pub(super) fn now() -> TerminalSettings {
+        TerminalSettings(tcgetattr(std::io::stdin()).ok())
+    }
+
+    /// As they were.
+    pub(super) fn restore(&self) {
+        if let Some(settings) = &self.0 {
+            // It may be gone.
+            tcsetattr(std::io::stdin(), OptionalActions::Drain, settings).unwrap_or_default();
+        }
+    }
 }
 
 fn supervise(app: &App, args: &RunArgs, command: Command, id: &str, signals: Signals) -> Result<ExitStatus, Failure> {

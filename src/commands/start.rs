@@ -9,7 +9,8 @@ use serde_json::json;
 use super::jobs::{standing_line, with_job};
 use super::launching::{self, Site, preflight};
 use super::parent::{self, Kept, Opening};
-use super::{projects, run as running};
+use super::projects;
+use super::run::{self as running, TerminalSettings};
 use crate::app::{App, unspell};
 use crate::cli::StartArgs;
 use crate::error::{Exit, Failure};
@@ -142,6 +143,7 @@ pub(super) fn again(app: &App, id: &str, session: &str, words: &str) -> Result<R
 }
 
 fn keep(app: &App, id: &str, opening: Opening) -> Result<Report, Failure> {
+    let terminal = TerminalSettings::now();
     let end = match parent::keep(app, id, opening)? {
         Kept::Ended(end) => end,
         Kept::Interrupted(signal) => {
@@ -154,6 +156,9 @@ fn keep(app: &App, id: &str, opening: Opening) -> Result<Report, Failure> {
             return Err(failure.hint(format!("aio remove {id}")));
         }
     };
+    if end.signal != 0 {
+        terminal.restore();
+    }
     let (exit, is_started) = exit(&end);
     if !is_started {
         let next = format!("aio logs {id}, aio remove {id}");

@@ -150,7 +150,7 @@ fn in_a_worktree_it_is_a_job_that_whoever_sits_there_ends() {
     terminal.keys(b"\x03");
     let (code, shown) = terminal.end();
     assert_eq!(code, 0, "{shown}");
-    assert!(shown.contains("review") && shown.contains("1 files, 1 commits"), "{shown}");
+    assert!(shown.contains("review") && shown.contains("1 file, 1 commit"), "{shown}");
     assert!(shown.contains(&format!("next: aio diff {id}; aio merge {id}; aio remove {id}")), "{shown}");
     assert!(fleet.world.claims().is_empty(), "what ended holds nothing");
     assert_eq!(fleet.aio(&["diff", id]).code, 0);
@@ -214,6 +214,43 @@ fn a_job_in_a_terminal_is_stopped_from_elsewhere_and_seen_to_have_crashed() {
 }
 
 #[test]
+fn nothing_says_that_it_took_its_task_until_something_does() {
+    let fleet = Fleet::new();
+    let slow = json!({ "record": fleet.given, "hooks": true, "slow_start_ms": 20_000, "turns": [[{ "quit": 0 }]] });
+    let terminal = Terminal::start(fleet.command(&slow).args(["l--", "x"]));
+    let deliveries = || fleet.jobs()[0]["delivery"].as_str().unwrap().to_owned();
+    fleet.job("starting");
+    assert!(within(40, || deliveries() == "unconfirmed"), "{:#?}", fleet.jobs());
+    assert!(fleet.aio(&["jobs"]).out.contains("nothing says that it took it; next: look at its terminal"));
+    assert!(within(60, || deliveries() == "acknowledged"), "{:#?}", fleet.jobs());
+    assert_eq!((terminal.end().0, fleet.prompt().matches("YOUR FIRST ACTION").count()), (0, 1));
+}
+
+#[test]
+fn a_terminal_that_a_killed_agent_left_raw_is_put_right() {
+    let fleet = Fleet::new();
+    let (code, shown) = start(&fleet, json!([{ "signal": 9 }]), &["l--", "x"]).end();
+    assert_eq!(code, 128 + 9, "{shown}");
+    let id = fleet.job("crashed")["id"].as_str().unwrap().to_owned();
+    assert!(shown.ends_with(&format!("aio remove {id}\r\n")), "{shown:?}");
+    assert_eq!(fleet.jobs()[0]["attempt"], 1, "whoever sits there starts it again, or not");
+}
+
+#[test]
+fn an_agent_needs_no_repository_here_and_one_for_a_worktree() {
+    let fleet = Fleet::new();
+    let script = script(&fleet, json!([{ "quit": 0 }]));
+    let (code, shown) = Terminal::start(fleet.command(&script).args(["l", "x"]).current_dir(&fleet.world.home)).end();
+    assert_eq!(code, 0, "{shown}");
+    let (code, shown) = Terminal::start(fleet.command(&script).args(["l--", "x"]).current_dir(&fleet.world.home)).end();
+    assert_eq!(code, 6, "{shown}");
+    assert!(shown.trim_end().lines().count() == 1 && shown.contains("; next: "), "{shown}");
+    let (code, shown) = Terminal::start(fleet.command(&script).args(["l--", "x", "--target", "nope"])).end();
+    assert!(code == 6 && shown.contains("nope"), "{shown}");
+    assert!(fleet.jobs().is_empty());
+}
+
+#[test]
 fn before_its_agent_runs_ctrl_c_is_for_aio() {
     let fleet = Fleet::new();
     assert_eq!(fleet.aio(&["projects", "add", ".", "--setup", "echo $$ > ../pid; sleep 600"]).code, 0);
@@ -231,4 +268,9 @@ fn before_its_agent_runs_ctrl_c_is_for_aio() {
     assert_eq!(fleet.aio(&["remove", &id]).code, 0);
     assert!(git(&fleet.world.project, &["branch", "--list", "aio/*"]).out.is_empty());
     assert!(!fleet.given.join("args").exists(), "no agent was started");
+    assert_eq!(fleet.aio(&["projects", "add", ".", "--setup", "echo no database; exit 3"]).code, 0);
+    let (code, shown) = start(&fleet, json!([]), &["l--", "x"]).end();
+    assert_eq!(code, 6, "{shown}");
+    assert!(shown.contains("was not started: the setup command failed: no database"), "{shown}");
+    assert!(shown.contains("next: aio logs claude-"), "{shown}");
 }

@@ -37,12 +37,9 @@ fn is_queued(app: &App, id: &str) -> bool {
     with_job(app, id, |_, job| Ok(job.stage == *"queued")).unwrap_or(false)
 }
 
-/// Starts the parent of a job. That of one in somebody's own terminal is the command that was typed there.
+/// Starts the parent of a job: apart from this process, or as the program of a tmux pane.
 fn begin(app: &App, id: &str) -> Result<(), Failure> {
     let (runtime, project) = with_job(app, id, |_, job| Ok((job.runtime.to_string(), unspell(&job.project))))?;
-    if runtime == Runtime::Terminal.name() {
-        return Ok(());
-    }
     let program = app.own_program().map_err(|error| unstarted(&error))?;
     if runtime == Runtime::Tmux.name() {
         return begin_in_terminal(app, id, &project, &program);

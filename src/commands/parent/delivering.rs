@@ -14,6 +14,8 @@ use crate::protocol::fleet::Delivery;
 
 /// How long an agent may take to listen.
 const TO_LISTEN: Duration = Duration::from_secs(60);
+/// How long an agent may take to begin with what it was started with, until that is called unconfirmed.
+const TO_BEGIN: Duration = Duration::from_secs(15);
 /// How long it may take to take what was pasted; then Enter is pressed once more, and after as long again nobody knows.
 const TO_TAKE: Duration = Duration::from_secs(5);
 
@@ -57,12 +59,14 @@ impl Delivering {
 
     /// One more step, if it is time for one.
     pub(super) fn look(&mut self, app: &App, task: &Task, progress: &Progress, witness: &Witness) {
-        if self.stage == Stage::Queued {
-            self.hand_over(app, task, witness);
-        }
-        // What it was given when it was started it may have taken long ago.
         match self.stage {
-            Stage::Queued => {}
+            Stage::Queued => {
+                self.hand_over(app, task, witness);
+                // What it was started with it may have taken long ago.
+                if task.runtime == Runtime::Terminal && self.stage != Stage::Queued {
+                    self.look(app, task, progress, witness);
+                }
+            }
             Stage::Delivered(since, enters) => self.look_for_proof(app, task, progress, witness, since, enters),
             Stage::Settled => self.next_message(task, witness),
         }
@@ -131,7 +135,7 @@ impl Delivering {
                 self.settle(app, task, Delivery::Acknowledged, "stream");
             }
             let is_due = task.runtime == Runtime::Terminal && task.opening == Opening::Sent && enters == 1;
-            if is_due && since.elapsed() >= TO_LISTEN {
+            if is_due && since.elapsed() >= TO_BEGIN {
                 // Not settled: it may first ask who sits there whether to begin.
                 self.stage = Stage::Delivered(since, 2);
                 let receipt = "it was started with it; nothing says that it took it".to_owned();

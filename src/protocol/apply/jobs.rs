@@ -299,13 +299,14 @@ impl<'a> Turn<'a, '_> {
     }
 }
 
-/// The queued jobs whose turn it is, if all of them start.
+/// The queued jobs whose turn it is, if all of them start. One in somebody's own terminal only that person starts.
 pub fn due(jobs: &[Job<'_>], evidence: &Evidence) -> Vec<String> {
     let occupies = |job: &Job<'_>| job.occupies(evidence);
     let mut next: Vec<usize> = Vec::new();
     for at in 0..jobs.len() {
         let counts = |job: &Job<'_>| occupies(job) || next.iter().any(|taken| jobs[*taken].id == job.id);
-        if jobs[at].stage == *"queued" && why_not_yet(jobs, at, counts).is_none() {
+        let is_ours = jobs[at].stage == *"queued" && jobs[at].runtime != *"terminal";
+        if is_ours && why_not_yet(jobs, at, counts).is_none() {
             next.push(at);
         }
     }

@@ -66,6 +66,21 @@ impl Desk {
 }
 
 #[test]
+fn one_in_a_terminal_is_begun_by_nobody_but_who_sits_there() {
+    let mut desk = Desk::new();
+    let new = |id: &str, runtime: &str| NewJob {
+        id: id.to_owned(),
+        worktree: format!("/w/{id}"),
+        runtime: runtime.to_owned(),
+        ..NewJob::default()
+    };
+    assert_eq!(desk.next(Op::QueueJobs(vec![new("a", "terminal"), new("b", "headless")])), ["b"]);
+    assert!(desk.start("b", 1).is_ok());
+    assert!(desk.end("b", "done").is_empty());
+    assert!(desk.start("a", 2).is_ok());
+}
+
+#[test]
 fn no_more_run_at_once_than_may() {
     let mut desk = Desk::new();
     assert_eq!(desk.queue(&[("a", ""), ("b", ""), ("c", "")], 2), ["a", "b"]);
