@@ -60,6 +60,16 @@ impl Interruption {
         Err(failure.hint("aio jobs"))
     }
 
+    /// What failed, told as interrupted where a signal came: it may have met a program that was just being started, before that
+    /// was in a group of its own.
+    pub(super) fn explain(&self, mut failure: Failure) -> Failure {
+        if self.came() {
+            (failure.exit, failure.code) = (self.exit(), "interrupted");
+            failure.message = format!("Interrupted: {}", failure.message);
+        }
+        failure
+    }
+
     /// Ends a report early: with what was left undone, and which of these jobs, or of all, run on.
     pub(super) fn end(&self, app: &App, mut report: Report, undone: &str, of: Option<&[String]>) -> Report {
         (report.exit, report.code) = (self.exit(), "interrupted");

@@ -30,7 +30,10 @@ pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     let interruption = Interruption::catch(Some(changes.waker()))?;
     let mut shown: Vec<String> = Vec::new();
     loop {
-        let report = once(app, args)?;
+        let report = match once(app, args) {
+            Err(_) if interruption.came() => return Ok(interruption.end(app, Report::silent("jobs"), "", None)),
+            looked => looked?,
+        };
         let lines: Vec<String> = report.lines.iter().map(Line::plain).collect();
         if lines != shown {
             shown = lines;

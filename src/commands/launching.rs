@@ -130,6 +130,7 @@ fn launch(
     let mut report = Report::silent("launched");
     let preflight::Looked { sites, failed } =
         preflight::projects(app, projects, options.target.as_deref(), &interruption)?;
+    interruption.before("nothing was launched")?;
     for (name, failure) in &failed {
         report.lines.push(line(
             Style::Bad,

@@ -21,14 +21,20 @@ use checks::{commits_of, holders, must_be_committed, must_rest};
 
 pub(super) fn run(app: &App, args: &MergeArgs) -> Result<Report, Failure> {
     let interruption = Interruption::catch(None)?;
+    merge_jobs(app, args, &interruption).map_err(|failure| interruption.explain(failure))
+}
+
+fn merge_jobs(app: &App, args: &MergeArgs, interruption: &Interruption) -> Result<Report, Failure> {
     let mut plan = Plan::make(app, args)?;
     plan.check(args.yes)?;
     plan.check_site(app, args.yes)?;
     plan.foretell(app, args.yes)?;
-    interruption.before("nothing was merged")?;
+    if interruption.came() {
+        return Err(Failure::usage("nothing was merged").hint("aio jobs"));
+    }
     match args.dry_run {
         true => Ok(plan.report()),
-        false => plan.carry_out(app, &interruption),
+        false => plan.carry_out(app, interruption),
     }
 }
 

@@ -24,7 +24,10 @@ type Seen = BTreeMap<(PathBuf, String, String), (Conflict, String)>;
 pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {
     let changes = Changes::of(app.store.dir());
     let interruption = Interruption::catch(Some(changes.waker()))?;
-    let mut pictures = super::look(app, args)?;
+    let mut pictures = match super::look(app, args) {
+        Err(_) if interruption.came() => return Ok(interruption.end(app, Report::silent("watched"), "", None)),
+        looked => looked?,
+    };
     let (mut before, mut told) = (Seen::new(), Vec::new());
     loop {
         let after = see(&pictures);

@@ -33,7 +33,7 @@ pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Repo
         if ids.len() > 1 {
             show(&mut progress, &ids, at);
         }
-        let rescue = take_away(app, id, &mut report)?;
+        let rescue = take_away(app, id, &mut report).map_err(|failure| interruption.explain(failure))?;
         let kept = rescue.as_ref().map_or_else(String::new, |name| format!("; what was not merged is kept in {name}"));
         report.lines.push(format!("Removed: {id}{kept}").into());
         removed.push(json!({ "id": id, "rescue": rescue }));

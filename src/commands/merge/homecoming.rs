@@ -28,6 +28,9 @@ impl Plan {
                     let Arrival { commit, commits } = &arrival;
                     merged.push(json!({ "job": worker.id, "commit": commit, "commits": commits }));
                 }
+                Err(_) if interruption.came() && at > 0 => {
+                    return Ok(self.interrupted(app, at, interruption, report, merged));
+                }
                 Err(trouble) => return self.stopped(at, trouble, report, merged),
             }
         }
