@@ -57,7 +57,10 @@ fn begin(app: &App, id: &str) -> Result<(), Failure> {
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(|error| unstarted(&error))?).stderr(log);
     // A group of its own: what ends this command does not end the job.
     let mut child = command.process_group(0).spawn().map_err(|error| unstarted(&error))?;
-    child.wait().map(drop).map_err(|error| unstarted(&error))
+    match child.wait().map_err(|error| unstarted(&error))?.success() {
+        true => Ok(()),
+        false => Err(Failure::environment(format!("the parent of {id} does not start")).hint(format!("aio logs {id}"))),
+    }
 }
 
 /// Starts a parent that may leave this session, as only one that leads no group can: this process leads its own.
