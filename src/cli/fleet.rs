@@ -47,6 +47,9 @@ pub enum ProjectsVerb {
 /// `aio parent`
 #[derive(Args, Debug)]
 pub struct ParentArgs {
+    /// Only start it in a process apart from this session
+    #[arg(long)]
+    pub apart: bool,
     /// The job
     pub job: String,
 }

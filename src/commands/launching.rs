@@ -21,7 +21,7 @@ use crate::fleet::spec::{self, Wanted};
 use crate::output::{Line, Report, Style};
 use crate::protocol::op::{NewJob, Op, Outcome, Request};
 
-pub(super) use starting::begin_all;
+pub(super) use starting::{begin_all, begin_apart};
 pub(super) use watching::{Started, of_way};
 
 /// The longest task, in bytes.

@@ -36,21 +36,16 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 
 pub(super) fn run(app: &App, args: &ParentArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("parent");
-    go_apart();
+    if args.apart {
+        launching::begin_apart(app, &args.job)?;
+        return Ok(report);
+    }
+    // Out of the session it was started from, and its terminal. The program of a pane leads its own already.
+    rustix::process::setsid().map(drop).unwrap_or_default();
     if let Kept::Waits(reason) = keep(app, &args.job, Opening::Sent)? {
         report.notes.push(format!("{} waits: {reason}", args.job));
     }
     Ok(report)
-}
-
-/// Leaves the terminal and the session it was started from. The program of a pane leads its own already.
-fn go_apart() {
-    use rustix::process::{getpgid, getppid, setpgid, setsid};
-    let joined = || setpgid(None, Some(getpgid(Some(getppid()?)).ok()?)).ok();
-    // Only one that leads no group may: for a moment it is of the group of whoever started it.
-    if setsid().is_err() && joined().is_some() {
-        setsid().map(drop).unwrap_or_default();
-    }
 }
 
 /// What an agent in somebody's own terminal is started with; elsewhere its task is always sent.

@@ -8,12 +8,14 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::profile::Launch;
 
 /// Between asking an agent to end and ending it.
 const GRACE: Duration = Duration::from_secs(5);
+/// Until what an agent started follows it.
+const TO_FOLLOW: Duration = Duration::from_secs(2);
 
 /// A running agent.
 #[derive(Debug)]
@@ -107,7 +109,11 @@ impl AgentProcess {
         let deadline = Instant::now() + GRACE;
         loop {
             if let Some(ended) = self.ended()? {
-                // What it started may not have listened.
+                // What it started may not listen; but a git that is ended while it puts its locks away leaves them.
+                let soon = Instant::now() + TO_FOLLOW;
+                while self.has_group() && Instant::now() < soon {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
                 self.signal(Signal::KILL);
                 return Ok(ended);
             }
@@ -117,6 +123,12 @@ impl AgentProcess {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether anything is left of those it started, where they can be told from others.
+    fn has_group(&self) -> bool {
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        self.is_apart && group.is_some_and(|group| test_kill_process_group(group).is_ok())
     }
 
     /// It may have ended just now; then there is nobody to tell.

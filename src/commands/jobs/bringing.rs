@@ -82,6 +82,10 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
                 let removed = worktree::remove(&proof).map_err(|error| {
                     Failure::environment(format!("{id} was not removed: {error}")).hint(format!("aio diff {id}"))
                 })?;
+                if let worktree::Branch::Left(why) = &removed.branch {
+                    let next = format!("git -C {} log {branch}", project.display());
+                    report.notes.push(format!("the branch {branch} stays: {why}; next: {next}"));
+                }
                 report.notes.extend(
                     removed.left.map(|(path, error)| format!("{} could not be deleted: {error}", path.display())),
                 );

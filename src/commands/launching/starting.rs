@@ -50,10 +50,20 @@ fn begin(app: &App, id: &str) -> Result<(), Failure> {
     for name in own_variables(app) {
         command.env_remove(name);
     }
-    command.args(["parent", id]).current_dir("/").env("AIO_DIR", app.store.dir()).env(JOB, id);
+    command.args(["parent", "--apart", id]).current_dir("/").env("AIO_DIR", app.store.dir()).env(JOB, id);
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(|error| unstarted(&error))?).stderr(log);
-    // A group of its own: what ends this command does not end the job. It leaves this session by itself.
-    command.process_group(0).spawn().map(drop).map_err(|error| unstarted(&error))
+    // A group of its own: what ends this command does not end the job.
+    let mut child = command.process_group(0).spawn().map_err(|error| unstarted(&error))?;
+    match child.wait().map_err(|error| unstarted(&error))?.success() {
+        true => Ok(()),
+        false => Err(Failure::environment(format!("the parent of {id} does not start")).hint(format!("aio logs {id}"))),
+    }
+}
+
+/// Starts a parent that may leave this session, as only one that leads no group can: this process leads its own.
+pub(in crate::commands) fn begin_apart(app: &App, id: &str) -> Result<(), Failure> {
+    let program = app.own_program().map_err(|error| unstarted(&error))?;
+    Command::new(program).args(["parent", id]).spawn().map(drop).map_err(|error| unstarted(&error))
 }
 
 fn begin_in_terminal(app: &App, id: &str, project: &Path, program: &Path) -> Result<(), Failure> {

@@ -9,10 +9,13 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::fleet::git::{Repository, Trouble, done};
 use crate::fleet::rescue::{self, Proof, Site, Unsaved, witness};
 
+/// Less than git waits for a lock on a ref.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a branch whose witness moves in the same moment is tried.
 const RACES: usize = 10;
 
@@ -174,16 +177,33 @@ fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
         let Some(witness) = witness(site, tip)? else { break };
         let own = site.branch_ref();
         let change = format!("verify {}\0{}\0delete {own}\0{tip}\0", witness.name, witness.object);
+        let began = SystemTime::now();
         match site.repository.change_refs(change.into_bytes(), "remove the branch") {
             Ok(()) => {
                 forget_settings(site)?;
                 return Ok(Branch::Removed);
             }
-            Err(Trouble::Failed { said, .. }) => why = said,
+            Err(Trouble::Failed { said, .. }) => {
+                unlock(site, began)?;
+                why = said;
+            }
             Err(trouble) => return Err(trouble.into()),
         }
     }
     Ok(Branch::Left(why))
+}
+
+/// Takes away the lock on the branch that a git which was killed left. Whoever else had it while this waited for it, for as long
+/// as git is told to, is not one that works.
+fn unlock(site: &Site, began: SystemTime) -> Result<(), Trouble> {
+    let mut lock = OsString::from(site.repository.common_dir()?.join(site.branch_ref()));
+    lock.push(".lock");
+    let is_stale = fs::metadata(&lock).and_then(|found| found.modified()).is_ok_and(|made| made < began);
+    if is_stale && began.elapsed().is_ok_and(|waited| waited > LOCK_PATIENCE) {
+        // Whoever held it may have put it away by now.
+        fs::remove_file(&lock).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// What the repository's configuration says of the branch, as `git branch -d` would. Mostly it says nothing, which git calls an
