@@ -20,4 +20,5 @@ pub mod rescue;
 pub mod spec;
 pub mod stream;
 pub mod tmux;
+pub mod work;
 pub mod worktree;

@@ -1,10 +1,11 @@
-//! What aio costs, in one report: `cargo bench`, or `cargo bench -- check` for one of `check`, `hook`, `claim`, `crowd` and
-//! `memory`.
+//! What aio costs, in one report: `cargo bench`, or `cargo bench -- check` for one of `check`, `hook`, `claim`, `crowd`,
+//! `memory` and `fleet`.
 //!
 //! Everything is measured as whole processes, in turn with a floor built beside it: an empty program, and a program that
 //! does nothing but a durable write. Other work on the machine disturbs both alike, so the ratios hold where the times
 //! do not; a machine at rest gives the best of both.
 
+mod fleet;
 mod programs;
 mod timing;
 mod world;
@@ -39,6 +40,9 @@ fn main() {
     std::fs::create_dir_all(disk).expect("the target directory is ours");
     let programs = Programs::build(disk);
     print_heading(disk);
+    if is_wanted("fleet") {
+        fleet::measure(&programs, disk);
+    }
     let mut world = World::new(&programs, disk);
     if is_wanted("check") {
         checks(&programs, &world);

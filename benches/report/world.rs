@@ -219,12 +219,12 @@ fn projects(base: &Path) -> Vec<PathBuf> {
     projects.to_vec()
 }
 
-fn make_file(path: &Path, text: &str) {
+pub(crate) fn make_file(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder can be made");
     fs::write(path, text).expect("a file can be written");
 }
 
-fn text_of(path: &Path) -> String {
+pub(crate) fn text_of(path: &Path) -> String {
     path.to_str().expect("the paths here are plain").to_owned()
 }
 

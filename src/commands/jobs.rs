@@ -6,6 +6,8 @@ mod evidence;
 pub(super) mod reporting;
 pub(super) mod steering;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use self::evidence::{Seen, look_all};
@@ -21,6 +23,9 @@ use crate::protocol::state::State;
 use crate::protocol::time;
 use crate::store::watch::Changes;
 use crate::table::{Cell, Table};
+
+/// Who waits so long wonders what for.
+const WORTH_NAMING: Duration = Duration::from_millis(200);
 
 pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     if !args.watch {
@@ -45,7 +50,7 @@ pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
                 return Ok(Report::silent("jobs"));
             }
         }
-        changes.wait(std::time::Duration::from_secs(2));
+        changes.wait(Duration::from_secs(2));
         if interruption.came() {
             return Ok(interruption.end(app, Report::silent("jobs"), "", None));
         }
@@ -54,7 +59,7 @@ pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
 
 fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     let project = args.project.as_ref().map(|word| projects::resolve(app, word)).transpose()?;
-    let seen = app.with_state(|state| {
+    let (seen, git) = app.with_state(|state| {
         let jobs = entries(state)?;
         let wanted = |job: &&Job<'_>| {
             (args.all || job.stage != *"removed") && project.as_ref().is_none_or(|project| job.project == *project.path)
@@ -62,7 +67,9 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
         Ok(look_all(app, state, &jobs.iter().filter(wanted).collect::<Vec<_>>()))
     })?;
     let seen: Vec<Seen> = seen.into_iter().filter(|seen| !args.running || seen.standing.is_running()).collect();
-    let mut report = Report::silent("jobs").with(json!({ "jobs": seen.iter().map(value).collect::<Vec<_>>() }));
+    let asked = json!({ "worktrees": git.worktrees, "ms": git.took.as_secs_f64() * 1e3 });
+    let mut report =
+        Report::silent("jobs").with(json!({ "jobs": seen.iter().map(value).collect::<Vec<_>>(), "git": asked }));
     let mut table = Table::new(&[9, 3, 2]);
     seen.iter().for_each(|seen| table.row(row(seen)));
     report.lines = table.fit(app.output.width());
@@ -71,6 +78,9 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     }
     if let Some(first) = seen.iter().find(|seen| seen.standing.is_running()) {
         report.lines.push(Line::of(Style::Faint, format!("to look into one: {}", first.attach)));
+    }
+    if git.took > WORTH_NAMING {
+        report.notes.push(format!("git took {} ms to look at {} worktrees", git.took.as_millis(), git.worktrees));
     }
     if seen.is_empty() {
         report.lines.push(Line::of(Style::Faint, "No jobs: aio multi c:1 \"task\""));

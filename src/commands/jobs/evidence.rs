@@ -1,17 +1,15 @@
 //! How jobs stand, from their records and from what can be seen of them now.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::shown_project;
 use crate::app::{App, unspell, wall_ms};
 use crate::fleet::files::JobFiles;
-use crate::fleet::git::{Repository, Trouble};
 use crate::fleet::profile::Runtime;
-use crate::fleet::program::Unrun;
 use crate::fleet::remains::Running;
 use crate::fleet::tmux::Tmux;
+use crate::fleet::work::{self, Found, Place, Work};
 use crate::host::process;
 use crate::protocol::apply::due;
 use crate::protocol::evidence::{Evidence, Fate, ProcessKey};
@@ -54,37 +52,33 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) remark: String,
 }
 
-/// Looks at jobs, several at once: git has to be asked about each.
-pub(in crate::commands) fn look_all(app: &App, state: &State<'_>, jobs: &[&Job<'_>]) -> Vec<Seen> {
-    const AT_ONCE: usize = 4;
+/// What git was asked for that.
+pub(in crate::commands) struct GitWork {
+    pub(in crate::commands) worktrees: usize,
+    pub(in crate::commands) took: Duration,
+}
+
+/// Looks at jobs; git has to be asked about each that has a worktree.
+pub(in crate::commands) fn look_all(app: &App, state: &State<'_>, jobs: &[&Job<'_>]) -> (Vec<Seen>, GitWork) {
     let mut evidence = app.evidence(state, &[]);
     let owned: Vec<Job<'_>> = jobs.iter().map(|job| (*job).clone()).collect();
     app.look_at_parents(&owned, &mut evidence);
     let dir = app.store.dir();
     let around = Around::look(app, state, &owned, &evidence);
-    let gives_up = AtomicBool::new(false);
-    let gives_up = &gives_up;
-    let work: Vec<Work> = std::thread::scope(|scope| {
-        let chunks = jobs.chunks(jobs.len().div_ceil(AT_ONCE).max(1));
-        let threads: Vec<_> = chunks
-            .map(|chunk| {
-                let places: Vec<(PathBuf, String, bool)> = chunk
-                    .iter()
-                    .map(|job| (unspell(&job.worktree), job.base.to_string(), job.stage == *"removed"))
-                    .collect();
-                scope.spawn(move || {
-                    let look = |(path, base, gone): (PathBuf, String, bool)| match gone {
-                        true => Work::Unknown,
-                        false => work(&path, &base, gives_up),
-                    };
-                    places.into_iter().map(look).collect()
-                })
-            })
-            .collect();
-        let looked = threads.into_iter().map(|thread| thread.join().expect("looking does not panic"));
-        looked.flat_map(|work: Vec<_>| work).collect()
-    });
-    jobs.iter().zip(work).map(|(job, work)| seen(state, job, work, &evidence, &around, dir)).collect()
+    let places: Vec<Option<Place>> = jobs.iter().map(|job| place(job)).collect();
+    let asked: Vec<Place> = places.iter().flatten().cloned().collect();
+    let begun = Instant::now();
+    let mut found = work::look(&asked).into_iter();
+    let git = GitWork { worktrees: asked.len(), took: begun.elapsed() };
+    let work = places.iter().map(|place| place.as_ref().and_then(|_| found.next()).unwrap_or(Found::Nothing));
+    (jobs.iter().zip(work).map(|(job, work)| seen(state, job, work, &evidence, &around, dir)).collect(), git)
+}
+
+/// Where its work is, if it began and is still there.
+fn place(job: &Job<'_>) -> Option<Place> {
+    let worktree = unspell(&job.worktree);
+    let is_there = job.stage != *"removed" && !job.base.is_empty() && worktree.is_dir();
+    is_there.then(|| Place { worktree, project: unspell(&job.project), base: job.base.to_string() })
 }
 
 /// What of others matters to what is to be done about a job.
@@ -112,31 +106,20 @@ impl Around {
     }
 }
 
-/// What is known of a job's work.
-enum Work {
-    /// So many files and commits.
-    Of(usize, usize),
-    /// There is no worktree to ask.
-    Unknown,
-    /// Git did not answer in time.
-    Unanswered,
-}
-
-fn seen(state: &State<'_>, job: &Job<'_>, work: Work, evidence: &Evidence, around: &Around, dir: &Path) -> Seen {
-    let is_unanswered = matches!(work, Work::Unanswered);
-    let work = if let Work::Of(files, commits) = work { Some((files, commits)) } else { None };
-    let has_work = job.merged.is_empty() && work.is_some_and(|(files, commits)| files + commits > 0);
+fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, around: &Around, dir: &Path) -> Seen {
+    let work = if let Found::Work(work) = found { Some(work) } else { None };
+    let has_work = job.merged.is_empty() && work.is_some_and(|work| work != Work::default());
     let standing = standing(job, has_work, evidence);
     let since = if job.started_at.is_empty() { &job.queued_at } else { &job.started_at };
     Seen {
         standing,
         age_ms: lease::wall_age_ms(since, evidence),
         activity: activity(state, job, evidence, dir),
-        files: work.map(|(files, _)| files),
-        commits: work.map(|(_, commits)| commits),
+        files: work.map(|work| work.files),
+        commits: work.map(|work| work.commits),
         claims: state.claims_of(&job.instance).filter(|_| !job.instance.is_empty()).count(),
         attach: attach(job, dir),
-        remark: match is_unanswered {
+        remark: match found == Found::Unanswered {
             true => format!("git did not answer, so its work is not known; next: git -C {} status", &*job.worktree),
             false => remark(job, standing, evidence, around),
         },
@@ -161,28 +144,6 @@ fn seen(state: &State<'_>, job: &Job<'_>, work: Work, evidence: &Evidence, aroun
         merged: job.merged.to_string(),
         attempt: job.attempt,
         question: job.question.to_string(),
-    }
-}
-
-/// How many files it changed and commits it made since its base. Where git does not answer once it is not asked again.
-fn work(worktree: &Path, base: &str, gives_up: &AtomicBool) -> Work {
-    if base.is_empty() || !worktree.is_dir() {
-        return Work::Unknown;
-    }
-    let ask = || -> Result<(usize, usize), Trouble> {
-        let repository = Repository::open(worktree)?;
-        Ok((repository.changed_files(base)?.len(), repository.commits_ahead(base, "HEAD")?))
-    };
-    if gives_up.load(Ordering::Relaxed) {
-        return Work::Unanswered;
-    }
-    match ask() {
-        Ok((files, commits)) => Work::Of(files, commits),
-        Err(Trouble::Unrun(Unrun::TimedOut(..))) => {
-            gives_up.store(true, Ordering::Relaxed);
-            Work::Unanswered
-        }
-        Err(_) => Work::Unknown,
     }
 }
 

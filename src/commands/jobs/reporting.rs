@@ -32,7 +32,7 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
                 stamps.iter().filter(|stamp| !stamp.is_empty()).map(|stamp| lease::wall_age_ms(stamp, &evidence)).min();
             job.stage == *"running" || newest.is_some_and(|age| age <= since_ms)
         };
-        Ok(look_all(app, state, &jobs.iter().filter(is_recent).collect::<Vec<_>>()))
+        Ok(look_all(app, state, &jobs.iter().filter(is_recent).collect::<Vec<_>>()).0)
     })?;
     let mut report = Report::silent("report");
     let counts: Vec<String> = SECTIONS

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod history;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -212,6 +214,17 @@ enum Real {
     Crash,
 }
 
+/// The same, as it was foretold.
+fn foretold(met: Meeting) -> Real {
+    match met {
+        Meeting::Clean => Real::Clean,
+        Meeting::Conflict(files) => {
+            Real::Conflict(files.into_iter().map(|file| String::from_utf8(file).unwrap()).collect())
+        }
+        Meeting::Impossible(_) => Real::Crash,
+    }
+}
+
 fn really(folder: &Path, theirs: &str) -> Real {
     let merged = git(folder, &["merge", "--no-commit", "--no-ff", "-q", theirs]);
     match merged.code {
@@ -274,14 +287,7 @@ fn agrees_with_merging() {
     let met = meet(&room, &bench.project(), &pairs).unwrap();
     assert_eq!(met.len(), cases);
     for (case, (met, real)) in met.into_iter().zip(real).enumerate() {
-        let foretold = match met {
-            Meeting::Clean => Real::Clean,
-            Meeting::Conflict(files) => {
-                Real::Conflict(files.into_iter().map(|file| String::from_utf8(file).unwrap()).collect())
-            }
-            Meeting::Impossible(_) => Real::Crash,
-        };
-        assert_eq!(foretold, real, "case {case} of seed {seed}: {:?}", pairs[case]);
+        assert_eq!(foretold(met), real, "case {case} of seed {seed}: {:?}", pairs[case]);
         match real {
             Real::Clean => seen.clean += 1,
             Real::Conflict(files) => {
