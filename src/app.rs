@@ -128,6 +128,11 @@ impl App {
         self.config.runtime
     }
 
+    /// Before a crashed agent is started again, the first time.
+    pub fn restart_backoff(&self) -> Duration {
+        self.config.restart_backoff
+    }
+
     /// The first and the last port that jobs may have.
     pub fn job_ports(&self) -> (u16, u16) {
         self.config.ports

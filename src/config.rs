@@ -15,6 +15,7 @@ use crate::protocol::evidence::{CrossWorktree, Settings};
 pub const FILE: &str = "config.toml";
 /// Above those that servers have and below those that systems give out.
 const PORTS: (u16, u16) = (21_000, 23_999);
+const RESTART_BACKOFF: Duration = Duration::from_secs(5);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Beads, and its sibling in Rust.
 const ISSUE_TRACKERS: &[&str] = &["bd", "br"];
@@ -36,6 +37,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// The task where none is given.
     pub default_task: Option<String>,
+    /// Before a crashed agent is started again, the first time.
+    pub restart_backoff: Duration,
     /// The first and the last port that jobs may have.
     pub ports: (u16, u16),
 }
@@ -60,6 +63,7 @@ struct Written {
     beads: Option<String>,
     runtime: Option<String>,
     default_task: Option<String>,
+    restart_backoff: Option<String>,
     ports: Option<String>,
     #[serde(default)]
     profiles: BTreeMap<String, toml::Table>,
@@ -100,6 +104,9 @@ impl Config {
             let limit = duration("auto_ttl", text).map_err(&wrong)?;
             config.settings.auto_ttl_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         }
+        if let Some(text) = &written.restart_backoff {
+            config.restart_backoff = duration("restart_backoff", text).map_err(&wrong)?;
+        }
         if let Some(text) = &written.on_failure {
             config.on_failure = on_failure(text).map_err(&wrong)?;
         }
@@ -132,6 +139,7 @@ impl Default for Config {
             profiles: Vec::new(),
             runtime: Runtime::Headless,
             default_task: None,
+            restart_backoff: RESTART_BACKOFF,
             ports: PORTS,
         }
     }

@@ -17,6 +17,7 @@ pub mod profile;
 pub mod program;
 pub mod remains;
 pub mod rescue;
+pub mod screen;
 pub mod spec;
 pub mod stream;
 pub mod tmux;

@@ -75,9 +75,12 @@ pub struct LaunchOptions {
     /// Begin at this branch, and bring the work home to it [default: the project's default branch]
     #[arg(long, value_name = "BRANCH")]
     pub target: Option<String>,
-    /// Start an agent that crashed again, at most so often
+    /// Start an agent that crashed, or met a usage limit whose end it told, again; at most so often
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub restarts: u32,
+    /// Before it is started again, the first time; then twice as long, and so on [default: 5s, or restart_backoff]
+    #[arg(long, value_name = "DURATION", value_parser = super::args::duration)]
+    pub backoff: Option<std::time::Duration>,
     /// Say what would be launched, and launch nothing
     #[arg(long)]
     pub dry_run: bool,

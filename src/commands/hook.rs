@@ -30,6 +30,8 @@ use places::Places;
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 /// The same at the end of a session, when agents hurry.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
+/// Of what is asked, this much is enough to know it again.
+const QUESTION_CHARS: usize = 200;
 /// More than any tool is given to write.
 const MOST_PAYLOAD_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -111,7 +113,14 @@ impl Hook<'_> {
             Moment::BeforeTool(Tool::Shell { command, cwd }) => self.before_shell(command, cwd.as_deref()),
             Moment::BeforeTool(Tool::Other) => Ok(Answer::Nothing),
             Moment::AfterTool(tool) => self.after_tool(tool),
-            Moment::TurnEnds => self.end_turn(Op::Attend(Attendance { turn: Turn::Ends, hears: false })),
+            Moment::Asks { question } if question.is_empty() => Ok(Answer::Nothing),
+            Moment::Asks { question } => {
+                self.tell_parent(|witness| witness.question = words::one_line(question, QUESTION_CHARS));
+                Ok(Answer::Nothing)
+            }
+            Moment::TurnEnds { trouble } => {
+                self.end_turn(Op::Attend(Attendance { turn: Turn::Ends, hears: false }), trouble)
+            }
             Moment::SessionEnds => self.last_word(Op::EndSession),
         }
     }
@@ -177,6 +186,8 @@ impl Hook<'_> {
     }
 
     fn after_tool(&self, tool: &Tool) -> Result<Answer, Failure> {
+        // What it asked was answered.
+        self.tell_parent(|witness| witness.question.clear());
         let (caller, news) = self.attend(Turn::GoesOn)?;
         let found = match tool {
             Tool::Shell { .. } => self.compare_after(&caller)?,
@@ -187,8 +198,11 @@ impl Hook<'_> {
         Ok(told(both.join("\n")))
     }
 
-    fn end_turn(&self, op: Op) -> Result<Answer, Failure> {
-        self.tell_parent(|witness| witness.is_working = false);
+    fn end_turn(&self, op: Op, trouble: &str) -> Result<Answer, Failure> {
+        self.tell_parent(|witness| {
+            (witness.is_working, witness.question) = (false, String::new());
+            trouble.clone_into(&mut witness.trouble);
+        });
         self.last_word(op)
     }
 

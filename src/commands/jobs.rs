@@ -125,7 +125,7 @@ fn row(seen: &Seen) -> Vec<Cell> {
 fn style(standing: Standing) -> Style {
     match standing {
         Standing::Working => Style::Good,
-        Standing::WaitingForYou | Standing::Review | Standing::Starting => Style::Notice,
+        Standing::WaitingForYou | Standing::Waiting | Standing::Review | Standing::Starting => Style::Notice,
         Standing::Failed | Standing::Crashed => Style::Bad,
         Standing::Queued | Standing::Done | Standing::Stopped => Style::Faint,
     }
@@ -135,6 +135,7 @@ fn style(standing: Standing) -> Style {
 fn state(seen: &Seen) -> String {
     match seen.standing {
         Standing::Starting if !seen.delivery.is_empty() => format!("starting (task {})", seen.delivery),
+        Standing::Waiting => format!("waiting until {}", evidence::clock(&seen.retry_at)),
         standing => standing.name().to_owned(),
     }
 }
@@ -179,7 +180,8 @@ fn value(seen: &Seen) -> Value {
         "costSource": if seen.cost_source.is_empty() { "unknown" } else { &seen.cost_source },
         "claims": seen.claims, "delivery": seen.delivery, "receipt": seen.receipt, "attach": seen.attach,
         "exitCode": seen.exit_code, "signal": seen.signal, "failure": seen.failure, "said": seen.said,
-        "rescue": seen.rescue, "merged": seen.merged, "attempt": seen.attempt, "question": seen.question,
+        "rescue": seen.rescue, "merged": seen.merged, "attempt": seen.attempt, "question": seen.question, "turnWitness": seen.turn_witness,
+        "retryAt": if seen.retry_at.is_empty() { Value::Null } else { (&*seen.retry_at).into() },
     })
 }
 

@@ -215,12 +215,17 @@ fn jobs(app: &App, sites: &[Site], wanted: &[Wanted], task: &str, options: &Laun
                     max_running: options.max.unwrap_or(0),
                     after: after.unwrap_or_default(),
                     restarts: options.restarts,
+                    backoff_ms: backoff_ms(options.backoff.unwrap_or(app.restart_backoff())),
                     ..job(app, id, site, &want.profile, task)
                 });
             }
         }
     }
     jobs
+}
+
+fn backoff_ms(backoff: std::time::Duration) -> u64 {
+    u64::try_from(backoff.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 /// A job by itself.

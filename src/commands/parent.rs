@@ -3,6 +3,8 @@
 
 mod attending;
 mod delivering;
+mod looking;
+mod pausing;
 mod preparing;
 
 use std::path::PathBuf;
@@ -15,7 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
 use super::launching;
-use crate::app::{App, unspell};
+use crate::app::{App, unspell, wall_ms};
 use crate::cli::ParentArgs;
 use crate::error::Failure;
 use crate::fleet::child::{AgentProcess, Ended, Streams, listen};
@@ -29,8 +31,8 @@ use crate::protocol::evidence::ProcessKey;
 use crate::protocol::fleet::find_job;
 use crate::protocol::op::{JobEnd, JobNote, JobStart, Op, Outcome, Registration, Request, Usage};
 
-/// Before a crashed agent is started again, the first time; then twice as long, and so on.
-const BACKOFF: Duration = Duration::from_secs(5);
+/// However often an agent crashed, it is started again after so long at most.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
 /// As `aio run` beats.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
@@ -106,6 +108,8 @@ struct Task {
     attempt: u32,
     /// How often it may yet be started again.
     restarts: u32,
+    backoff: Duration,
+    instance: String,
     used: Usage,
     profile: Profile,
     runtime: Runtime,
@@ -151,6 +155,11 @@ fn known(app: &App, word: &str) -> Result<Task, Failure> {
             port: job.port,
             attempt: job.attempt,
             restarts: job.restarts,
+            backoff: match job.backoff_ms {
+                0 => app.restart_backoff(),
+                ms => Duration::from_millis(ms),
+            },
+            instance: job.instance.to_string(),
             used: Usage { input_tokens: job.input_tokens, output_tokens: job.output_tokens, cost },
             profile,
             runtime: Runtime::of(&job.runtime),
@@ -168,30 +177,29 @@ fn supervise(app: &App, mut task: Box<Task>, process: ProcessKey) -> JobEnd {
         return failed(&format!("signals cannot be caught: {error}"));
     }
     let stopped = Arc::clone(&task.stopped);
-    let mut backoff = BACKOFF;
     loop {
         task.stopped = Arc::clone(&stopped);
-        let end = match attempt(app, &mut task, &sender, &receiver) {
-            Ok(end) => end,
-            Err(_) if task.is_stopped() => JobEnd { result: "stopped".to_owned(), ..JobEnd::default() },
-            Err(failure) => failed(&failure.message),
+        let ending = match attempt(app, &mut task, &sender, &receiver) {
+            Ok(ending) => ending,
+            Err(_) if task.is_stopped() => {
+                Ending { end: JobEnd { result: "stopped".to_owned(), ..JobEnd::default() }, limit_ends: None }
+            }
+            Err(failure) => Ending { end: failed(&failure.message), limit_ends: None },
         };
         // What it left running would keep ports and files, and write on.
         for left in remains::end(app.store.dir(), &task.id, None) {
             app.warn(&format!("process {} of {} does not end", left.pid, task.id));
         }
-        if end.result != "crashed" || task.restarts == 0 {
+        let Some(until) = task.goes_on(&ending) else { return ending.end };
+        if let Some(end) = pausing::pause(app, &task, &receiver, until, &ending.end) {
             return end;
         }
-        let failure = format!("{}; it is started again in {} s", end.failure, backoff.as_secs());
-        note(app, &task, JobNote { failure: Some(failure), ..JobNote::default() });
-        if task.asks_to_stop(&receiver, backoff) {
-            return end;
-        }
-        backoff *= 2;
         match start(app, &task.id, process) {
             Ok(Begun::Yes(again)) => task = again,
-            _ => return end,
+            _ => return ending.end,
+        }
+        if let Err(error) = task.files.begin_attempt(task.attempt) {
+            app.warn(&format!("its output does not say where this attempt begins: {error}"));
         }
     }
 }
@@ -213,22 +221,30 @@ fn catch_signals(task: &Task, sender: mpsc::Sender<Event>) -> std::io::Result<()
     Ok(())
 }
 
+/// How a run of the agent ended.
+struct Ending {
+    end: JobEnd,
+    /// When the usage limit ends at which it did, where that is known; in milliseconds since 1970.
+    limit_ends: Option<i64>,
+}
+
 impl Task {
     /// Whether it was ended before its agent ran.
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed) != 0
     }
 
-    /// Waits before another attempt. Whether somebody ends the job meanwhile.
-    fn asks_to_stop(&self, receiver: &Receiver<Event>, pause: Duration) -> bool {
-        let deadline = std::time::Instant::now() + pause;
-        loop {
-            let left = deadline.saturating_duration_since(std::time::Instant::now());
-            match receiver.recv_timeout(left) {
-                Ok(Event::Signal(SIGTERM | SIGHUP)) => return true,
-                Ok(_) => {}
-                Err(_) => return false,
-            }
+    /// When it is started again, if it is: after a crash, or a limit whose end is known, as often as it may.
+    fn goes_on(&self, ending: &Ending) -> Option<i64> {
+        // Doubled for each start before this one; the first shift that is too far is longer than the longest anyway.
+        let factor = 1u32.checked_shl(self.attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+        let backoff = self.backoff.checked_mul(factor).unwrap_or(LONGEST_BACKOFF).min(LONGEST_BACKOFF);
+        let after = wall_ms().saturating_add(i64::try_from(backoff.as_millis()).unwrap_or(i64::MAX));
+        match &*ending.end.result {
+            _ if self.restarts == 0 => None,
+            "crashed" => Some(after),
+            "failed" => ending.limit_ends,
+            _ => None,
         }
     }
 }
@@ -249,13 +265,14 @@ fn attempt(
     task: &mut Task,
     sender: &mpsc::Sender<Event>,
     receiver: &Receiver<Event>,
-) -> Result<JobEnd, Failure> {
+) -> Result<Ending, Failure> {
     let mut shown = preparing::Shown::new(app, task);
     preparing::worktree(app, task, &mut shown)?;
     shown.step(task, "starting");
     drop(shown);
     let instance = register(app, task, None, app.own_process())?;
     note(app, task, JobNote { instance: Some(instance.clone()), ..JobNote::default() });
+    task.instance.clone_from(&instance);
     let working_on = Op::SetTask { description: task.title.clone(), issue: None };
     app.transact(&Request { actor: Some(instance.clone()), op: working_on })?;
     task.files.forget_witness();
@@ -265,6 +282,7 @@ fn attempt(
         if task.is_stopped() {
             return Err(Failure::environment("it was ended before its agent ran"));
         }
+        looking::clear(app, task);
         let prompts = task.files.witness().map_or(0, |witness| witness.prompts);
         let mut agent = spawn(app, task, &instance, &words, sender)?;
         let key = process::key_of(agent.id());
@@ -275,7 +293,10 @@ fn attempt(
         note(app, task, JobNote { agent: key, ..JobNote::default() });
         let mut watch = attending::Watch::new(app, task, &instance, &words, prompts);
         let end = watch.until_the_end(&mut agent, receiver)?;
-        let progress = watch.progress;
+        let progress = std::mem::take(&mut watch.progress);
+        drop(watch);
+        let limit = progress.limit.as_ref().filter(|limit| end.failure == shortened(&limit.words));
+        let limit_ends = limit.and_then(pausing::end_of);
         task.used = progress.usage(task.profile.prices.as_ref()).unwrap_or_default();
         task.session = progress.session.unwrap_or(std::mem::take(&mut task.session));
         // Whoever has something to say to an agent that has finished its turn says it to the same session.
@@ -287,7 +308,7 @@ fn attempt(
                 task.files.forget(&message).map_err(gone)?;
                 words = message.text;
             }
-            None => return Ok(end),
+            None => return Ok(Ending { end, limit_ends }),
         }
     }
 }
@@ -348,13 +369,14 @@ fn tell(sender: &mpsc::Sender<Event>, seen: Vec<Seen>) {
     }
 }
 
-/// How an agent's end is judged, from all that is known of it.
+/// How an agent's end is judged, from all that is known of it: what it said, whether it had a terminal, and whether it was ever in a
+/// turn that is over.
 fn judge(
     ended: Ended,
     progress: &Progress,
     said: Option<String>,
     blocked: Option<String>,
-    is_terminal: bool,
+    (is_terminal, turn_is_over): (bool, bool),
 ) -> JobEnd {
     let mut end = JobEnd { said: said.clone().unwrap_or_else(|| progress.said.clone()), ..JobEnd::default() };
     match ended {
@@ -362,7 +384,6 @@ fn judge(
         Ended::Killed(signal) => end.signal = signal.unsigned_abs(),
     }
     let limit = progress.limit.as_ref().map(|limit| limit.words.clone());
-    let turn_is_over = is_terminal || progress.turns_ended > 0 && progress.error.is_none();
     let (result, failure) = match (ended, limit, blocked) {
         (_, _, Some(why)) => ("failed", why),
         (Ended::Exited(0), _, _) if said.is_some() => ("done", String::new()),
@@ -373,7 +394,9 @@ fn judge(
         (Ended::Exited(0), ..) if turn_is_over => ("done", String::new()),
         (Ended::Exited(code), ..) => {
             let why = progress.error.clone().or_else(|| progress.warning.clone());
-            ("failed", why.unwrap_or_else(|| format!("it ended with exit code {code}")))
+            let untaken = "it ended, and nothing says that it took its task".to_owned();
+            let code = || if code == 0 { untaken } else { format!("it ended with exit code {code}") };
+            ("failed", why.unwrap_or_else(code))
         }
     };
     (end.result, end.failure) = (result.to_owned(), shortened(&failure));

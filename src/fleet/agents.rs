@@ -16,6 +16,7 @@ pub use login::{Login, LoginState, Place};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::screen::{self, Shows, Words};
 use super::stream::{self, Dialect, Limit, Seen};
 
 /// All of them, in the order in which they are shown.
@@ -81,6 +82,8 @@ pub struct Agent {
     pub dialect: Dialect,
     /// Words, in lower case, by which it tells of a usage limit.
     pub limits: &'static [&'static str],
+    /// How its screen is read.
+    pub screen: Words,
     /// How one sees that it is logged in.
     pub login: Login,
 }
@@ -176,6 +179,11 @@ impl Agent {
         stream::read(self.dialect, self.limits, line)
     }
 
+    /// What its screen shows.
+    pub fn shows(&self, screen: &str) -> Shows {
+        screen::read(&self.screen, self.limits, screen)
+    }
+
     /// The limit that a text tells of: its screen, or what it wrote to stderr. See [`stream::limit`].
     pub fn limit(&self, text: &str) -> Option<Limit> {
         stream::limit(self.limits, text)
@@ -213,7 +221,9 @@ mod tests {
             let known = known.unwrap_or_else(|| panic!("{}", agent.name));
             assert!(agent.programs.iter().all(|program| known.programs.contains(program)));
             assert!(known.session_variables.iter().all(|variable| INHERITED.contains(variable)), "{}", agent.name);
-            assert!(agent.limits.iter().all(|words| *words == words.to_lowercase()));
+            let screen = [agent.screen.asks, agent.screen.works, agent.screen.prompt];
+            let phrases = agent.limits.iter().chain(screen.into_iter().flatten());
+            assert!(phrases.into_iter().all(|words| *words == words.to_lowercase()));
         }
     }
 

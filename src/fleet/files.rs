@@ -18,6 +18,8 @@ const TASK: &str = "task";
 const WITNESS: &str = "hooks";
 const INBOX: &str = "inbox";
 const STEP: &str = "step";
+/// The only member of a line of ours among an agent's.
+const ATTEMPT: &str = "aioAttempt";
 
 /// The files of one job.
 #[derive(Clone, Debug)]
@@ -37,6 +39,10 @@ pub struct Witness {
     pub prompts: u64,
     /// SHA-256 of the last of them, in hexadecimal digits.
     pub prompt_digest: String,
+    /// What it asks for, in the middle of a turn; empty where it asks nothing, or went on.
+    pub question: String,
+    /// Why its last turn failed, in its words; empty where it did not.
+    pub trouble: String,
 }
 
 /// A message that waits to be delivered.
@@ -60,9 +66,15 @@ impl JobFiles {
         &self.folder
     }
 
-    /// What the agent wrote to stdout, or its parent saw.
+    /// What the agent wrote to stdout, all its runs one after the other, each but the first under a line of
+    /// [`JobFiles::begin_attempt`]; of one in a terminal, what stood there at the end of each.
     pub fn output(&self) -> PathBuf {
         self.folder.join("output")
+    }
+
+    /// What the agent drew in its terminal, the end of it: a sign of life, and none of meaning.
+    pub fn drawn(&self) -> PathBuf {
+        self.folder.join("drawn")
     }
 
     /// What the agent wrote to stderr.
@@ -93,6 +105,30 @@ impl JobFiles {
     /// What preparing it has come to; empty before it began.
     pub fn step(&self) -> String {
         fs::read_to_string(self.folder.join(STEP)).unwrap_or_default()
+    }
+
+    /// Writes into the output and the complaints that what follows is of another attempt.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin_attempt(&self, attempt: u32) -> io::Result<()> {
+        let output = serde_json::json!({ ATTEMPT: attempt });
+        append(&self.output(), format!("{output}\n").as_bytes())?;
+        append(&self.errors(), format!("--- attempt {attempt} ---\n").as_bytes())
+    }
+
+    /// Which attempt a line of the output begins, if it does.
+    pub fn attempt_of(line: &[u8]) -> Option<u64> {
+        let line = line.strip_prefix(format!("{{\"{ATTEMPT}\":").as_bytes())?;
+        str::from_utf8(line).ok()?.trim_end().strip_suffix('}')?.parse().ok()
+    }
+
+    /// Keeps what stood in the agent's terminal at the end.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_screen(&self, text: &str) -> io::Result<()> {
+        append(&self.output(), format!("{}\n", text.trim_end()).as_bytes())
     }
 
     /// Keeps the task.
@@ -164,6 +200,12 @@ pub fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Adds to a file that only its owner reads.
+fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
+}
+
 /// Writes a file, whole or not at all, and has it on the disk.
 fn write_synced(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -192,6 +234,19 @@ mod tests {
         assert_eq!(files.messages(), [message("01"), message("02")]);
         files.forget(&message("01")).unwrap();
         assert_eq!(files.messages(), [message("02")]);
+    }
+
+    #[test]
+    fn attempts_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = JobFiles::of(dir.path(), "x");
+        files.keep_task("x").unwrap();
+        files.keep_screen("{\"aioAttempt\":7 days\n\n").unwrap();
+        files.begin_attempt(2).unwrap();
+        let output = fs::read_to_string(files.output()).unwrap();
+        let attempts: Vec<_> = output.lines().map(|line| JobFiles::attempt_of(line.as_bytes())).collect();
+        assert_eq!(attempts, [None, Some(2)]);
+        assert_eq!(fs::read_to_string(files.errors()).unwrap(), "--- attempt 2 ---\n");
     }
 
     #[test]

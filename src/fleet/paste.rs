@@ -19,7 +19,7 @@ use terminal::Terminal;
 /// So much of a text's first line is looked for on a screen; a prompt box is seldom narrower.
 const BEGINNING: usize = 40;
 
-/// A text that was pasted and entered.
+/// A text that was pasted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pasted {
     /// What the terminal would have taken for keys, and how much of it was left out.
@@ -52,17 +52,26 @@ pub enum Unready {
 
 /// Pastes a text and presses Enter.
 ///
+/// # Errors
+/// As [`put`]; where Enter was not pressed for certain, it is not known whether the text arrived.
+pub fn paste(tmux: &Tmux, pane: &Pane, text: &str) -> Result<Pasted, Unpasted> {
+    let pasted = put(tmux, pane, text)?;
+    press_enter(tmux, pane).map_err(Unpasted::Unknown)?;
+    Ok(pasted)
+}
+
+/// Pastes a text, and leaves it to the caller to press Enter.
+///
 /// Newlines are the text's own only where the program asked for bracketed paste, as agents do. A pane in which somebody
 /// scrolls is put back at its end first.
 ///
 /// # Errors
 /// Those two, which ask for different things.
-pub fn paste(tmux: &Tmux, pane: &Pane, text: &str) -> Result<Pasted, Unpasted> {
+pub fn put(tmux: &Tmux, pane: &Pane, text: &str) -> Result<Pasted, Unpasted> {
     let Sanitised { text, removed } = sanitise(text);
     let terminal = ready(tmux, pane, &text).map_err(Unpasted::Nothing)?;
     hand_over(tmux, pane, &text)?;
     let was_read = terminal.settle();
-    press_enter(tmux, pane).map_err(Unpasted::Unknown)?;
     Ok(Pasted { removed, was_read })
 }
 
@@ -81,7 +90,7 @@ pub fn press_enter(tmux: &Tmux, pane: &Pane) -> Result<(), TmuxError> {
 /// # Errors
 /// When the pane is no more or tmux cannot be asked.
 pub fn screen_shows(tmux: &Tmux, pane: &Pane, text: &str) -> Result<bool, TmuxError> {
-    Ok(shows(&tmux.screen(pane)?, text))
+    Ok(is_shown(&tmux.screen(pane)?, text))
 }
 
 /// Whoever is there to take it.
@@ -119,8 +128,8 @@ fn buffer() -> String {
     format!("aio-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Blanks do not count: a screen breaks lines where it likes.
-fn shows(screen: &str, text: &str) -> bool {
+/// The same, of a screen that was looked at. Blanks do not count: a screen breaks lines where it likes.
+pub fn is_shown(screen: &str, text: &str) -> bool {
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let squeezed = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
     let beginning: String = squeezed(line).chars().take(BEGINNING).collect();
@@ -156,10 +165,10 @@ mod tests {
     #[test]
     fn a_screen_shows_a_beginning_however_it_is_broken() {
         let text = "\n  Fix the parser so that it reads numbers as large as people write them\nand more";
-        assert!(shows("> Fix the parser so that it rea\n  ds numbers as large as\n", text));
-        assert!(!shows("> Fix the printer", text));
-        assert!(shows("> [Pasted text #1 +12 lines]", text));
-        assert!(!shows("anything", " \n "));
+        assert!(is_shown("> Fix the parser so that it rea\n  ds numbers as large as\n", text));
+        assert!(!is_shown("> Fix the printer", text));
+        assert!(is_shown("> [Pasted text #1 +12 lines]", text));
+        assert!(!is_shown("anything", " \n "));
     }
 
     #[test]

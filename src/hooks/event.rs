@@ -29,8 +29,16 @@ pub enum Moment {
     BeforeTool(Tool),
     /// A tool was used, well or not.
     AfterTool(Tool),
+    /// The agent waits for a person to allow something, or to choose.
+    Asks {
+        /// What, in a few words; empty where it is about something else.
+        question: String,
+    },
     /// The agent is done, until a person says something again.
-    TurnEnds,
+    TurnEnds {
+        /// Why it gave up, in its own words; empty where it did not.
+        trouble: String,
+    },
     /// The session is over.
     SessionEnds,
 }

@@ -71,6 +71,10 @@ record! {
         attempt: u32 = sparse "attempt",
         /// How often it may yet be started again after a crash.
         restarts: u32 = sparse "restarts",
+        /// Before it is started again after a crash, the first time; twice as long each time after. In milliseconds.
+        backoff_ms: u64 = sparse "backoffMs",
+        /// When it goes on by itself: it runs on, and its agent does not work until then. Why stands in `failure`.
+        retry_at: Text<'a> = sparse "retryAt",
         /// When it was last started.
         started_at: Text<'a> = sparse "startedAt",
         /// When that ended.
@@ -172,6 +176,8 @@ pub enum Standing {
     Working,
     /// The agent stopped in the middle, or asks something.
     WaitingForYou,
+    /// It goes on by itself at a time that is known: when a usage limit ends, or some time after a crash.
+    Waiting,
     /// It ended well, and nothing of it is left to look at.
     Done,
     /// It ended well; what it made is still to be looked at.
@@ -192,6 +198,7 @@ impl Standing {
             Standing::Starting => "starting",
             Standing::Working => "working",
             Standing::WaitingForYou => "waiting for you",
+            Standing::Waiting => "waiting",
             Standing::Done => "done",
             Standing::Review => "review",
             Standing::Failed => "failed",
@@ -200,9 +207,9 @@ impl Standing {
         }
     }
 
-    /// Whether its agent runs.
+    /// Whether its agent runs, or will again by itself.
     pub fn is_running(self) -> bool {
-        matches!(self, Standing::Starting | Standing::Working | Standing::WaitingForYou)
+        matches!(self, Standing::Starting | Standing::Working | Standing::WaitingForYou | Standing::Waiting)
     }
 }
 
@@ -221,11 +228,6 @@ impl Job<'_> {
         self.stage == *"running" && is_gone()
     }
 
-    /// Whether its agent crashed and its parent is about to start it again.
-    pub fn waits_to_restart(&self) -> bool {
-        self.stage == *"running" && !self.failure.is_empty()
-    }
-
     /// Whether it takes up one of the places of its batch, and its ports.
     pub fn occupies(&self, evidence: &Evidence) -> bool {
         self.stage == *"running" && !self.is_orphaned(evidence)
@@ -241,7 +243,8 @@ impl Job<'_> {
 pub fn standing(job: &Job<'_>, has_work: bool, evidence: &Evidence) -> Standing {
     match (&*job.stage, &*job.result) {
         ("queued", _) => Standing::Queued,
-        ("running", _) if job.is_orphaned(evidence) || job.waits_to_restart() => Standing::Crashed,
+        ("running", _) if job.is_orphaned(evidence) => Standing::Crashed,
+        ("running", _) if !job.retry_at.is_empty() => Standing::Waiting,
         ("running", _) if job.delivery != *Delivery::Acknowledged.name() && job.turn.is_empty() => Standing::Starting,
         ("running", _) if job.turn == *"waiting" => Standing::WaitingForYou,
         ("running", _) => Standing::Working,

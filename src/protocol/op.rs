@@ -8,7 +8,7 @@ use super::state::Wanted;
 mod jobs;
 mod outcome;
 
-pub use jobs::{JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject, Usage};
+pub use jobs::{JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject, Pause, Usage};
 pub use outcome::{Conflict, Grant, LostClaim, News, Outcome, Refusal};
 
 /// An operation and who asks for it.

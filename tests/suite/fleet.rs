@@ -12,6 +12,7 @@ use crate::harness::{Ran, World, binary, git, run};
 pub struct Fleet {
     pub world: World,
     pub bin: PathBuf,
+    /// What the agents were given, and did.
     pub given: PathBuf,
 }
 
@@ -69,7 +70,7 @@ impl Fleet {
         seen
     }
 
-    fn parent_log(&self, job: &Value) -> String {
+    pub fn parent_log(&self, job: &Value) -> String {
         let folder = self.world.dir.join("jobs").join(job["id"].as_str().unwrap_or("none"));
         std::fs::read_to_string(folder.join("parent")).unwrap_or_default()
     }
@@ -82,7 +83,10 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         for job in self.jobs() {
-            if matches!(job["state"].as_str().unwrap(), "queued" | "starting" | "working" | "waiting for you") {
+            if matches!(
+                job["state"].as_str().unwrap(),
+                "queued" | "starting" | "working" | "waiting for you" | "waiting"
+            ) {
                 self.aio(&["stop", job["id"].as_str().unwrap()]);
             }
         }

@@ -68,7 +68,7 @@ impl Server {
         let agent = FakeAgent::new(&self.world, "claude", script);
         let environment = [("AIO_FAKE_AGENT".to_owned(), OsString::from(&agent.script))];
         let (pane, _) = self.start_with(job, &environment, agent.program.as_os_str(), &[]).unwrap();
-        eventually("its prompt", || self.tmux.screen(&pane).unwrap().contains('>').then_some(()));
+        eventually("its prompt", || self.tmux.screen(&pane).unwrap().contains('❯').then_some(()));
         (pane, agent)
     }
 

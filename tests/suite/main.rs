@@ -20,6 +20,7 @@ mod interrupting;
 mod json;
 mod layouts;
 mod liveness;
+mod manners;
 mod mcp;
 mod memory;
 mod merging;

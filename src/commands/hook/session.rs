@@ -14,6 +14,8 @@ const TASK_CHARS: usize = 100;
 
 impl Hook<'_> {
     pub(super) fn start_session(&self) -> Result<Answer, Failure> {
+        // It has begun, after all that an agent asks first.
+        self.tell_parent(|_| {});
         let id = self.register()?;
         // Whatever was under way when it stopped is not any more.
         self.forget_calls(&id);
@@ -26,6 +28,7 @@ impl Hook<'_> {
         self.tell_parent(|witness| {
             witness.is_working = true;
             witness.prompts += 1;
+            (witness.question, witness.trouble) = Default::default();
             witness.prompt_digest = digest(without_context(prompt));
         });
         let task = words::one_line(without_context(prompt), TASK_CHARS);
@@ -78,13 +81,16 @@ impl Hook<'_> {
     pub(super) fn tell_parent(&self, change: impl FnOnce(&mut Witness)) {
         let Some(job) = self.app.variable("AIO_JOB").and_then(|job| job.into_string().ok()) else { return };
         let files = JobFiles::of(self.app.store.dir(), &job);
-        let mut witness = files.witness().unwrap_or_default();
+        let before = files.witness().unwrap_or_default();
+        let mut witness = before.clone();
         if witness.session.is_empty() {
             witness.session.clone_from(&self.event.session);
         }
         if witness.session == self.event.session {
             change(&mut witness);
-            // Then less is known of the job.
+        }
+        if witness != before {
+            // Otherwise less is known of the job.
             files.note_witness(&witness).unwrap_or_default();
         }
     }

@@ -161,6 +161,7 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
                 task_bytes: job.task_bytes,
                 target: job.target.to_string(),
                 restarts: 1,
+                backoff_ms: job.backoff_ms,
             };
             Ok((new, job.id.to_string()))
         })?;

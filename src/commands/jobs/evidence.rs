@@ -16,6 +16,7 @@ use crate::protocol::evidence::{Evidence, Fate, ProcessKey};
 use crate::protocol::fleet::{Job, Standing, standing};
 use crate::protocol::lease;
 use crate::protocol::state::State;
+use crate::protocol::time;
 
 /// A job as it is shown.
 pub(in crate::commands) struct Seen {
@@ -48,6 +49,10 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) merged: String,
     pub(in crate::commands) attempt: u32,
     pub(in crate::commands) question: String,
+    /// When it goes on by itself; empty where it does not wait for that.
+    pub(in crate::commands) retry_at: String,
+    /// Who says whether it works.
+    pub(in crate::commands) turn_witness: String,
     /// What a person should know or do.
     pub(in crate::commands) remark: String,
 }
@@ -144,6 +149,8 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
         merged: job.merged.to_string(),
         attempt: job.attempt,
         question: job.question.to_string(),
+        retry_at: job.retry_at.to_string(),
+        turn_witness: job.turn_witness.to_string(),
     }
 }
 
@@ -156,7 +163,8 @@ fn activity(state: &State<'_>, job: &Job<'_>, evidence: &Evidence, dir: &Path) -
     let worktree = unspell(&job.worktree);
     let candidates = [
         hook,
-        written(&files.output(), "stream"),
+        written(&files.output(), if job.runtime == *Runtime::Tmux.name() { "screen" } else { "stream" }),
+        written(&files.drawn(), "screen"),
         written(&worktree.join(".aio/done"), "agent"),
         written(&worktree, "worktree"),
     ];
@@ -176,6 +184,20 @@ fn attach(job: &Job<'_>, dir: &Path) -> String {
         // Whoever started it sits there.
         Runtime::Terminal => String::new(),
     }
+}
+
+/// Whether its terminal shows what it asks: what is sent to it waits until somebody answers that there.
+fn is_answered_by_hand(job: &Job<'_>) -> bool {
+    let is_seen = matches!(&*job.turn_witness, "screen" | "hook");
+    is_seen && !job.question.is_empty() && job.runtime == *Runtime::Tmux.name()
+}
+
+/// The time of a stamp, and its day unless that is this one's: `14:05 UTC`.
+pub(super) fn clock(stamp: &str) -> String {
+    let today = time::stamp(wall_ms());
+    let day = time::date(stamp);
+    let hour = stamp.get(11..16).unwrap_or(stamp);
+    if day == time::date(&today) { format!("{hour} UTC") } else { format!("{day} {hour} UTC") }
 }
 
 /// What to do about it.
@@ -198,6 +220,15 @@ fn remark(job: &Job<'_>, standing: Standing, evidence: &Evidence, around: &Aroun
             "its turn has come; should it not begin by itself: aio cleanup".to_owned()
         }
         Standing::Stopped if !job.failure.is_empty() => job.failure.to_string(),
+        Standing::Waiting => {
+            format!("{}; it goes on at {} by itself; next: aio stop {id}", &*job.failure, clock(&job.retry_at))
+        }
+        Standing::WaitingForYou if is_answered_by_hand(job) => {
+            format!(
+                "it says: {}; next: aio attach {id}, or once it is at its prompt aio send {id} \"…\"",
+                &*job.question
+            )
+        }
         Standing::WaitingForYou if job.question.is_empty() => format!("next: aio send {id} \"…\""),
         Standing::WaitingForYou => format!("it says: {}; next: aio send {id} \"…\"", &*job.question),
         Standing::Review => format!("next: aio diff {id}, aio merge {id}"),

@@ -16,7 +16,7 @@ use crate::protocol::time;
 const SECTIONS: [(&str, &[Standing]); 5] = [
     ("Needs you", &[Standing::WaitingForYou, Standing::Crashed, Standing::Failed]),
     ("To review", &[Standing::Review]),
-    ("Running", &[Standing::Working, Standing::Starting]),
+    ("Running", &[Standing::Working, Standing::Starting, Standing::Waiting]),
     ("Queued", &[Standing::Queued]),
     ("Done", &[Standing::Done, Standing::Stopped]),
 ];

@@ -43,6 +43,8 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         }
     }
     let agent = Agent::find(&tool);
+    // In a terminal it drew no stream; what is kept are the last lines.
+    let agent = agent.filter(|_| runtime != Runtime::Tmux.name());
     let mut follower = Follower { agent, lines: Lines::default(), file: File::open(files.output()).ok() };
     let mut last: VecDeque<String> = VecDeque::new();
     follower.read(|line| {
@@ -89,9 +91,10 @@ impl Follower {
         let mut bytes = Vec::new();
         // What cannot be read now may be later.
         file.read_to_end(&mut bytes).map(drop).unwrap_or_default();
-        self.lines.push(&bytes, |line| {
-            let seen = agent.map(|agent| agent.read(line)).unwrap_or_default();
-            seen.into_iter().filter_map(in_words).for_each(&mut each);
+        self.lines.push(&bytes, |line| match (JobFiles::attempt_of(line), agent) {
+            (Some(attempt), _) => each(format!("--- attempt {attempt} ---")),
+            (None, Some(agent)) => agent.read(line).into_iter().filter_map(in_words).for_each(&mut each),
+            (None, None) => each(String::from_utf8_lossy(line).trim_end().to_owned()),
         });
     }
 }

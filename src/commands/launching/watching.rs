@@ -48,7 +48,8 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
             let (style, word) = word(job, begun.contains(&new.id));
             started.settled += usize::from(word != "STARTING");
             started.failed += usize::from(word == "FAILED");
-            let why = if job.failure.is_empty() { String::new() } else { format!(": {}", &*job.failure) };
+            let why = if job.failure.is_empty() { &job.question } else { &job.failure };
+            let why = if why.is_empty() { String::new() } else { format!(": {}", &**why) };
             let state = match word {
                 "LAUNCHED" => format!(" ({})", standing(job, false, &evidence).name()),
                 _ => String::new(),
@@ -74,6 +75,7 @@ fn word(job: &Job<'_>, is_begun: bool) -> (Style, &'static str) {
         "queued" => (Style::Faint, "QUEUED"),
         "ended" if job.result != *"done" => (Style::Bad, "FAILED"),
         _ if is_taken || job.stage == *"ended" => (Style::Good, "LAUNCHED"),
+        _ if job.turn == *"waiting" || !job.retry_at.is_empty() => (Style::Notice, "WAITING"),
         _ if is_unsure => (Style::Notice, "UNCONFIRMED"),
         _ => (Style::Notice, "STARTING"),
     }
@@ -84,6 +86,7 @@ fn step(app: &App, job: &Job<'_>, word: &str) -> Step {
     let at = match (word, &*job.stage) {
         ("FAILED", _) => "failed".to_owned(),
         ("UNCONFIRMED", _) => "unconfirmed".to_owned(),
+        ("WAITING", _) => "waiting".to_owned(),
         ("LAUNCHED", _) => "acknowledged".to_owned(),
         (_, "queued") => "queued".to_owned(),
         _ if job.delivery == *Delivery::Delivered.name() => "delivered".to_owned(),

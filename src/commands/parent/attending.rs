@@ -1,5 +1,5 @@
-//! An agent at work, watched: by its stream, by what its hooks saw, by its process, and by the files by which it says that it
-//! is done.
+//! An agent at work, watched: by its stream, by what its hooks saw, by its process, by its screen, and by the files by which it
+//! says that it is done.
 
 use std::fs;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -8,18 +8,32 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use super::delivering::Delivering;
+use super::looking::Screen;
+use super::pausing::{end_of, note_pause};
 use super::{AgentProcess, App, Event, HEARTBEAT, JobEnd, JobNote, Op, Opening, Request, Runtime, Task, judge, note};
+use crate::app::wall_ms;
 use crate::error::Failure;
 use crate::fleet::brief::{BLOCKED, DONE};
 use crate::fleet::child::Ended;
 use crate::fleet::files::Witness;
-use crate::fleet::stream::Progress;
+use crate::fleet::screen::Shows;
+use crate::fleet::stream::{Limit, Progress};
 use crate::protocol::op::JobTurn;
 
 /// How often the agent is looked at.
 const GLANCE: Duration = Duration::from_millis(500);
 /// How long an agent that said it is done may go on, in a terminal where it never ends by itself.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+/// A prompt that rests so long belongs to an agent that does not work, whatever its hooks said last: who stops it in the middle
+/// has no hook say so.
+const IDLE: Duration = Duration::from_secs(3);
+/// The same for a screen that nobody knows.
+const STILL: Duration = Duration::from_secs(60);
+/// After a hook said that it asks, its dialog is drawn by then.
+const TO_ASK: Duration = Duration::from_secs(1);
+/// What an agent at its prompt is told when its limit has ended.
+const GO_ON: &str =
+    "Your usage limit has ended. Look at what is there (git status, git log), then go on with your task.";
 
 /// What is known of a running agent.
 pub(super) struct Watch<'w> {
@@ -28,11 +42,27 @@ pub(super) struct Watch<'w> {
     instance: &'w str,
     pub(super) progress: Progress,
     delivering: Delivering,
+    screen: Option<Screen>,
     witness: Witness,
     turn: Option<JobTurn>,
     beaten: Instant,
     done_since: Option<Instant>,
     is_silent: bool,
+    /// A question that was answered, as the stream or the screen shows; hooks do not say.
+    answered: String,
+    asked_at: Instant,
+    was_in_turn: bool,
+    limit: Reached,
+}
+
+/// What is known of a limit in a terminal, where the agent stays at its prompt.
+#[derive(PartialEq, Eq)]
+enum Reached {
+    No,
+    /// At that time, in milliseconds since 1970, it is told to go on.
+    Until(i64),
+    /// It was told to go on; these words are no news.
+    Over(String),
 }
 
 impl<'w> Watch<'w> {
@@ -43,12 +73,17 @@ impl<'w> Watch<'w> {
             task,
             instance,
             progress: Progress::after(task.used.clone()),
-            delivering: Delivering::new(app, task, words, prompts),
+            delivering: Delivering::new(words, prompts),
+            screen: Screen::of(app, task),
             witness: Witness::default(),
             turn: None,
             beaten: Instant::now(),
             done_since: None,
             is_silent: false,
+            answered: String::new(),
+            asked_at: Instant::now(),
+            was_in_turn: false,
+            limit: Reached::No,
         }
     }
 
@@ -62,40 +97,64 @@ impl<'w> Watch<'w> {
         loop {
             match receiver.recv_timeout(GLANCE) {
                 Ok(Event::Signal(signal @ (SIGTERM | SIGHUP))) => {
+                    self.keep_screen();
                     let ended = agent.end().map_err(unknown)?;
                     return Ok(self.stopped(signal, ended));
                 }
                 // The terminal sends the others to the agent itself.
                 Ok(Event::Signal(_)) => {}
-                Ok(Event::Seen(seen)) => seen.into_iter().for_each(|seen| self.progress.see(seen)),
+                Ok(Event::Seen(seen)) => self.hear(seen),
                 Ok(Event::Silence) => self.is_silent = true,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             self.look();
             if self.is_over() {
+                self.keep_screen();
                 let ended = agent.end().map_err(unknown)?;
                 self.hear_out(receiver);
                 return Ok(self.ended(if self.said(DONE).is_some() { Ended::Exited(0) } else { ended }));
             }
             if let Some(ended) = agent.ended().map_err(unknown)? {
+                self.keep_screen();
                 self.hear_out(receiver);
                 return Ok(self.ended(ended));
             }
         }
     }
 
+    fn keep_screen(&self) {
+        if let Some(screen) = &self.screen {
+            screen.keep();
+        }
+    }
+
+    /// An agent whose stream goes on waits for no answer any more.
+    fn hear(&mut self, seen: Vec<crate::fleet::stream::Seen>) {
+        self.answered.clone_from(&self.witness.question);
+        seen.into_iter().for_each(|seen| self.progress.see(seen));
+    }
+
     /// What it said last may still be on its way; something it left running may keep its output open for ever.
     fn hear_out(&mut self, receiver: &Receiver<Event>) {
         let deadline = Instant::now() + Duration::from_secs(2);
-        if self.task.runtime != Runtime::Headless || self.is_silent {
-            return;
-        }
-        loop {
+        while self.task.runtime == Runtime::Headless && !self.is_silent {
             match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Event::Seen(seen)) => seen.into_iter().for_each(|seen| self.progress.see(seen)),
                 Ok(Event::Signal(_)) => {}
-                Ok(Event::Silence) | Err(_) => return,
+                Ok(Event::Silence) | Err(_) => break,
             }
+        }
+        self.look_back();
+    }
+
+    /// What it did last it may have done since it was looked at.
+    fn look_back(&mut self) {
+        if let Some(witness) = self.task.files.witness() {
+            self.take_in(witness);
+        }
+        self.was_in_turn |= self.witness.prompts > 0;
+        if self.delivering.is_handed_over() {
+            self.delivering.look(self.app, self.task, &self.progress, &self.witness, None);
         }
     }
 
@@ -105,32 +164,145 @@ impl<'w> Watch<'w> {
             self.beat();
         }
         if let Some(witness) = self.task.files.witness() {
-            self.witness = witness;
+            self.take_in(witness);
         }
-        self.delivering.look(self.app, self.task, &self.progress, &self.witness);
-        let turn = self.turn_now();
-        if turn.is_some() && turn != self.turn {
-            self.turn = turn.clone();
+        self.look_at_screen();
+        self.look_for_limit();
+        let screen = self.screen.as_mut();
+        self.delivering.look(self.app, self.task, &self.progress, &self.witness, screen);
+        let turn = self.turn_now().unwrap_or_default();
+        if turn != self.turn.clone().unwrap_or_default() {
+            self.turn = Some(turn.clone());
             let session = Some(self.session()).filter(|session| !session.is_empty());
             let usage = self.progress.usage(self.task.profile.prices.as_ref());
-            note(self.app, self.task, JobNote { turn, session, usage, ..JobNote::default() });
+            note(self.app, self.task, JobNote { turn: Some(turn.clone()), session, usage, ..JobNote::default() });
         }
+        self.was_in_turn |= self.witness.prompts > 0 || self.screen.as_ref().is_some_and(|screen| screen.has_worked);
+        let asks = matches!(self.shows(), Shows::Question(_)) || !self.question_by_hook().is_empty();
+        let is_free = !turn.witness.is_empty() && !turn.is_working && !asks;
+        if self.screen.is_some() && is_free && !self.is_limited() && self.delivering.next_message(self.task) {
+            // It is answered now.
+            super::preparing::forget_last_word(self.task);
+        }
+    }
+
+    fn take_in(&mut self, witness: Witness) {
+        if witness.question != self.witness.question {
+            self.answered.clear();
+            self.asked_at = Instant::now();
+        }
+        self.witness = witness;
+    }
+
+    fn look_at_screen(&mut self) {
+        let is_asked = !self.question_by_hook().is_empty();
+        let is_awaited = is_asked || !self.delivering.is_settled() || !matches!(self.limit, Reached::No);
+        let Some(screen) = &mut self.screen else { return };
+        let before = screen.shows.clone();
+        screen.look(is_awaited || matches!(before, Shows::Question(_)));
+        let was_shown = matches!(before, Shows::Question(_)) || screen.was_looked_at_since(self.asked_at + TO_ASK);
+        // Its dialog was there, and is gone.
+        if is_asked && was_shown && matches!(screen.shows, Shows::Work | Shows::Prompt) {
+            self.answered.clone_from(&self.witness.question);
+        }
+    }
+
+    /// What it asks for, by its hooks.
+    fn question_by_hook(&self) -> &str {
+        if self.witness.question == self.answered { "" } else { &self.witness.question }
+    }
+
+    /// The limit at which an agent in a terminal stands, and who says so.
+    fn limit_now(&self) -> Option<(Limit, &'static str)> {
+        let screen = self.screen.as_ref()?;
+        let by_hook = self.task.profile.agent.limit(&self.witness.trouble).filter(|_| !self.witness.is_working);
+        let limit = by_hook.map(|limit| (limit, "hook")).or_else(|| match &screen.shows {
+            Shows::Limit(limit) if self.delivering.is_handed_over() => Some((limit.clone(), "screen")),
+            _ => None,
+        });
+        limit.filter(|(limit, _)| !matches!(&self.limit, Reached::Over(words) if *words == limit.words))
+    }
+
+    /// An agent in a terminal stays at its prompt when it may do no more. When that ends, it is told to go on, as a person would.
+    fn look_for_limit(&mut self) {
+        let limit = self.limit_now().map(|(limit, _)| limit);
+        match (&self.limit, limit) {
+            (Reached::Until(until), Some(limit)) if wall_ms() >= *until => {
+                self.limit = Reached::Over(limit.words);
+                note_pause(self.app, self.task, None);
+                self.delivering.send(GO_ON.to_owned());
+            }
+            (Reached::Until(_), Some(_)) => {}
+            // A person had it go on, or it did by itself.
+            (Reached::Until(_), None) => {
+                self.limit = Reached::No;
+                note_pause(self.app, self.task, None);
+            }
+            (Reached::No | Reached::Over(_), Some(limit)) => {
+                if let Some(until) = end_of(&limit) {
+                    self.limit = Reached::Until(until);
+                    note_pause(self.app, self.task, Some((until, &limit.words)));
+                }
+            }
+            (Reached::Over(_), None) if self.witness.is_working || self.shows() == &Shows::Work => {
+                self.limit = Reached::No;
+            }
+            (Reached::No | Reached::Over(_), None) => {}
+        }
+    }
+
+    fn is_limited(&self) -> bool {
+        matches!(self.limit, Reached::Until(_))
+    }
+
+    fn shows(&self) -> &Shows {
+        const UNKNOWN: &Shows = &Shows::Unknown;
+        self.screen.as_ref().map_or(UNKNOWN, |screen| &screen.shows)
     }
 
     /// Whether it works, by whoever knows best.
     fn turn_now(&self) -> Option<JobTurn> {
-        let question = self.said(BLOCKED).unwrap_or_default();
-        let turn = |is_working: bool, witness: &'static str| {
-            Some(JobTurn { is_working: is_working && question.is_empty(), witness, question: question.clone() })
+        let blocked = self.said(BLOCKED).unwrap_or_default();
+        let by_hook = self.question_by_hook();
+        let asks = |question: &str, witness: &'static str| {
+            Some(JobTurn { is_working: false, witness, question: question.to_owned() })
         };
-        match self.task.runtime {
-            // Without a terminal it ends when its turn does, and asks nobody.
-            Runtime::Headless if self.progress.is_acknowledged => turn(true, "stream"),
-            Runtime::Headless => None,
+        let turn = |is_working: bool, witness: &'static str| {
+            Some(JobTurn { is_working: is_working && blocked.is_empty(), witness, question: blocked.clone() })
+        };
+        let Some(screen) = &self.screen else {
+            // Without a terminal nobody can answer, but it can be seen that it asks.
+            return match self.progress.is_acknowledged || self.witness.prompts > 0 {
+                _ if !by_hook.is_empty() => asks(by_hook, "hook"),
+                true if self.progress.is_acknowledged => turn(true, "stream"),
+                true => turn(self.witness.is_working, "hook"),
+                // Whoever sits there has not told it anything yet.
+                false if self.task.runtime == Runtime::Terminal && self.task.opening != Opening::Sent => {
+                    turn(false, "process")
+                }
+                false => None,
+            };
+        };
+        if let Some((limit, witness)) = self.limit_now() {
+            return asks(&limit.words, witness);
+        }
+        match &screen.shows {
+            Shows::Question(_) if !by_hook.is_empty() => asks(by_hook, "hook"),
+            Shows::Question(question) => asks(question, "screen"),
+            _ if !self.delivering.stuck().is_empty() => asks(self.delivering.stuck(), "screen"),
+            _ if !by_hook.is_empty() => asks(by_hook, "hook"),
+            Shows::Prompt if self.witness.is_working && screen.is_settled() && screen.rests_since() >= IDLE => {
+                turn(false, "screen")
+            }
             _ if self.witness.prompts > 0 => turn(self.witness.is_working, "hook"),
-            // Whoever sits there has not told it anything yet.
-            Runtime::Terminal if self.task.opening != Opening::Sent => turn(false, "process"),
-            _ => None,
+            _ if !self.delivering.is_handed_over() => None,
+            Shows::Work => turn(true, "screen"),
+            Shows::Prompt if screen.is_settled() && (screen.has_worked || self.delivering.is_settled()) => {
+                turn(false, "screen")
+            }
+            Shows::Unknown if screen.rests_since() >= STILL => turn(false, "screen"),
+            Shows::Unknown if screen.has_worked || self.delivering.is_settled() => turn(true, "screen"),
+            _ => self.turn.clone(),
         }
     }
 
@@ -146,8 +318,22 @@ impl<'w> Watch<'w> {
             return false;
         }
         let since = *self.done_since.get_or_insert_with(Instant::now);
-        let has_finished = self.witness.prompts > 0 && !self.witness.is_working;
+        let is_idle = self.screen.as_ref().is_some_and(|screen| screen.shows == Shows::Prompt && screen.is_settled());
+        let has_finished = match self.witness.prompts {
+            0 => is_idle && self.delivering.is_handed_over(),
+            _ => !self.witness.is_working,
+        };
         has_finished || since.elapsed() >= LAST_WORDS
+    }
+
+    /// Whether it was ever in a turn, and is in none now.
+    fn turn_is_over(&self) -> bool {
+        match self.task.runtime {
+            Runtime::Headless => self.progress.turns_ended > 0 && self.progress.error.is_none(),
+            Runtime::Tmux => self.was_in_turn,
+            // Who sat there knows.
+            Runtime::Terminal => true,
+        }
     }
 
     /// The line in a file by which the agent says something, since this start.
@@ -157,13 +343,12 @@ impl<'w> Watch<'w> {
     }
 
     fn ended(&self, ended: Ended) -> JobEnd {
-        let is_terminal = self.task.runtime != Runtime::Headless;
         self.write_down_use();
-        judge(ended, &self.progress, self.said(DONE), self.said(BLOCKED), is_terminal)
+        let is_terminal = self.task.runtime != Runtime::Headless;
+        judge(ended, &self.progress, self.said(DONE), self.said(BLOCKED), (is_terminal, self.turn_is_over()))
     }
 
     fn stopped(&self, signal: i32, ended: Ended) -> JobEnd {
-        self.write_down_use();
         let (result, failure) = match signal {
             SIGHUP => ("crashed", "its terminal went away"),
             _ => ("stopped", ""),

@@ -1,33 +1,39 @@
 //! A task's way to its agent, and what proves that it arrived.
 //!
 //! Without a terminal it is what the agent reads, and its stream or its hooks say that it was taken. In a terminal it is
-//! pasted once, when the agent listens; its hooks say so, or nobody does: then that is what is written down.
+//! pasted once, when the agent's prompt is seen; its hooks say so, or nobody does: then that is what is written down, with what
+//! the screen hints at. While the screen asks something, nothing is pasted and no key is pressed: Enter would answer it.
 
 use std::time::{Duration, Instant};
 
+use super::looking::Screen;
 use super::{App, JobNote, Opening, Runtime, Task, note};
-use crate::fleet::files::{Message, Witness, digest};
-use crate::fleet::paste::{Unpasted, Unready, paste, press_enter, screen_shows};
+use crate::fleet::files::{Witness, digest};
+use crate::fleet::paste::{Pasted, Unpasted, Unready, is_shown, press_enter, put};
+use crate::fleet::screen::Shows;
 use crate::fleet::stream::Progress;
-use crate::fleet::tmux::{Pane, Tmux};
 use crate::protocol::fleet::Delivery;
 
-/// How long an agent may take to listen.
+/// How long an agent may take to listen, before a person should look.
 const TO_LISTEN: Duration = Duration::from_secs(60);
 /// How long an agent may take to begin with what it was started with, until that is called unconfirmed.
 const TO_BEGIN: Duration = Duration::from_secs(15);
 /// How long it may take to take what was pasted; then Enter is pressed once more, and after as long again nobody knows.
 const TO_TAKE: Duration = Duration::from_secs(5);
+/// How long after it began to work its hook may take to say so.
+const TO_TELL: Duration = Duration::from_secs(2);
+/// A screen that is not known rests for so long before anything is pasted.
+const TO_REST: Duration = Duration::from_secs(1);
 
 /// The words that are on their way.
 pub(super) struct Delivering {
-    terminal: Option<(Tmux, Pane)>,
     stage: Stage,
     words: String,
-    message: Option<Message>,
     begun: Instant,
     removed: String,
     prompts_before: u64,
+    /// Why they cannot be handed over, if that takes long.
+    stuck: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,127 +42,172 @@ enum Stage {
     Queued,
     /// Handed over at this time, and Enter pressed so often.
     Delivered(Instant, u8),
-    /// Taken, or nobody knows.
+    /// No hook says whether they were taken. One may yet do so.
+    Unsure,
+    /// Taken, or not to be handed over.
     Settled,
 }
 
 impl Delivering {
-    pub(super) fn new(app: &App, task: &Task, words: &str, prompts_before: u64) -> Delivering {
-        let terminal = (task.runtime == Runtime::Tmux).then(|| {
-            let id = app.variable("TMUX_PANE").and_then(|id| id.into_string().ok()).unwrap_or_default();
-            (Tmux::new(app.store.dir()), Pane { job: task.id.clone(), id })
-        });
+    pub(super) fn new(words: &str, prompts_before: u64) -> Delivering {
         Delivering {
-            terminal,
             stage: Stage::Queued,
             words: words.to_owned(),
-            message: None,
             begun: Instant::now(),
             removed: String::new(),
             prompts_before,
+            stuck: String::new(),
         }
+    }
+
+    /// Whether the agent has them, as far as can be known.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.stage, Stage::Unsure | Stage::Settled)
+    }
+
+    /// Whether they were handed over.
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.stage != Stage::Queued
+    }
+
+    /// Why a person should look; empty where nobody need.
+    pub(super) fn stuck(&self) -> &str {
+        &self.stuck
+    }
+
+    /// Other words, to be pasted as these were.
+    pub(super) fn send(&mut self, words: String) {
+        (self.words, self.stage, self.begun) = (words, Stage::Queued, Instant::now());
     }
 
     /// One more step, if it is time for one.
-    pub(super) fn look(&mut self, app: &App, task: &Task, progress: &Progress, witness: &Witness) {
-        match self.stage {
-            Stage::Queued => {
-                self.hand_over(app, task, witness);
-                // What it was started with it may have taken long ago.
-                if task.runtime == Runtime::Terminal && self.stage != Stage::Queued {
-                    self.look(app, task, progress, witness);
-                }
-            }
-            Stage::Delivered(since, enters) => self.look_for_proof(app, task, progress, witness, since, enters),
-            Stage::Settled => self.next_message(task, witness),
-        }
-    }
-
-    fn hand_over(&mut self, app: &App, task: &Task, witness: &Witness) {
-        let Some((tmux, pane)) = &self.terminal else {
-            // It was given them when it was started.
-            return match task.opening {
-                Opening::Sent => self.delivered(app, task),
-                Opening::Prefilled => {
-                    self.stage = Stage::Delivered(Instant::now(), 1);
-                    self.say(
-                        app,
-                        task,
-                        Delivery::Delivered,
-                        "written, and not sent: that is for who sits there".to_owned(),
-                    );
-                }
-                Opening::Nothing => self.stage = Stage::Settled,
-            };
-        };
-        self.prompts_before = witness.prompts;
-        match paste(tmux, pane, &self.words) {
-            Ok(pasted) => {
-                let removed: Vec<String> =
-                    pasted.removed.iter().map(|(what, count)| format!("{count} × {what}")).collect();
-                self.removed =
-                    if removed.is_empty() { String::new() } else { format!("left out: {}", removed.join(", ")) };
-                self.delivered(app, task);
-            }
-            Err(Unpasted::Nothing(Unready::Empty)) => {
-                self.settle(app, task, Delivery::Unconfirmed, "there is nothing to paste")
-            }
-            Err(Unpasted::Nothing(_)) if self.begun.elapsed() < TO_LISTEN => {}
-            Err(Unpasted::Nothing(why)) => {
-                self.settle(app, task, Delivery::Queued, &format!("it was not handed over: {why}"));
-            }
-            Err(Unpasted::Unknown(why)) => {
-                self.settle(app, task, Delivery::Unconfirmed, &format!("it may have arrived or not: {why}"));
-            }
-        }
-    }
-
-    fn delivered(&mut self, app: &App, task: &Task) {
-        self.stage = Stage::Delivered(Instant::now(), 1);
-        self.say(app, task, Delivery::Delivered, self.removed.clone());
-    }
-
-    fn look_for_proof(
+    pub(super) fn look(
         &mut self,
         app: &App,
         task: &Task,
         progress: &Progress,
         witness: &Witness,
-        since: Instant,
-        enters: u8,
+        screen: Option<&mut Screen>,
     ) {
-        if witness.prompts > self.prompts_before {
-            let is_exact = witness.prompt_digest == digest(&self.words);
-            let receipt = if is_exact { "hook: to the byte" } else { "hook" };
-            return self.settle(app, task, Delivery::Acknowledged, receipt);
+        if self.stage == Stage::Queued && task.runtime != Runtime::Tmux {
+            // What it was given when it was started it may have taken long ago.
+            self.was_given(app, task);
         }
-        if self.terminal.is_none() {
-            if progress.is_acknowledged {
+        let is_taken = self.is_handed_over() && witness.prompts > self.prompts_before;
+        match (self.stage, screen) {
+            (Stage::Settled, _) => {}
+            _ if is_taken => {
+                let is_exact = witness.prompt_digest == digest(&self.words);
+                self.settle(app, task, Delivery::Acknowledged, if is_exact { "hook: to the byte" } else { "hook" });
+            }
+            (Stage::Delivered(..), None) if progress.is_acknowledged => {
                 self.settle(app, task, Delivery::Acknowledged, "stream");
+                // Its hook may yet say more.
+                self.stage = Stage::Unsure;
             }
-            let is_due = task.runtime == Runtime::Terminal && task.opening == Opening::Sent && enters == 1;
-            if is_due && since.elapsed() >= TO_BEGIN {
-                // Not settled: it may first ask who sits there whether to begin.
-                self.stage = Stage::Delivered(since, 2);
-                let receipt = "it was started with it; nothing says that it took it".to_owned();
-                self.say(app, task, Delivery::Unconfirmed, receipt);
+            (Stage::Queued, Some(screen)) => self.hand_over(app, task, witness, screen),
+            (Stage::Delivered(since, enters), Some(screen)) => self.look_for_signs(app, task, screen, since, enters),
+            (Stage::Delivered(since, _), None) if task.runtime == Runtime::Terminal && since.elapsed() >= TO_BEGIN => {
+                // It may first ask who sits there whether to begin.
+                if task.opening == Opening::Sent {
+                    self.give_up(app, task, "it was started with it; nothing says that it took it");
+                }
             }
+            (Stage::Queued | Stage::Delivered(..), None) | (Stage::Unsure, _) => {}
+        }
+    }
+
+    /// It got them when it was started.
+    fn was_given(&mut self, app: &App, task: &Task) {
+        self.stage = Stage::Delivered(Instant::now(), 1);
+        match task.opening {
+            Opening::Sent => self.say(app, task, Delivery::Delivered, String::new()),
+            Opening::Prefilled => {
+                let receipt = "written, and not sent: that is for who sits there";
+                self.say(app, task, Delivery::Delivered, receipt.to_owned());
+            }
+            Opening::Nothing => self.stage = Stage::Settled,
+        }
+    }
+
+    fn hand_over(&mut self, app: &App, task: &Task, witness: &Witness, screen: &mut Screen) {
+        if matches!(screen.shows, Shows::Question(_) | Shows::Work) {
+            // A person has all the time they want, and so has an agent that works.
+            (self.begun, self.stuck) = (Instant::now(), String::new());
             return;
+        }
+        if !listens(task, witness, screen) {
+            return self.wait(|| "its screen shows no prompt that is known".to_owned());
+        }
+        // What was seen may be over by now.
+        screen.look_now();
+        if !listens(task, witness, screen) {
+            return;
+        }
+        match put(&screen.tmux, &screen.pane, &self.words) {
+            Ok(pasted) => self.enter(app, task, witness, screen, &pasted),
+            Err(Unpasted::Nothing(Unready::Empty)) => {
+                self.settle(app, task, Delivery::Unconfirmed, "there is nothing to paste");
+            }
+            Err(Unpasted::Nothing(why)) => self.wait(|| why.to_string()),
+            Err(Unpasted::Unknown(why)) => {
+                self.give_up(app, task, &format!("it may have arrived or not: {why}"));
+            }
+        }
+    }
+
+    /// Nothing was pasted, and it is tried again; a person is told when it takes long.
+    fn wait(&mut self, why: impl FnOnce() -> String) {
+        if self.begun.elapsed() >= TO_LISTEN && self.stuck.is_empty() {
+            self.stuck = format!("its task was not handed over: {}", why());
+        }
+    }
+
+    /// Presses Enter, unless something is asked since.
+    fn enter(&mut self, app: &App, task: &Task, witness: &Witness, screen: &mut Screen, pasted: &Pasted) {
+        let removed: Vec<String> = pasted.removed.iter().map(|(what, count)| format!("{count} × {what}")).collect();
+        self.removed = if removed.is_empty() { String::new() } else { format!("left out: {}", removed.join(", ")) };
+        self.prompts_before = witness.prompts;
+        screen.look_now();
+        if let Shows::Question(question) = &screen.shows {
+            let why = format!("it was pasted and not entered, because the screen asks: {question}");
+            return self.give_up(app, task, &why);
+        }
+        screen.forget_work();
+        match press_enter(&screen.tmux, &screen.pane) {
+            Ok(()) => {
+                (self.stage, self.stuck) = (Stage::Delivered(Instant::now(), 1), String::new());
+                self.say(app, task, Delivery::Delivered, self.removed.clone());
+            }
+            Err(why) => self.give_up(app, task, &format!("it was pasted, and perhaps not entered: {why}")),
+        }
+    }
+
+    /// No hook told yet. The screen may hint at it; it proves nothing.
+    fn look_for_signs(&mut self, app: &App, task: &Task, screen: &mut Screen, since: Instant, enters: u8) {
+        if screen.has_worked && since.elapsed() >= TO_TELL {
+            return self.give_up(app, task, "screen: it began to work; no hook says that it has all of it");
         }
         if since.elapsed() < TO_TAKE {
             return;
         }
-        let Some((tmux, pane)) = &self.terminal else { return };
+        screen.look_now();
         // An Enter that was swallowed leaves the words where they were pasted. To press it again sends nothing twice.
-        if enters == 1 && screen_shows(tmux, pane, &self.words).unwrap_or(false) && press_enter(tmux, pane).is_ok() {
+        let is_left = matches!(screen.shows, Shows::Prompt | Shows::Unknown) && is_shown(&screen.text, &self.words);
+        if enters == 1 && is_left && !screen.has_worked && press_enter(&screen.tmux, &screen.pane).is_ok() {
             self.stage = Stage::Delivered(Instant::now(), 2);
             return;
         }
-        self.settle(app, task, Delivery::Unconfirmed, "it was pasted; nothing says that the agent took it");
+        self.give_up(app, task, "it was pasted; nothing says that the agent took it");
+    }
+
+    fn give_up(&mut self, app: &App, task: &Task, why: &str) {
+        self.settle(app, task, Delivery::Unconfirmed, why);
+        self.stage = Stage::Unsure;
     }
 
     fn settle(&mut self, app: &App, task: &Task, delivery: Delivery, receipt: &str) {
-        self.stage = Stage::Settled;
+        (self.stage, self.stuck) = (Stage::Settled, String::new());
         let words = [receipt, &self.removed].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
         self.say(app, task, delivery, words);
     }
@@ -165,16 +216,25 @@ impl Delivering {
         note(app, task, JobNote { delivery: Some((delivery, receipt)), ..JobNote::default() });
     }
 
-    /// In a terminal, what others left for the agent is pasted when it has finished its turn.
-    fn next_message(&mut self, task: &Task, witness: &Witness) {
-        if self.terminal.is_none() || witness.is_working {
-            return;
-        }
-        let Some(message) = task.files.messages().into_iter().next() else { return };
+    /// In a terminal, what others left for the agent is pasted when it has finished its turn. Whether there was something.
+    pub(super) fn next_message(&mut self, task: &Task) -> bool {
+        let next = self.is_settled().then(|| task.files.messages().into_iter().next()).flatten();
         // Forgotten before it is sent: rather not at all than twice.
-        if task.files.forget(&message).is_ok() {
-            self.words = message.text.clone();
-            (self.message, self.stage, self.begun) = (Some(message), Stage::Queued, Instant::now());
+        let Some(message) = next.filter(|message| task.files.forget(message).is_ok()) else { return false };
+        self.send(message.text);
+        true
+    }
+}
+
+/// Whether the agent is at a prompt that takes what is pasted. Where its screen is not known, its hooks say that it has begun,
+/// after all that it asks first; or no screen of that agent is known at all.
+fn listens(task: &Task, witness: &Witness, screen: &Screen) -> bool {
+    match screen.shows {
+        Shows::Prompt | Shows::Limit(_) => screen.is_settled(),
+        Shows::Question(_) | Shows::Work => false,
+        Shows::Unknown => {
+            let has_begun = !witness.session.is_empty() || task.profile.agent.screen.prompt.is_empty();
+            has_begun && screen.is_settled() && screen.rests_since() >= TO_REST
         }
     }
 }

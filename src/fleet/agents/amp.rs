@@ -1,6 +1,7 @@
 //! Amp. It needs its server for a turn, so nothing here was run: command lines are those of its manual and of its `--help`,
 //! the stream is the one its manual shows, which it calls compatible with Claude Code's.
 
+use super::super::screen::Words;
 use super::super::stream::Dialect;
 use super::{Agent, Arguments, Login, Place};
 
@@ -27,6 +28,8 @@ pub(super) const AMP: Agent = Agent {
     variables: &[("AMP_SKIP_UPDATE_CHECK", "1")],
     dialect: Dialect::Claude,
     limits: &["out of credits", "usage limit", "insufficient credit"],
+    // None of its screens was seen.
+    screen: Words { asks: &["waiting for approval"], works: &[], prompt: &[] },
     login: Login {
         variables: &["AMP_API_KEY"],
         files: &[(SECRETS, "apiKey")],

@@ -1,5 +1,6 @@
 //! Claude Code.
 
+use super::super::screen::Words;
 use super::super::stream::Dialect;
 use super::{Agent, Arguments, Login, Place};
 
@@ -51,6 +52,11 @@ pub(super) const CLAUDE: Agent = Agent {
     variables: &[("DISABLE_AUTOUPDATER", "1")],
     dialect: Dialect::Claude,
     limits: &["you've hit your", "usage limit reached", "out of extra usage", "out of usage credits"],
+    screen: Words {
+        asks: &["esc to cancel", "esc to exit", "enter to confirm"],
+        works: &["esc to interrupt"],
+        prompt: &["shift+tab to cycle", "? for shortcuts"],
+    },
     login: Login {
         variables: &[
             "ANTHROPIC_API_KEY",

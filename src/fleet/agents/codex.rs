@@ -1,5 +1,6 @@
 //! Codex.
 
+use super::super::screen::Words;
 use super::super::stream::Dialect;
 use super::{Agent, Arguments, Login, Place};
 
@@ -51,6 +52,11 @@ pub(super) const CODEX: Agent = Agent {
         "hit your spend cap",
         "quota exceeded. check your plan",
     ],
+    screen: Words {
+        asks: &["esc to cancel", "enter to confirm", "enter continue", "enter to continue"],
+        works: &["esc to interrupt"],
+        prompt: &["ask codex to do anything", "? for shortcuts"],
+    },
     login: Login {
         // The first is for `exec` only, as its documentation says; `codex login status` does not count it.
         variables: &["CODEX_API_KEY", "CODEX_ACCESS_TOKEN"],

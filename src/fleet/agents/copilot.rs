@@ -1,5 +1,6 @@
 //! Copilot CLI.
 
+use super::super::screen::Words;
 use super::super::stream::Dialect;
 use super::{Agent, Arguments, Login};
 
@@ -30,6 +31,7 @@ pub(super) const COPILOT: Agent = Agent {
     variables: &[("COPILOT_AUTO_UPDATE", "false")],
     dialect: Dialect::Copilot,
     limits: &["exceeded your premium request", "hit your rate limit", "rate limit exceeded", "quota exceeded"],
+    screen: Words { asks: &["esc to cancel", "enter to select"], works: &["working esc"], prompt: &["? help"] },
     login: Login {
         variables: &["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "COPILOT_PROVIDER_BASE_URL"],
         files: &[],

@@ -1,5 +1,6 @@
 //! Gemini CLI.
 
+use super::super::screen::Words;
 use super::super::stream::Dialect;
 use super::{Agent, Arguments, Login, Place};
 
@@ -40,6 +41,12 @@ pub(super) const GEMINI: Agent = Agent {
         "exceeded your current quota",
         "usage limit reached",
     ],
+    screen: Words {
+        // The last choices: nothing stands below them.
+        asks: &["don't trust", "suggest changes (esc)", "press enter to submit"],
+        works: &["esc to cancel", "executing hook"],
+        prompt: &["type your message"],
+    },
     login: Login {
         variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"],
         files: &[(OAUTH, "refresh_token"), (VARIABLES, "_API_KEY=")],

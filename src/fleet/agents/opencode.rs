@@ -1,5 +1,6 @@
 //! OpenCode.
 
+use super::super::screen::Words;
 use super::super::stream::Dialect;
 use super::{Agent, Arguments, Login, Place};
 
@@ -11,7 +12,7 @@ const AUTH: Place =
 pub(super) const OPENCODE: Agent = Agent {
     name: "opencode",
     letter: None,
-    verified: "1.18.33",
+    verified: "1.18.33; none of its screens",
     programs: &["opencode"],
     arguments: Arguments {
         headless: &["run", "--format", "json", "{args}"],
@@ -26,6 +27,8 @@ pub(super) const OPENCODE: Agent = Agent {
     variables: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
     dialect: Dialect::OpenCode,
     limits: &["usage limit", "quota exceeded", "exceeded your current quota", "rate limit exceeded"],
+    // None of its screens was seen.
+    screen: Words { asks: &["allow once"], works: &["esc interrupt"], prompt: &[] },
     login: Login {
         variables: &[],
         files: &[(AUTH, "\"type\"")],

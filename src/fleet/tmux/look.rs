@@ -1,6 +1,7 @@
 //! What is seen of panes: which there are, how they ended, and what stands on their screens.
 
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
@@ -83,16 +84,55 @@ impl Tmux {
         Ok(all[all.len().saturating_sub(lines)..].join("\n"))
     }
 
+    /// In one call, because this is what is asked most often.
     fn capture(&self, pane: &Pane, range: &[&str]) -> Result<String, TmuxError> {
+        let whose = ["display-message", "-p", "-t", &pane.id, "#{session_name}", ";"];
+        let what = ["capture-pane", "-p", "-t", &pane.id];
+        let text = match self.call(whose.iter().chain(&what).chain(range)) {
+            Err(TmuxError::NoServer | TmuxError::Gone(_)) => return Err(gone(pane)),
+            ran => ran?.text(),
+        };
+        let (name, screen) = text.split_once('\n').unwrap_or((&text, ""));
+        if job_of(name) == Some(&pane.job) { Ok(screen.to_owned()) } else { Err(gone(pane)) }
+    }
+
+    /// Appends whatever its program draws from now on to a file, which has to be there. What does it ends with the pane.
+    ///
+    /// # Errors
+    /// When it is no more, or tmux cannot be asked.
+    pub fn record(&self, pane: &Pane, file: &Path) -> Result<(), TmuxError> {
         self.must_be_there(pane)?;
-        Ok(self.call(["capture-pane", "-p", "-t", &pane.id].iter().chain(range))?.text())
+        // tmux expands formats in it, and gives it to a shell: so no letter of the path stands in it.
+        let path: String = file.as_os_str().as_bytes().iter().map(|byte| format!("\\{byte:03o}")).collect();
+        self.call(["pipe-pane", "-t", &pane.id, &format!("exec cat >>\"$(printf '{path}')\"")]).map(drop)
+    }
+
+    /// Empties its screen, and takes back the modes that a program which was killed left set.
+    ///
+    /// # Errors
+    /// When it is no more, or tmux cannot be asked.
+    pub fn reset(&self, pane: &Pane) -> Result<(), TmuxError> {
+        self.must_be_there(pane)?;
+        self.call(["send-keys", "-R", "-t", &pane.id]).map(drop)
+    }
+
+    /// Ends what [`Tmux::record`] began.
+    ///
+    /// # Errors
+    /// When the pane is no more, or tmux cannot be asked.
+    pub fn stop_recording(&self, pane: &Pane) -> Result<(), TmuxError> {
+        self.must_be_there(pane)?;
+        self.call(["pipe-pane", "-t", &pane.id]).map(drop)
     }
 
     /// The pane as it is now.
     pub(in crate::fleet) fn must_be_there(&self, pane: &Pane) -> Result<Seen, TmuxError> {
-        let gone = || TmuxError::Gone(format!("pane {} of {}", pane.id, pane.job));
-        self.look(pane)?.ok_or_else(gone)
+        self.look(pane)?.ok_or_else(|| gone(pane))
     }
+}
+
+fn gone(pane: &Pane) -> TmuxError {
+    TmuxError::Gone(format!("pane {} of {}", pane.id, pane.job))
 }
 
 /// From a line of [`FIELDS`]; `None` for a session that is no job's.

@@ -11,6 +11,7 @@ pub(super) const CLAUDE: Adapter = Adapter {
         ("PreToolUse", At::BeforeTool),
         ("PostToolUse", At::AfterTool),
         ("PostToolUseFailure", At::AfterTool),
+        ("PermissionRequest", At::Question),
         ("Stop", At::TurnEnd),
         ("StopFailure", At::TurnEnd),
         ("SessionEnd", At::SessionEnd),

@@ -10,6 +10,7 @@ pub(super) const CODEX: Adapter = Adapter {
         ("UserPromptSubmit", At::TurnStart),
         ("PreToolUse", At::BeforeTool),
         ("PostToolUse", At::AfterTool),
+        ("PermissionRequest", At::Question),
         ("Stop", At::TurnEnd),
         ("Interrupt", At::TurnEnd),
         ("SessionEnd", At::SessionEnd),

@@ -13,6 +13,7 @@ pub(super) const COPILOT: Adapter = Adapter {
         ("preToolUse", At::BeforeTool),
         ("postToolUse", At::AfterTool),
         ("postToolUseFailure", At::AfterTool),
+        ("permissionRequest", At::Question),
         ("agentStop", At::TurnEnd),
         ("sessionEnd", At::SessionEnd),
     ],

@@ -12,6 +12,7 @@ pub(super) const GEMINI: Adapter = Adapter {
         ("BeforeAgent", At::TurnStart),
         ("BeforeTool", At::BeforeTool),
         ("AfterTool", At::AfterTool),
+        ("Notification", At::Question),
         ("AfterAgent", At::TurnEnd),
         ("SessionEnd", At::SessionEnd),
     ],

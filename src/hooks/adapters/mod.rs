@@ -42,6 +42,7 @@ enum At {
     TurnStart,
     BeforeTool,
     AfterTool,
+    Question,
     TurnEnd,
     SessionEnd,
 }
@@ -82,7 +83,8 @@ impl Adapter {
             At::BeforeTool => Moment::BeforeTool(self.tool(&payload)?),
             // Of a tool that was used, only whether it ran a shell matters.
             At::AfterTool => Moment::AfterTool(self.tool(&payload).unwrap_or(Tool::Other)),
-            At::TurnEnd => Moment::TurnEnds,
+            At::Question => Moment::Asks { question: payload.question() },
+            At::TurnEnd => Moment::TurnEnds { trouble: payload.trouble() },
             At::SessionEnd => Moment::SessionEnds,
         };
         Ok(Event { session: payload.session()?, cwd: payload.cwd(), call: payload.call(), moment })

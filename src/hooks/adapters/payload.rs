@@ -39,7 +39,7 @@ pub(super) struct Payload<'p>(Fields<'p>);
 /// The agent's id of the session. Cursor names the same one in two ways.
 const SESSION: &[&str] = &["conversation_id", "session_id", "sessionId", "session"];
 const TOOL: &[&str] = &["tool_name", "toolName", "tool"];
-const INPUT: &[&str] = &["tool_input", "toolArgs", "input"];
+const INPUT: &[&str] = &["tool_input", "toolInput", "toolArgs", "input"];
 const CALL: &[&str] = &["tool_use_id", "call"];
 
 impl<'p> Payload<'p> {
@@ -79,6 +79,25 @@ impl<'p> Payload<'p> {
 
     pub(super) fn prompt(&self) -> String {
         self.0.text(&["prompt"]).unwrap_or_default()
+    }
+
+    /// What a person is asked: a tool's name and what it would do, or the words of a notice that is about a permission. Empty of
+    /// other notices, as that the agent waits for its next task.
+    pub(super) fn question(&self) -> String {
+        let Ok(tool) = self.tool() else {
+            let kind = self.0.text(&["notification_type"]).unwrap_or_default().to_lowercase();
+            let is_about = kind.contains("permission");
+            return self.0.text(&["message"]).filter(|_| is_about).unwrap_or_default();
+        };
+        let input = self.input().unwrap_or_default();
+        let about = input.command.or_else(|| input.paths.into_iter().next());
+        about.map_or_else(|| tool.clone(), |about| format!("{tool}: {about}"))
+    }
+
+    /// Why a turn failed.
+    pub(super) fn trouble(&self) -> String {
+        let has_failed = self.0.text(&["error"]).is_some();
+        self.0.text(&["last_assistant_message"]).filter(|_| has_failed).unwrap_or_default()
     }
 
     /// What our plugins name beside the tool's input.

@@ -2,7 +2,9 @@
 
 use super::super::evidence::Evidence;
 use super::super::fleet::{Delivery, Job, PORTS_PER_JOB, Project, find_job, find_project, free_name};
-use super::super::op::{Change, Event, JobEnd, JobNote, JobStart, NewJob, NewProject, Outcome, Refusal, Usage};
+use super::super::op::{
+    Change, Event, JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject, Outcome, Refusal, Usage,
+};
 use super::super::state::Claim;
 use super::Turn;
 
@@ -87,6 +89,7 @@ impl<'a> Turn<'a, '_> {
                 task_bytes: new.task_bytes,
                 target: new.target.clone().into(),
                 restarts: new.restarts,
+                backoff_ms: new.backoff_ms,
                 delivery: Delivery::Queued.name().into(),
                 delivery_at: now.clone().into(),
                 ..Job::default()
@@ -134,6 +137,7 @@ impl<'a> Turn<'a, '_> {
         job.started_at = now.clone().into();
         (job.ended_at, job.result, job.failure, job.exit_code, job.signal) = Default::default();
         (job.turn, job.turn_at, job.turn_witness, job.question, job.pane, job.receipt) = Default::default();
+        job.retry_at = "".into();
         (job.delivery, job.delivery_at) = (Delivery::Queued.name().into(), now.into());
         (job.agent_pid, job.agent_start) = (0, 0);
         (job.parent_pid, job.parent_start) = (start.parent.pid, start.parent.start);
@@ -175,7 +179,7 @@ impl<'a> Turn<'a, '_> {
         if !end.said.is_empty() {
             job.said = end.said.clone().into();
         }
-        (job.turn, job.turn_at, job.turn_witness, job.question) = Default::default();
+        (job.turn, job.turn_at, job.turn_witness, job.question, job.retry_at) = Default::default();
         let (id, instance) = (job.id.to_string(), job.instance.to_string());
         if !instance.is_empty() && self.state.instance(&instance).is_some() {
             self.end_session(&instance);
@@ -355,7 +359,6 @@ fn take_note(job: &mut Job<'_>, note: &JobNote, now: &str) {
         (&mut job.base, &note.base),
         (&mut job.merged, &note.merged),
         (&mut job.said, &note.said),
-        (&mut job.failure, &note.failure),
         (&mut job.rescue, &note.rescue),
     ];
     for (field, new) in texts {
@@ -370,11 +373,19 @@ fn take_note(job: &mut Job<'_>, note: &JobNote, now: &str) {
         (job.delivery, job.receipt) = (delivery.name().into(), receipt.clone().into());
     }
     if let Some(turn) = &note.turn {
-        let name = if turn.is_working { "working" } else { "waiting" };
+        let name = match turn {
+            // It is in none any more.
+            JobTurn { witness: "", .. } => "",
+            JobTurn { is_working: true, .. } => "working",
+            JobTurn { .. } => "waiting",
+        };
         if job.turn != *name {
             (job.turn, job.turn_at) = (name.into(), now.to_owned().into());
         }
         (job.turn_witness, job.question) = (turn.witness.into(), turn.question.clone().into());
+    }
+    if let Some(pause) = &note.pause {
+        (job.retry_at, job.failure) = (pause.until.clone().into(), pause.reason.clone().into());
     }
     if let Some(Usage { input_tokens, output_tokens, cost }) = &note.usage {
         (job.input_tokens, job.output_tokens) = (*input_tokens, *output_tokens);

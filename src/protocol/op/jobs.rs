@@ -33,6 +33,7 @@ pub struct NewJob {
     pub task_bytes: u64,
     pub target: String,
     pub restarts: u32,
+    pub backoff_ms: u64,
 }
 
 /// See [`super::Op::StartJob`].
@@ -69,10 +70,10 @@ pub struct JobNote {
     pub delivery: Option<(Delivery, String)>,
     /// Whether it works.
     pub turn: Option<JobTurn>,
+    /// Whether it waits, to go on by itself.
+    pub pause: Option<Pause>,
     /// What it used so far.
     pub usage: Option<Usage>,
-    /// Why its agent is gone, while it waits to be started again.
-    pub failure: Option<String>,
     /// The ref that keeps what would be lost with its worktree.
     pub rescue: Option<String>,
 }
@@ -82,10 +83,19 @@ pub struct JobNote {
 pub struct JobTurn {
     /// It is.
     pub is_working: bool,
-    /// `hook`, `stream`, `process` or `screen`.
+    /// `hook`, `stream`, `process` or `screen`; empty where it is in no turn after all.
     pub witness: &'static str,
     /// What it waits for.
     pub question: String,
+}
+
+/// A job that goes on by itself; empty, one that did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// When.
+    pub until: String,
+    /// Why it does not go on now.
+    pub reason: String,
 }
 
 /// What a job used.

@@ -13,6 +13,7 @@ mod record;
 mod script;
 mod steps;
 mod stream;
+mod trust;
 
 use std::io::{IsTerminal, Read, Write};
 
@@ -53,7 +54,11 @@ fn headless(mut agent: Agent) -> i32 {
 /// A prompt, and a turn for each text that is entered, the first perhaps on its command line: sent, or only written.
 fn interactive(mut agent: Agent, args: &[String]) -> i32 {
     std::thread::sleep(agent.script.slow_start);
-    let mut prompt = Prompt::open(&agent.script);
+    let mut prompt = Prompt::open(&agent.script, &agent.hooks.tool);
+    if agent.script.asks_to_trust && !trust::is_given(&agent.record) {
+        prompt.close();
+        return 1;
+    }
     agent.hooks.session_start();
     let mut sent = args.iter().skip_while(|arg| *arg != "--").nth(1).cloned();
     prompt.draw();

@@ -37,10 +37,15 @@ pub struct Prompt {
     pastes: u32,
     swallow_enters: u64,
     ignore_pastes: u64,
+    drawn: &'static str,
 }
 
+/// What the real ones show while they wait, in another order.
+const CLAUDE: &str = "\r\n  ⏵⏵ accept edits on (shift+tab to cycle)\r\n❯ ";
+const CODEX: &str = "\r\n  ? for shortcuts\r\n› ";
+
 impl Prompt {
-    pub fn open(script: &Script) -> Prompt {
+    pub fn open(script: &Script, tool: &str) -> Prompt {
         let before = tcgetattr(std::io::stdin().as_fd()).unwrap();
         let mut raw = before.clone();
         raw.make_raw();
@@ -55,11 +60,12 @@ impl Prompt {
             pastes: 0,
             swallow_enters: script.swallow_enters,
             ignore_pastes: script.ignore_pastes,
+            drawn: if tool == "codex" { CODEX } else { CLAUDE },
         }
     }
 
     pub fn draw(&self) {
-        show(b"\r\n> ");
+        show(self.drawn.as_bytes());
     }
 
     /// As if it had been typed.

@@ -33,6 +33,17 @@ impl Record {
         std::fs::rename(unfinished, folder.join(name)).unwrap();
     }
 
+    /// That it does this now, with the time in milliseconds since 1970.
+    pub fn moment(&self, name: &str) {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+        self.line("moments", &format!("{now} {name}"));
+    }
+
+    /// Whether that was noted, by this process or an earlier one.
+    pub fn has(&self, name: &str) -> bool {
+        self.folder.as_ref().is_some_and(|folder| folder.join(name).exists())
+    }
+
     /// One more line.
     pub fn line(&self, name: &str, line: &str) {
         let Some(folder) = &self.folder else { return };

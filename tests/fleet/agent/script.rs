@@ -5,13 +5,16 @@
 //! ```
 //! `record`: a folder for what it was given, each prompt in a file `prompt-0001`. `hooks`: whether it runs aio's hooks.
 //! `slow_start_ms`: how long it takes until it reads keys. `swallow_enters`, `ignore_pastes`: how many. `turns`: the steps of
-//! each turn; the last are also those of all later turns. A step is one of:
+//! each turn; the last are also those of all later turns. `asks_to_trust`: whether it asks that first, in a terminal, as Claude Code
+//! does: with the answer that ends it chosen. When it does what is left in `moments`. A step is one of:
 //!
 //! | step | what |
 //! |---|---|
 //! | `{"say": text}` | says it |
 //! | `{"noise": bytes}` | prints escape sequences, bytes that are no UTF-8, and no line break at the end |
 //! | `{"sleep_ms": n}` | takes its time |
+//! | `{"spin_ms": n}` | takes its time, and draws all the while |
+//! | `{"once": step}` | does it the first time only, whichever process of it does |
 //! | `{"ask": question}` | asks for a permission and waits: for `y` or Enter, or without a terminal for ever |
 //! | `{"write": {"path": p, "text": t}}` | writes a file, if the hooks let it |
 //! | `{"commit": message}` | commits all there is |
@@ -20,6 +23,7 @@
 //! | `{"usage": {"input": n, "output": n, "usd": x}}` | has used so much more |
 //! | `{"child": seconds}` | leaves a process behind, its id in `child` |
 //! | `{"limit": true}`, `{"fail": status}` | ends its turn as the real ones do at a usage limit, or at such an HTTP error |
+//! | `{"limit": seconds}` | the same, and says in how many seconds it ends |
 //! | `{"quit": code}` | ends, and says so to its hooks |
 //! | `{"exit": code}`, `{"signal": n}` | is gone at once |
 
@@ -35,6 +39,7 @@ pub struct Script {
     pub slow_start: Duration,
     pub swallow_enters: u64,
     pub ignore_pastes: u64,
+    pub asks_to_trust: bool,
     turns: Vec<Vec<Value>>,
 }
 
@@ -50,7 +55,7 @@ impl Script {
     }
 
     fn parse(value: &Value) -> Script {
-        let known = ["record", "hooks", "slow_start_ms", "swallow_enters", "ignore_pastes", "turns"];
+        let known = ["record", "hooks", "slow_start_ms", "swallow_enters", "ignore_pastes", "asks_to_trust", "turns"];
         for name in value.as_object().expect("the script is an object").keys() {
             assert!(known.contains(&&**name), "{name:?} is nothing that a script says");
         }
@@ -62,6 +67,7 @@ impl Script {
             slow_start: Duration::from_millis(number("slow_start_ms")),
             swallow_enters: number("swallow_enters"),
             ignore_pastes: number("ignore_pastes"),
+            asks_to_trust: value["asks_to_trust"].as_bool().unwrap_or_default(),
             turns: turns.iter().map(|steps| steps.as_array().expect("a turn is a list").clone()).collect(),
         }
     }

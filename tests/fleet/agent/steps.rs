@@ -12,6 +12,11 @@ use crate::record::Record;
 use crate::script::Script;
 use crate::stream::{self, Failed, Used};
 
+/// Its last line while it works.
+const WORKING: &str = "✻ Pondering… (esc to interrupt)";
+const ERASED: &str = "\r\x1b[2K";
+const CLEARED: &str = "\x1b[2J\x1b[H";
+
 /// Whether it goes on.
 pub enum Flow {
     On,
@@ -21,7 +26,7 @@ pub enum Flow {
 pub struct Agent {
     pub script: Script,
     pub hooks: Hooks,
-    record: Record,
+    pub record: Record,
     is_headless: bool,
     turns: usize,
     said: String,
@@ -43,12 +48,16 @@ impl Agent {
         if !self.hooks.prompt_submitted(prompt) {
             return Flow::On;
         }
+        self.record.moment("prompt");
+        self.draw(&format!("\r\n{WORKING}"));
         let steps = self.script.steps(self.turns);
         self.turns += 1;
         for step in steps {
-            let (name, value) = step.as_object().and_then(|step| step.iter().next()).expect("a step is an object");
-            match &**name {
-                "limit" => return self.fail(&Failed::limit(&self.hooks.tool)),
+            let Some((name, value)) = self.named(&step) else { continue };
+            match name {
+                "limit" => {
+                    return self.fail(&Failed::limit(&self.hooks.tool, value.as_u64()));
+                }
                 "fail" => return self.fail(&Failed::http(&self.hooks.tool, value.as_u64().unwrap())),
                 "quit" => {
                     self.finish();
@@ -61,7 +70,27 @@ impl Agent {
         Flow::On
     }
 
+    /// What a step does, unless it is to be done once and was.
+    fn named<'s>(&self, step: &'s Value) -> Option<(&'s str, &'s Value)> {
+        let (name, value) = step.as_object().and_then(|step| step.iter().next()).expect("a step is an object");
+        if name != "once" {
+            return Some((name, value));
+        }
+        let was_done = self.record.has("once");
+        self.record.note("once", b"");
+        if was_done { None } else { self.named(value) }
+    }
+
+    /// In a terminal only.
+    fn draw(&self, text: &str) {
+        if !self.is_headless {
+            show(text.as_bytes());
+        }
+    }
+
     fn finish(&mut self) {
+        self.record.moment("finished");
+        self.draw(ERASED);
         self.hooks.stopped(&self.said);
         if self.is_headless {
             stream::end(&self.hooks.tool, &self.hooks.session, &self.said, &self.used, None);
@@ -70,9 +99,11 @@ impl Agent {
 
     /// The real ones end with 1 where nobody sits, and stay where somebody does.
     fn fail(&mut self, failed: &Failed) -> Flow {
+        self.record.moment("failed");
         self.hooks.failed(failed.error, &failed.message);
         if !self.is_headless {
             self.say(&failed.message);
+            self.draw(ERASED);
             return Flow::On;
         }
         stream::end(&self.hooks.tool, &self.hooks.session, &self.said, &self.used, Some(failed));
@@ -80,9 +111,14 @@ impl Agent {
     }
 
     fn step(&mut self, name: &str, value: &Value) {
+        self.record.moment(name);
         match name {
             "say" => self.say(text(value)),
-            "noise" => show(&noise(value.as_u64().unwrap())),
+            "noise" => {
+                show(&noise(value.as_u64().unwrap()));
+                self.draw(&format!("\r\n{WORKING}"));
+            }
+            "spin_ms" => self.spin(value.as_u64().unwrap()),
             "sleep_ms" => std::thread::sleep(Duration::from_millis(value.as_u64().unwrap())),
             "ask" => self.ask(text(value)),
             "write" => self.write(Path::new(text(&value["path"])), text(&value["text"])),
@@ -103,7 +139,15 @@ impl Agent {
         if self.is_headless {
             stream::say(&self.hooks.tool, &self.hooks.session, text);
         } else {
-            show(format!("\r\n● {}", text.replace('\n', "\r\n")).as_bytes());
+            show(format!("{ERASED}● {}\r\n{WORKING}", text.replace('\n', "\r\n")).as_bytes());
+        }
+    }
+
+    /// As the real ones do while they wait for their model.
+    fn spin(&self, duration_ms: u64) {
+        for step in 0..duration_ms / 100 {
+            self.draw(&format!("{ERASED}{}{WORKING}", ["·", "✢", "✳"][step as usize % 3]));
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 
@@ -114,8 +158,16 @@ impl Agent {
                 std::thread::park();
             }
         }
-        self.say(&format!("{question}\nDo you want to proceed?\n❯ 1. Yes\n  2. No"));
+        let choices = "\r\n Do you want to proceed?\r\n ❯ 1. Yes\r\n   2. No\r\n\r\n";
+        let end = if self.hooks.tool == "codex" {
+            "Press enter to confirm or esc to cancel"
+        } else {
+            "Esc to cancel · Tab to amend"
+        };
+        show(format!("{CLEARED} Bash command\r\n {question}\r\n{choices} {end}").as_bytes());
         while !read().iter().any(|key| matches!(key, b'y' | b'\r')) {}
+        self.record.moment("answered");
+        show(format!("{CLEARED}{WORKING}").as_bytes());
     }
 
     fn write(&mut self, path: &Path, text: &str) {

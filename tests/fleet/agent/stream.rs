@@ -21,15 +21,20 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// At a usage limit, in each one's own words.
-    pub fn limit(tool: &str) -> Failed {
-        let message = match tool {
-            "codex" => {
-                "You've hit your usage limit. Upgrade to Pro (https://openai.com/chatgpt/pricing) or try again at 12:16 PM."
-            }
-            _ => "You've hit your session limit · resets 5:10pm (Europe/Paris)",
+    /// At a usage limit, in each one's own words; with its end as both told it at times.
+    pub fn limit(tool: &str, seconds: Option<u64>) -> Failed {
+        let words = match tool {
+            "codex" => "You've hit your usage limit.",
+            _ => "You've hit your session limit.",
         };
-        Failed { status: 429, error: "rate_limit", message: message.to_owned() }
+        let end = match (seconds, tool) {
+            (Some(seconds), _) => format!("Try again in {seconds} seconds."),
+            (None, "codex") => {
+                "Upgrade to Pro (https://openai.com/chatgpt/pricing) or try again at 12:16 PM.".to_owned()
+            }
+            _ => "It resets 5:10pm (Europe/Paris)".to_owned(),
+        };
+        Failed { status: 429, error: "rate_limit", message: format!("{words} {end}") }
     }
 
     pub fn http(tool: &str, status: u64) -> Failed {

@@ -56,7 +56,7 @@ fn without_a_terminal_settings_change_only_when_that_was_said() {
     fs::create_dir(world.home.join(".claude")).unwrap();
     let told = plain(&world, &["init"]);
     assert_eq!(told.code, 0);
-    assert!(told.out.contains("would add 8 hooks in ") && told.err.contains("aio init --yes does it"), "{told:?}");
+    assert!(told.out.contains("would add 9 hooks in ") && told.err.contains("aio init --yes does it"), "{told:?}");
     assert!(world.dir.join("bin/aio").exists(), "the machine is set up");
     assert!(!world.home.join(".claude/settings.json").exists());
     let shown = plain(&world, &["init", "--dry-run", "--agents", "codex"]);

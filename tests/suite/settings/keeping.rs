@@ -229,7 +229,7 @@ fn a_new_version_renews_ours_and_removal_still_restores() {
     assert!(notes.contains(&new_hash), "{notes}");
     fs::write(&manifest, notes.replace(&new_hash, &old_hash)).unwrap();
     let renewed = init(&world, "claude");
-    assert!(renewed.out.contains("renew 8 hooks in"), "{renewed:?}");
+    assert!(renewed.out.contains("renew 9 hooks in"), "{renewed:?}");
     assert_eq!(fs::read_to_string(&settings).unwrap(), new);
     remove(&world, "claude");
     assert_eq!(fs::read_to_string(&settings).unwrap(), before);
