@@ -145,9 +145,10 @@ fn an_agent_that_crashed_is_not_shown_at_work_until_it_is_started_again() {
     fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "--restarts", "1", "x"]);
     let job = fleet.at_work();
     kill("-9", &pid(&job, "agentPid"));
-    let crashed = fleet.job("crashed");
+    let crashed = fleet.job("waiting");
     assert_eq!(crashed["attempt"], 1);
-    assert!(crashed["failure"].as_str().unwrap().contains("it is started again in"), "{crashed:#}");
+    let failure = crashed["failure"].as_str().unwrap();
+    assert!(failure.contains("signal 9") && crashed["retryAt"].is_string(), "{crashed:#}");
     assert_eq!(fleet.job("working")["attempt"], 2);
 }
 
