@@ -63,7 +63,7 @@ impl Interruption {
     /// What failed, told as interrupted where a signal came: it may have met a program that was just being started, before that
     /// was in a group of its own.
     pub(super) fn explain(&self, mut failure: Failure) -> Failure {
-        if self.came() {
+        if self.came() && failure.code != "interrupted" {
             (failure.exit, failure.code) = (self.exit(), "interrupted");
             failure.message = format!("Interrupted: {}", failure.message);
         }

@@ -29,9 +29,7 @@ fn merge_jobs(app: &App, args: &MergeArgs, interruption: &Interruption) -> Resul
     plan.check(args.yes)?;
     plan.check_site(app, args.yes)?;
     plan.foretell(app, args.yes)?;
-    if interruption.came() {
-        return Err(Failure::usage("nothing was merged").hint("aio jobs"));
-    }
+    interruption.before("nothing was merged")?;
     match args.dry_run {
         true => Ok(plan.report()),
         false => plan.carry_out(app, interruption),
