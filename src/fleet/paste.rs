@@ -5,9 +5,11 @@
 //! that is said, and it is not tried again, since that might double it. Does not: know whether the agent took it, which
 //! only its hook can tell; what its screen shows is a hint.
 
+mod proof;
 mod sanitise;
 mod terminal;
 
+pub use proof::proof;
 pub use sanitise::{Sanitised, sanitise};
 
 use std::fmt;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::looking::Screen;
 use super::{App, JobNote, Opening, Runtime, Task, note};
-use crate::fleet::files::{Witness, digest};
-use crate::fleet::paste::{Pasted, Unpasted, Unready, is_shown, press_enter, put};
+use crate::fleet::files::Witness;
+use crate::fleet::paste::{Pasted, Unpasted, Unready, is_shown, press_enter, proof, put};
 use crate::fleet::screen::Shows;
 use crate::fleet::stream::Progress;
 use crate::protocol::fleet::Delivery;
@@ -97,8 +97,8 @@ impl Delivering {
         match (self.stage, screen) {
             (Stage::Settled, _) => {}
             _ if is_taken => {
-                let is_exact = witness.prompt_digest == digest(&self.words);
-                self.settle(app, task, Delivery::Acknowledged, if is_exact { "hook: to the byte" } else { "hook" });
+                let receipt = proof(&self.words, task.runtime == Runtime::Tmux, &witness.prompt_digest);
+                self.settle(app, task, Delivery::Acknowledged, receipt);
             }
             (Stage::Delivered(..), None) if progress.is_acknowledged => {
                 self.settle(app, task, Delivery::Acknowledged, "stream");
