@@ -5,9 +5,11 @@
 //! that is said, and it is not tried again, since that might double it. Does not: know whether the agent took it, which
 //! only its hook can tell; what its screen shows is a hint.
 
+mod proof;
 mod sanitise;
 mod terminal;
 
+pub use proof::proof;
 pub use sanitise::{Sanitised, sanitise};
 
 use std::fmt;
@@ -18,6 +20,8 @@ use terminal::Terminal;
 
 /// So much of a text's first line is looked for on a screen; a prompt box is seldom narrower.
 const BEGINNING: usize = 40;
+/// A prompt, with what stands below it, has so few lines.
+const OF_A_PROMPT: usize = 8;
 
 /// A text that was pasted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,9 +137,16 @@ pub fn is_shown(screen: &str, text: &str) -> bool {
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let squeezed = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
     let beginning: String = squeezed(line).chars().take(BEGINNING).collect();
-    let is_there = !beginning.is_empty() && squeezed(screen).contains(&beginning);
-    // Claude Code shows this instead of what is long.
-    is_there || screen.contains("[Pasted text")
+    !beginning.is_empty() && squeezed(screen).contains(&beginning) || is_held(screen)
+}
+
+/// Whether a prompt shows, instead of what is long, that it was pasted: then it was not taken yet, because agents show it whole
+/// when they have taken it.
+pub fn is_held(screen: &str) -> bool {
+    // Claude Code and Gemini CLI say the one, in letters of their own, and Codex the other.
+    const NOTES: [&str; 2] = ["[pasted text", "[pasted content"];
+    let lines = screen.lines().rev().filter(|line| !line.trim().is_empty()).take(OF_A_PROMPT);
+    lines.map(str::to_lowercase).any(|line| NOTES.iter().any(|note| line.contains(note)))
 }
 
 impl fmt::Display for Unready {
@@ -167,7 +178,10 @@ mod tests {
         let text = "\n  Fix the parser so that it reads numbers as large as people write them\nand more";
         assert!(is_shown("> Fix the parser so that it rea\n  ds numbers as large as\n", text));
         assert!(!is_shown("> Fix the printer", text));
-        assert!(is_shown("> [Pasted text #1 +12 lines]", text));
+        for note in ["[Pasted text #1 +12 lines]", "[Pasted Text: 494 lines]", "[Pasted Content 21173 chars]"] {
+            assert!(is_shown(&format!("> {note}\n\n  below"), text), "{note}");
+            assert!(!is_held(&format!("> {note}{}", "\nwork".repeat(9))), "{note} is not in the prompt");
+        }
         assert!(!is_shown("anything", " \n "));
     }
 

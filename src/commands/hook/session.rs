@@ -29,9 +29,9 @@ impl Hook<'_> {
             witness.is_working = true;
             witness.prompts += 1;
             (witness.question, witness.trouble) = Default::default();
-            witness.prompt_digest = digest(without_context(prompt));
+            witness.prompt_digest = digest(said(prompt));
         });
-        let task = words::one_line(without_context(prompt), TASK_CHARS);
+        let task = words::one_line(said(prompt), TASK_CHARS);
         let task = (!task.is_empty()).then_some(task);
         // A session that goes on in another process says so here at the latest.
         let has_process = self.app.with_state(|state| {
@@ -96,12 +96,18 @@ impl Hook<'_> {
     }
 }
 
-/// What the person said. Gemini CLI hands a hook's words, ours among them, back with the next prompt.
-fn without_context(prompt: &str) -> &str {
+/// What the person said. Gemini CLI hands a hook's words, ours among them, back with the next prompt; Claude Code frames what
+/// was pasted into a terminal, and when that is the whole prompt, it is what was said.
+fn said(prompt: &str) -> &str {
     match prompt.split_once("</hook_context>") {
         Some((context, rest)) if context.trim_start().starts_with("<hook_context>") => rest,
-        _ => prompt,
+        _ => pasted(prompt).unwrap_or(prompt),
     }
+}
+
+fn pasted(prompt: &str) -> Option<&str> {
+    let (id, rest) = prompt.strip_prefix("\n\n<pasted_content id=\"")?.split_once("\">\n")?;
+    rest.strip_suffix(&format!("\n</pasted_content id=\"{id}\">\n"))
 }
 
 /// Who else works in the instance's project, and what stands open there.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::looking::Screen;
 use super::{App, JobNote, Opening, Runtime, Task, note};
-use crate::fleet::files::{Witness, digest};
-use crate::fleet::paste::{Pasted, Unpasted, Unready, is_shown, press_enter, put};
+use crate::app::pause;
+use crate::fleet::files::Witness;
+use crate::fleet::paste::{Pasted, Unpasted, Unready, is_held, is_shown, press_enter, proof, put};
 use crate::fleet::screen::Shows;
 use crate::fleet::stream::Progress;
 use crate::protocol::fleet::Delivery;
@@ -24,6 +25,9 @@ const TO_TAKE: Duration = Duration::from_secs(5);
 const TO_TELL: Duration = Duration::from_secs(2);
 /// A screen that is not known rests for so long before anything is pasted.
 const TO_REST: Duration = Duration::from_secs(1);
+/// How long it may take to show what was pasted.
+const TO_SHOW: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The words that are on their way.
 pub(super) struct Delivering {
@@ -97,8 +101,8 @@ impl Delivering {
         match (self.stage, screen) {
             (Stage::Settled, _) => {}
             _ if is_taken => {
-                let is_exact = witness.prompt_digest == digest(&self.words);
-                self.settle(app, task, Delivery::Acknowledged, if is_exact { "hook: to the byte" } else { "hook" });
+                let receipt = proof(&self.words, task.runtime == Runtime::Tmux, &witness.prompt_digest);
+                self.settle(app, task, Delivery::Acknowledged, receipt);
             }
             (Stage::Delivered(..), None) if progress.is_acknowledged => {
                 self.settle(app, task, Delivery::Acknowledged, "stream");
@@ -168,7 +172,7 @@ impl Delivering {
         let removed: Vec<String> = pasted.removed.iter().map(|(what, count)| format!("{count} × {what}")).collect();
         self.removed = if removed.is_empty() { String::new() } else { format!("left out: {}", removed.join(", ")) };
         self.prompts_before = witness.prompts;
-        screen.look_now();
+        self.see(screen);
         if let Shows::Question(question) = &screen.shows {
             let why = format!("it was pasted and not entered, because the screen asks: {question}");
             return self.give_up(app, task, &why);
@@ -183,22 +187,33 @@ impl Delivering {
         }
     }
 
+    /// Waits until the words are seen: to some agents an Enter that comes along with them is one of their lines.
+    fn see(&self, screen: &mut Screen) {
+        let deadline = Instant::now() + TO_SHOW;
+        screen.look_now();
+        while Instant::now() < deadline && !is_shown(&screen.text, &self.words) {
+            pause(LOOK);
+            screen.look_now();
+        }
+    }
+
     /// No hook told yet. The screen may hint at it; it proves nothing.
     fn look_for_signs(&mut self, app: &App, task: &Task, screen: &mut Screen, since: Instant, enters: u8) {
-        if screen.has_worked && since.elapsed() >= TO_TELL {
-            return self.give_up(app, task, "screen: it began to work; no hook says that it has all of it");
-        }
-        if since.elapsed() < TO_TAKE {
+        if since.elapsed() < TO_TELL || !screen.has_worked && since.elapsed() < TO_TAKE {
             return;
         }
         screen.look_now();
         // An Enter that was swallowed leaves the words where they were pasted. To press it again sends nothing twice.
-        let is_left = matches!(screen.shows, Shows::Prompt | Shows::Unknown) && is_shown(&screen.text, &self.words);
-        if enters == 1 && is_left && !screen.has_worked && press_enter(&screen.tmux, &screen.pane).is_ok() {
+        let is_left = is_held(&screen.text) || !screen.has_worked && is_shown(&screen.text, &self.words);
+        let takes_keys = matches!(screen.shows, Shows::Prompt | Shows::Unknown);
+        if enters == 1 && is_left && takes_keys && press_enter(&screen.tmux, &screen.pane).is_ok() {
+            screen.forget_work();
             self.stage = Stage::Delivered(Instant::now(), 2);
-            return;
+        } else if screen.has_worked && !is_left {
+            self.give_up(app, task, "screen: it began to work; no hook says that it has all of it");
+        } else if since.elapsed() >= TO_TAKE {
+            self.give_up(app, task, "it was pasted; nothing says that the agent took it");
         }
-        self.give_up(app, task, "it was pasted; nothing says that the agent took it");
     }
 
     fn give_up(&mut self, app: &App, task: &Task, why: &str) {

@@ -13,7 +13,8 @@ const SETTINGS: Place = Place { usual: ".claude/settings.json", moved: Some(("CL
 const COMMANDS: &str = "--allowedTools=Bash";
 
 /// A task whose first word is one of its commands (`/help`) is taken for that; other text with a slash is not. In a terminal it
-/// asks whether to trust the folder, with `No, exit` chosen, unless the repository's own worktree is trusted.
+/// asks whether to trust the folder, with `No, exit` chosen, unless the repository's own worktree is trusted; it makes four spaces
+/// of each tab that is pasted, and tells its model what was pasted, to be acted on as the user's where that is the whole prompt.
 pub(super) const CLAUDE: Agent = Agent {
     name: "claude",
     letter: Some('l'),

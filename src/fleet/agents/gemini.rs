@@ -7,6 +7,7 @@ use super::{Agent, Arguments, Login, Place};
 const OAUTH: Place = Place { usual: ".gemini/oauth_creds.json", moved: None };
 const VARIABLES: Place = Place { usual: ".gemini/.env", moved: None };
 
+/// A word of a task that begins with `@` is a path to it, and what stands there is read along.
 pub(super) const GEMINI: Agent = Agent {
     name: "gemini",
     letter: Some('g'),

@@ -233,6 +233,12 @@ fn what_hooks_said_is_no_part_of_the_task() {
     let one = world.session("gemini", "one");
     one.hook("BeforeAgent", json!({ "prompt": "<hook_context>others at work</hook_context>\n\nport it" }));
     assert_eq!(one.instance()["currentTask"], "port it");
+    let framed = "\n\n<pasted_content id=\"d0db\">\nport that\n</pasted_content id=\"d0db\">\n";
+    let pasted = world.session("claude", "two");
+    pasted.prompt(framed);
+    assert_eq!(pasted.instance()["currentTask"], "port that");
+    pasted.prompt(&format!("{framed}and mind the gap"));
+    assert!(pasted.instance()["currentTask"].as_str().unwrap().ends_with("and mind the gap"));
 }
 
 #[test]
