@@ -100,12 +100,9 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
             }
         }
     }
-    if runtime == Runtime::Tmux.name() {
-        if let Err(error) = Tmux::new(app.store.dir()).kill(id) {
-            report
-                .notes
-                .push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
-        }
+    let closed = if runtime == Runtime::Tmux.name() { Tmux::new(app.store.dir()).kill(id) } else { Ok(false) };
+    if let Err(error) = closed {
+        report.notes.push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
     }
     let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.clone() };
     if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {

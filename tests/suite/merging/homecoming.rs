@@ -275,10 +275,11 @@ fn what_a_killed_merge_left_is_swept() {
     let left = fleet.world.dir.join("cache/merge-killed");
     let worktree = left.join("worktree");
     must(&fleet.project(), &["worktree", "add", "-q", "--detach", worktree.to_str().unwrap()]);
+    // A git that outlived whoever started it.
+    let mut git = std::process::Command::new("sleep").arg("600").env("AIO_MERGE_ROOM", &left).spawn().unwrap();
     assert_eq!(fleet.aio(&["merge", "claude-first0"]).code, 0);
-    assert!(worktree.exists(), "it may still run");
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 3600);
-    fs::File::open(&left).unwrap().set_modified(long_ago).unwrap();
+    assert!(worktree.exists(), "it still runs");
+    git.kill().and_then(|()| git.wait()).unwrap();
     work(&fleet, "claude-second", "two");
     assert_eq!(fleet.aio(&["merge", "claude-second"]).code, 0);
     assert!(!left.exists());
