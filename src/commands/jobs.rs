@@ -94,7 +94,7 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
 /// When there is none.
 pub(super) fn standing_line(app: &App, id: &str) -> Result<Line, Failure> {
     let seen = with_job(app, id, |state, job| Ok(look_all(app, state, &[job])))?;
-    let Some(seen) = seen.first() else { return Ok(id.into()) };
+    let Some(seen) = seen.0.first() else { return Ok(id.into()) };
     let why = if seen.failure.is_empty() { String::new() } else { format!(": {}", seen.failure) };
     Ok(Line(vec![
         (style(seen.standing), seen.standing.name().to_owned()),
