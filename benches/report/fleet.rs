@@ -73,7 +73,7 @@ fn supervision(fleet: &Fleet<'_>, runtime: &str, doing: &str, steps: &Value) {
     let parents: Vec<u64> = fleet.records("parentPid");
     let server = (runtime == "tmux").then(|| stat(parents[0])[1]);
     let spent = || parents.iter().map(|pid| ticks(*pid)).sum::<u64>();
-    let served = || server.map_or(0, |pid| own_ticks(pid));
+    let served = || server.map_or(0, own_ticks);
     let window = Duration::from_secs(seconds());
     // What starting them left to do is done by then.
     std::thread::sleep(Duration::from_secs(5));

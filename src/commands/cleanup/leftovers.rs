@@ -54,10 +54,10 @@ fn stranger(running: &Running, id: &str) -> String {
 
 /// Takes away what is of no use to anybody. Gives what is to be said of what stays.
 pub(super) fn sweep(app: &App) -> Result<Vec<String>, Failure> {
-    let standings = app.with_state(|state| Ok(standings(state)?))?;
+    let standings = app.with_state(standings)?;
     let mut notes = close_terminals(app, &standings);
     notes.extend(merge::sweep_rooms(&merging::scratch(app)));
-    notes.extend(app.with_state(|state| Ok(unowned(app, state)?))?);
+    notes.extend(app.with_state(|state| unowned(app, state))?);
     Ok(notes)
 }
 

@@ -100,12 +100,10 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
             }
         }
     }
-    if runtime == Runtime::Tmux.name() {
-        if let Err(error) = Tmux::new(app.store.dir()).kill(id) {
-            report
-                .notes
-                .push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
-        }
+    if runtime == Runtime::Tmux.name()
+        && let Err(error) = Tmux::new(app.store.dir()).kill(id)
+    {
+        report.notes.push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
     }
     let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.clone() };
     if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {
