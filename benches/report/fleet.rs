@@ -31,8 +31,8 @@ struct Fleet<'p> {
     programs: &'p Programs,
 }
 
-/// Launching, supervision and listing, one after the other.
-pub(crate) fn measure(programs: &Programs, disk: &Path) {
+/// What it costs to launch agents and to look after them.
+pub(crate) fn running(programs: &Programs, disk: &Path) {
     let fleet = Fleet::new(programs, disk);
     let runtimes = if Command::new("tmux").arg("-V").output().is_ok() {
         &["headless", "tmux"][..]
@@ -47,7 +47,6 @@ pub(crate) fn measure(programs: &Programs, disk: &Path) {
         let talk: Vec<Value> = (0..3600).flat_map(|_| line.as_array().expect("a list").clone()).collect();
         supervision(&fleet, runtime, "a line a second each", &talk.into());
     }
-    listing(&Fleet::new(programs, disk));
 }
 
 /// From the command to the last of fourteen agents that has taken its task.
@@ -74,7 +73,7 @@ fn supervision(fleet: &Fleet<'_>, runtime: &str, doing: &str, steps: &Value) {
     let parents: Vec<u64> = fleet.records("parentPid");
     let server = (runtime == "tmux").then(|| stat(parents[0])[1]);
     let spent = || parents.iter().map(|pid| ticks(*pid)).sum::<u64>();
-    let served = || server.map_or(0, |pid| own_ticks(pid));
+    let served = || server.map_or(0, own_ticks);
     let window = Duration::from_secs(seconds());
     // What starting them left to do is done by then.
     std::thread::sleep(Duration::from_secs(5));
@@ -90,7 +89,8 @@ fn supervision(fleet: &Fleet<'_>, runtime: &str, doing: &str, steps: &Value) {
 }
 
 /// `aio jobs` without the time in which git looks at worktrees, which it names.
-fn listing(fleet: &Fleet<'_>) {
+pub(crate) fn listing(programs: &Programs, disk: &Path) {
+    let fleet = Fleet::new(programs, disk);
     fleet.write_jobs(LISTED);
     let (mut own, mut git) = (Vec::new(), Vec::new());
     for _ in 0..20 {

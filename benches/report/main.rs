@@ -1,5 +1,5 @@
 //! What aio costs, in one report: `cargo bench`, or `cargo bench -- check` for one of `check`, `hook`, `claim`, `crowd`,
-//! `memory` and `fleet`.
+//! `memory`, `fleet` and `jobs`.
 //!
 //! Everything is measured as whole processes, in turn with a floor built beside it: an empty program, and a program that
 //! does nothing but a durable write. Other work on the machine disturbs both alike, so the ratios hold where the times
@@ -41,7 +41,10 @@ fn main() {
     let programs = Programs::build(disk);
     print_heading(disk);
     if is_wanted("fleet") {
-        fleet::measure(&programs, disk);
+        fleet::running(&programs, disk);
+    }
+    if is_wanted("jobs") {
+        fleet::listing(&programs, disk);
     }
     let mut world = World::new(&programs, disk);
     if is_wanted("check") {

@@ -100,8 +100,9 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
             }
         }
     }
-    let closed = if runtime == Runtime::Tmux.name() { Tmux::new(app.store.dir()).kill(id) } else { Ok(false) };
-    if let Err(error) = closed {
+    if runtime == Runtime::Tmux.name()
+        && let Err(error) = Tmux::new(app.store.dir()).kill(id)
+    {
         report.notes.push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
     }
     let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.clone() };
