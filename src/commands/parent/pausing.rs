@@ -64,7 +64,7 @@ pub(super) fn pause(
             Ok(Event::Signal(SIGHUP)) => return Some(ended(ending, "crashed", "its terminal went away")),
             Ok(_) | Err(RecvTimeoutError::Timeout) => {}
             // Nobody sends any more: then it waits as well without.
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TICK.min(Duration::from_millis(left))),
+            Err(RecvTimeoutError::Disconnected) => crate::app::pause(TICK.min(Duration::from_millis(left))),
         }
         if beaten.elapsed() >= HEARTBEAT && !task.instance.is_empty() {
             beaten = Instant::now();
