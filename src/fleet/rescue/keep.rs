@@ -45,7 +45,7 @@ pub(in crate::fleet) fn witness(site: &Site, commit: &str) -> Result<Option<Witn
         [object, name, ""] if name != own => Some(Witness { name: name.to_owned(), object: object.to_owned() }),
         _ => None,
     };
-    // Other jobs' branches last: two that are removed at once would each wait for the other.
+    // Other jobs' branches last: they go, too.
     let rank = |witness: &Witness| {
         (!witness.name.starts_with("refs/aio/rescue/"), witness.name.starts_with("refs/heads/aio/"))
     };

@@ -5,17 +5,19 @@
 
 use std::ffi::OsString;
 use std::fmt::{self, Display};
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::fleet::git::{Repository, Trouble, done};
 use crate::fleet::rescue::{self, Proof, Site, Unsaved, witness};
 
 /// Less than git waits for a lock on a ref.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long another may take that removes branches of the same repository.
+const TURN_PATIENCE: Duration = Duration::from_secs(60);
 /// How often a branch whose witness moves in the same moment is tried.
 const RACES: usize = 10;
 
@@ -165,10 +167,13 @@ fn clear_aside(aside: &Path) -> io::Result<()> {
     clear(aside)
 }
 
-/// Removes the branch, if it is what it was, while another ref has all of it: in one step, so that of two branches that are each
-/// other's only witness one stays.
+/// Removes the branch, if it is what it was, while another ref has all of it: in one step, and one after the other in a
+/// repository, so that of two branches that are each other's only witness one stays.
 fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
     let Some(tip) = tip else { return Ok(Branch::WasGone) };
+    let common = site.repository.common_dir()?;
+    let alone = alone(&common).map_err(|error| Unremoved::Io(common.clone(), error))?;
+    let Some(_alone) = alone else { return Ok(Branch::Left("another aio removes a branch there".to_owned())) };
     if let Some(path) = site.repository.checked_out_at(&site.branch)? {
         return Ok(Branch::Left(format!("it is checked out at {}", path.display())));
     }
@@ -184,7 +189,7 @@ fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
                 return Ok(Branch::Removed);
             }
             Err(Trouble::Failed { said, .. }) => {
-                unlock(site, began)?;
+                unlock(&common.join(&own), began);
                 why = said;
             }
             Err(trouble) => return Err(trouble.into()),
@@ -193,17 +198,31 @@ fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
     Ok(Branch::Left(why))
 }
 
-/// Takes away the lock on the branch that a git which was killed left. Whoever else had it while this waited for it, for as long
-/// as git is told to, is not one that works.
-fn unlock(site: &Site, began: SystemTime) -> Result<(), Trouble> {
-    let mut lock = OsString::from(site.repository.common_dir()?.join(site.branch_ref()));
+/// What is held while branches of a repository are removed: a lock on its folder, which goes with the process. Without it, two
+/// that are each other's witnesses wait for each other. None where another has it for too long.
+fn alone(common: &Path) -> io::Result<Option<File>> {
+    let folder = File::open(common)?;
+    let deadline = Instant::now() + TURN_PATIENCE;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(None),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+/// Takes away the lock on the branch that a git which was killed left. No other aio has one now, and no git that works keeps one
+/// for as long as this waited for it.
+fn unlock(branch: &Path, began: SystemTime) {
+    let mut lock = OsString::from(branch);
     lock.push(".lock");
     let is_stale = fs::metadata(&lock).and_then(|found| found.modified()).is_ok_and(|made| made < began);
     if is_stale && began.elapsed().is_ok_and(|waited| waited > LOCK_PATIENCE) {
         // Whoever held it may have put it away by now.
         fs::remove_file(&lock).unwrap_or_default();
     }
-    Ok(())
 }
 
 /// What the repository's configuration says of the branch, as `git branch -d` would. Mostly it says nothing, which git calls an
