@@ -48,7 +48,7 @@ fn an_agent_starts_here_takes_part_and_leaves_nothing() {
 fn a_prompt_that_is_only_written_is_the_person_s_to_send() {
     let fleet = Fleet::new();
     let mut terminal = start(&fleet, json!([{ "quit": 0 }]), &["lp", "Mind"]);
-    terminal.shows("> Mind");
+    terminal.shows("❯ Mind");
     assert!(!fleet.given.join("prompt-0001").exists());
     terminal.keys(b" the gap\r");
     assert_eq!((terminal.end().0, &*recorded(&fleet, "prompt-0001")), (0, "Mind the gap"));
@@ -58,7 +58,7 @@ fn a_prompt_that_is_only_written_is_the_person_s_to_send() {
 fn without_a_prompt_there_is_the_agent_or_the_default_task() {
     let fleet = Fleet::new();
     let mut terminal = start(&fleet, json!([{ "say": "Hello." }]), &["c"]);
-    terminal.shows("> ");
+    terminal.shows("› ");
     assert!(args(&fleet).is_empty());
     terminal.keys(b"\x03");
     assert_eq!(terminal.end().0, 0);
@@ -166,7 +166,7 @@ fn a_prompt_that_is_not_sent_waits_for_the_person_in_a_worktree_too() {
     let mut terminal = start(&fleet, json!([{ "quit": 5 }]), &["lp--", "Mind"]);
     let job = fleet.job("waiting for you");
     assert_eq!((&job["delivery"], &job["title"]), (&json!("delivered"), &json!("Mind")), "{job:#}");
-    terminal.shows("> Mind");
+    terminal.shows("❯ Mind");
     terminal.keys(b" the gap\r");
     let (code, shown) = terminal.end();
     assert_eq!(code, 5, "{shown}");
@@ -185,7 +185,7 @@ fn it_goes_on_in_the_same_session_and_is_retried_without_a_terminal() {
     let ran = fleet.aio(&["resume", &id]);
     assert!(ran.code == 6 && ran.err.contains("no terminal here"), "{ran:?}");
     let mut terminal = start(&fleet, json!([{ "say": "Hello again." }]), &["resume", &id]);
-    terminal.shows("> ");
+    terminal.shows("❯ ");
     assert!(args(&fleet).contains(&"--resume".to_owned()), "{:?}", args(&fleet));
     assert_eq!(fleet.job("waiting for you")["attempt"], 2);
     terminal.keys(b"\x03");

@@ -116,6 +116,7 @@ const WORDS: [(&[&str], &[&str]); 7] = [
             "fleet/child.rs",
             "fleet/paste/terminal.rs",
             "fleet/remains.rs",
+            "fleet/worktree/remove.rs",
             "store/file.rs",
             "store/reading.rs",
         ],
