@@ -4,6 +4,7 @@ pub(super) mod bringing;
 pub(super) mod ending;
 mod evidence;
 pub(super) mod reporting;
+pub(super) mod sending;
 pub(super) mod steering;
 
 use std::time::Duration;

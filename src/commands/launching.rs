@@ -5,13 +5,13 @@ mod starting;
 mod watching;
 
 use std::ffi::OsStr;
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::json;
 
 use super::interrupting::Interruption;
 use super::projects::{self, Named};
+use super::wording;
 use crate::app::{App, spell, unspell};
 use crate::cli::{AllArgs, LaunchOptions, MultiArgs};
 use crate::error::{Exit, Failure};
@@ -24,8 +24,6 @@ use crate::protocol::op::{NewJob, Op, Outcome, Request};
 pub(super) use starting::{begin_all, begin_apart};
 pub(super) use watching::{Started, of_way};
 
-/// The longest task, in bytes.
-const MOST_TASK_BYTES: u64 = 1 << 20;
 /// Of a task, this much names it.
 const TITLE_CHARS: usize = 80;
 
@@ -35,7 +33,7 @@ pub(super) fn multi(app: &App, args: &MultiArgs) -> Result<Report, Failure> {
     let (project, words) = if names_agents { (".", &args.words[..]) } else { (first, &args.words[1..]) };
     let (wanted, words) = agents(app, words)?;
     let project = projects::resolve(app, OsStr::new(project))?;
-    let task = task(app, words, args.options.file.as_deref())?;
+    let task = wording::task(app, words, args.options.file.as_deref())?;
     launch(app, vec![project], &wanted, &task, &args.options, false)
 }
 
@@ -45,7 +43,7 @@ pub(super) fn all(app: &App, args: &AllArgs) -> Result<Report, Failure> {
     if projects.is_empty() {
         return Err(Failure::usage("no projects yet").hint("aio projects add FOLDER"));
     }
-    let task = task(app, words, args.options.file.as_deref())?;
+    let task = wording::task(app, words, args.options.file.as_deref())?;
     launch(app, projects, &wanted, &task, &args.options, args.keep_going)
 }
 
@@ -65,49 +63,6 @@ fn agents<'w>(app: &App, words: &'w [String]) -> Result<(Vec<Wanted>, &'w [Strin
         return Err(Failure::usage("no agents are asked for").hint("name them first: aio multi c:2 l:1 \"task\""));
     }
     Ok((wanted, &words[count..]))
-}
-
-/// The whole task, from whichever place says it.
-pub(super) fn task(app: &App, words: &[String], file: Option<&OsStr>) -> Result<String, Failure> {
-    let text = match (file, words) {
-        (Some(_), [_, ..]) => {
-            return Err(Failure::usage("there are two tasks, one in words and one in a file").hint("give one"));
-        }
-        (Some(file), []) => from_file(app, file)?,
-        (None, [only]) if only == "-" => from_file(app, OsStr::new("-"))?,
-        (None, []) => app.default_task().unwrap_or_default().to_owned(),
-        (None, words) => words.join(" "),
-    };
-    if text.trim().is_empty() {
-        return Err(
-            Failure::usage("there is no task").hint("put it last, in quotes, or set default_task in config.toml")
-        );
-    }
-    if text.contains('\0') {
-        return Err(Failure::usage("the task has a NUL byte in it").hint("give it as text"));
-    }
-    Ok(text)
-}
-
-fn from_file(app: &App, file: &OsStr) -> Result<String, Failure> {
-    let shown = if file == "-" { "stdin".to_owned() } else { Path::new(file).display().to_string() };
-    let unreadable = |error: std::io::Error| {
-        Failure::environment(format!("the task cannot be read from {shown}: {error}")).hint("name a file of text")
-    };
-    let mut bytes = Vec::new();
-    let most = MOST_TASK_BYTES + 1;
-    if file == "-" {
-        std::io::stdin().take(most).read_to_end(&mut bytes).map_err(unreadable)?;
-    } else {
-        let file = std::fs::File::open(app.cwd.join(file)).map_err(unreadable)?;
-        file.take(most).read_to_end(&mut bytes).map_err(unreadable)?;
-    }
-    if bytes.len() as u64 > MOST_TASK_BYTES {
-        return Err(Failure::usage(format!("the task has more than {MOST_TASK_BYTES} bytes"))
-            .hint("put what it refers to into the repository"));
-    }
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(format!("the task from {shown} is not UTF-8")).hint("give it as text"))
 }
 
 /// One project that is launched into.

@@ -35,6 +35,7 @@ pub mod task;
 pub mod tell;
 pub mod wait;
 pub mod watch;
+mod wording;
 
 use crate::app::App;
 use crate::cli::Verb;
@@ -74,7 +75,7 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Jobs(args) => jobs::run(app, &args),
         Verb::Logs(args) => jobs::steering::logs(app, &args),
         Verb::Attach(args) => jobs::steering::attach(app, &args),
-        Verb::Send(args) => jobs::steering::send(app, &args),
+        Verb::Send(args) => jobs::sending::run(app, &args),
         Verb::Stop(args) => jobs::steering::stop(app, &args),
         Verb::Resume(args) => jobs::steering::resume(app, &args),
         Verb::Retry(args) => jobs::bringing::retry(app, &args),

@@ -3,9 +3,11 @@
 
 mod attending;
 mod delivering;
+mod judging;
 mod looking;
 mod pausing;
 mod preparing;
+mod spawning;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,15 +18,17 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
+use self::delivering::Words;
+use self::judging::{failed, judge, shortened};
 use super::launching;
 use crate::app::{App, unspell, wall_ms};
 use crate::cli::ParentArgs;
 use crate::error::Failure;
-use crate::fleet::child::{AgentProcess, Ended, Streams, listen};
+use crate::fleet::child::AgentProcess;
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::{self, Profile, Runtime};
 use crate::fleet::remains;
-use crate::fleet::stream::{Lines, Progress, Seen};
+use crate::fleet::stream::Seen;
 use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
@@ -276,7 +280,7 @@ fn attempt(
     let working_on = Op::SetTask { description: task.title.clone(), issue: None };
     app.transact(&Request { actor: Some(instance.clone()), op: working_on })?;
     task.files.forget_witness();
-    let mut words = preparing::brief(task)?;
+    let mut words = Words::own(preparing::brief(task)?);
     loop {
         preparing::forget_last_word(task);
         if task.is_stopped() {
@@ -284,7 +288,7 @@ fn attempt(
         }
         looking::clear(app, task);
         let prompts = task.files.witness().map_or(0, |witness| witness.prompts);
-        let mut agent = spawn(app, task, &instance, &words, sender)?;
+        let mut agent = spawning::spawn(app, task, &instance, &words.text, sender)?;
         let key = process::key_of(agent.id());
         // From here on the instance is the agent's: it lives as long as that does.
         if let Err(failure) = register(app, task, Some(&instance), key) {
@@ -300,122 +304,12 @@ fn attempt(
         task.used = progress.usage(task.profile.prices.as_ref()).unwrap_or_default();
         task.session = progress.session.unwrap_or(std::mem::take(&mut task.session));
         // Whoever has something to say to an agent that has finished its turn says it to the same session.
-        let message = task.files.messages().into_iter().next();
-        match message.filter(|_| task.runtime == Runtime::Headless && end.result == "done" && !task.session.is_empty())
-        {
-            Some(message) => {
-                let gone = |error: std::io::Error| Failure::environment(format!("a message cannot be taken: {error}"));
-                task.files.forget(&message).map_err(gone)?;
-                words = message.text;
-            }
+        let is_free = task.runtime == Runtime::Headless && end.result == "done" && !task.session.is_empty();
+        match is_free.then(|| Words::next_message(task)).flatten() {
+            Some(message) => words = message,
             None => return Ok(Ending { end, limit_ends }),
         }
     }
-}
-
-fn spawn(
-    app: &App,
-    task: &Task,
-    instance: &str,
-    words: &str,
-    sender: &mpsc::Sender<Event>,
-) -> Result<AgentProcess, Failure> {
-    use crate::fleet::agents::Manner;
-    let manner = match (task.runtime, &*task.session) {
-        (Runtime::Headless, "") => Manner::Headless,
-        (Runtime::Headless, session) => Manner::HeadlessResumed(session),
-        (Runtime::Tmux, "") => Manner::Interactive,
-        (Runtime::Terminal, "") => match task.opening {
-            Opening::Nothing => Manner::Interactive,
-            Opening::Prefilled => Manner::Prefilled(words),
-            Opening::Sent => Manner::Sent(words),
-        },
-        (Runtime::Tmux | Runtime::Terminal, session) => Manner::Resumed(session),
-    };
-    let name = task.profile.agent.name;
-    let launch = task.profile.launch(manner, &preparing::writable(app, task)).ok_or_else(|| {
-        Failure::usage(format!("{name} cannot be run {}", task.runtime.name())).hint("choose another runtime")
-    })?;
-    let unstarted = |error: std::io::Error| {
-        Failure::environment(format!("{} cannot be started: {error}", launch.program)).hint("install it")
-    };
-    let variables = preparing::variables(app, task, instance);
-    let errors = task.files.errors();
-    let streams = match task.runtime {
-        Runtime::Tmux | Runtime::Terminal => Streams::Terminal,
-        Runtime::Headless => Streams::Piped { input: preparing::input(words).map_err(unstarted)?, errors: &errors },
-    };
-    let mut agent = AgentProcess::start(&launch, &task.worktree, &variables, streams).map_err(unstarted)?;
-    if let Some(output) = agent.output() {
-        let (sender, log, reader) = (sender.clone(), task.files.output(), task.profile.agent);
-        std::thread::spawn(move || {
-            let mut lines = Lines::default();
-            let heard = listen(output, &log, |bytes| {
-                lines.push(bytes, |line| tell(&sender, reader.read(line)));
-            });
-            lines.finish(|line| tell(&sender, reader.read(line)));
-            // The parent may be gone already.
-            sender.send(Event::Silence).unwrap_or_default();
-            heard
-        });
-    }
-    Ok(agent)
-}
-
-fn tell(sender: &mpsc::Sender<Event>, seen: Vec<Seen>) {
-    if !seen.is_empty() {
-        // The parent may be gone already.
-        sender.send(Event::Seen(seen)).unwrap_or_default();
-    }
-}
-
-/// How an agent's end is judged, from all that is known of it: what it said, whether it had a terminal, and whether it was ever in a
-/// turn that is over.
-fn judge(
-    ended: Ended,
-    progress: &Progress,
-    said: Option<String>,
-    blocked: Option<String>,
-    (is_terminal, turn_is_over): (bool, bool),
-) -> JobEnd {
-    let mut end = JobEnd { said: said.clone().unwrap_or_else(|| progress.said.clone()), ..JobEnd::default() };
-    match ended {
-        Ended::Exited(code) => end.exit_code = Some(code),
-        Ended::Killed(signal) => end.signal = signal.unsigned_abs(),
-    }
-    let limit = progress.limit.as_ref().map(|limit| limit.words.clone());
-    let (result, failure) = match (ended, limit, blocked) {
-        (_, _, Some(why)) => ("failed", why),
-        (Ended::Exited(0), _, _) if said.is_some() => ("done", String::new()),
-        // Who sat there left it, in whichever way.
-        (Ended::Exited(_), _, _) if said.is_some() && is_terminal => ("done", String::new()),
-        (_, Some(words), _) => ("failed", words),
-        (Ended::Killed(signal), ..) => ("crashed", format!("it was ended by signal {signal}")),
-        (Ended::Exited(0), ..) if turn_is_over => ("done", String::new()),
-        (Ended::Exited(code), ..) => {
-            let why = progress.error.clone().or_else(|| progress.warning.clone());
-            let untaken = "it ended, and nothing says that it took its task".to_owned();
-            let code = || if code == 0 { untaken } else { format!("it ended with exit code {code}") };
-            ("failed", why.unwrap_or_else(code))
-        }
-    };
-    (end.result, end.failure) = (result.to_owned(), shortened(&failure));
-    end.said = shortened(&end.said);
-    end
-}
-
-/// A record is read by everybody: what agents say at length is in the output.
-fn shortened(text: &str) -> String {
-    const MOST: usize = 500;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-fn failed(why: &str) -> JobEnd {
-    JobEnd { result: "failed".to_owned(), failure: shortened(why), ..JobEnd::default() }
 }
 
 fn register(app: &App, task: &Task, id: Option<&str>, process: Option<ProcessKey>) -> Result<String, Failure> {

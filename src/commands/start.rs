@@ -9,8 +9,8 @@ use serde_json::json;
 use super::jobs::{standing_line, with_job};
 use super::launching::{self, Site, preflight};
 use super::parent::{self, Kept, Opening};
-use super::projects;
 use super::run::{self as running, TerminalSettings};
+use super::{projects, wording};
 use crate::app::{App, unspell};
 use crate::cli::StartArgs;
 use crate::error::{Exit, Failure};
@@ -34,7 +34,7 @@ pub(super) fn run(app: &App, args: &StartArgs) -> Result<Report, Failure> {
     can_open(&profile, opening)?;
     let prompt = match opening {
         Opening::Nothing => String::new(),
-        _ => launching::task(app, &args.words, args.file.as_deref())?,
+        _ => wording::task(app, &args.words, args.file.as_deref())?,
     };
     must_fit(&profile, &prompt, args.file.as_deref())?;
     preflight::agent(app, &profile)?;

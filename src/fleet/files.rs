@@ -12,11 +12,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::protocol::fleet::Delivery;
+
 /// The folder's name in the state directory.
 pub const FOLDER: &str = "jobs";
 const TASK: &str = "task";
 const WITNESS: &str = "hooks";
 const INBOX: &str = "inbox";
+const SENT: &str = "sent";
 const STEP: &str = "step";
 /// The only member of a line of ours among an agent's.
 const ATTEMPT: &str = "aioAttempt";
@@ -52,6 +55,15 @@ pub struct Message {
     pub id: String,
     /// The words.
     pub text: String,
+}
+
+/// What is known of a message's way to the agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// How far it has come.
+    pub delivery: Delivery,
+    /// What was seen that says so, or what could not be sent as it was.
+    pub words: String,
 }
 
 impl JobFiles {
@@ -186,12 +198,44 @@ impl JobFiles {
         ids.into_iter().filter_map(read).collect()
     }
 
-    /// Forgets a message that was delivered.
+    /// Takes a message out, because it is about to be handed over. It stays readable, and is never handed over again.
     ///
     /// # Errors
-    /// When it cannot be removed: it must not be delivered again.
-    pub fn forget(&self, message: &Message) -> io::Result<()> {
-        fs::remove_file(self.folder.join(INBOX).join(&message.id))
+    /// When it cannot be taken out: it must not be handed over then.
+    pub fn take(&self, message: &Message) -> io::Result<()> {
+        fs::create_dir_all(self.folder.join(SENT))?;
+        fs::rename(self.folder.join(INBOX).join(&message.id), self.folder.join(SENT).join(&message.id))
+    }
+
+    /// Notes what is known of a message's way.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_receipt(&self, message: &str, receipt: &Receipt) -> io::Result<()> {
+        let mut new = tempfile::NamedTempFile::new_in(self.folder.join(SENT))?;
+        new.write_all(&serde_json::to_vec(receipt)?)?;
+        new.persist(self.receipt_of(message)).map(drop).map_err(|failed| failed.error)
+    }
+
+    /// What is known of a message's way.
+    pub fn receipt(&self, message: &str) -> Receipt {
+        let noted = || serde_json::from_slice(&fs::read(self.receipt_of(message)).ok()?).ok();
+        let is_waiting = self.folder.join(INBOX).join(message).exists();
+        noted().unwrap_or_else(|| match is_waiting {
+            true => Receipt::default(),
+            false => Receipt { delivery: Delivery::Delivered, words: "or about to be".to_owned() },
+        })
+    }
+
+    fn receipt_of(&self, message: &str) -> PathBuf {
+        self.folder.join(SENT).join(format!("{message}.receipt"))
+    }
+}
+
+impl Receipt {
+    /// Whether no more will be known.
+    pub fn is_final(&self) -> bool {
+        matches!(self.delivery, Delivery::Acknowledged | Delivery::Unconfirmed)
     }
 }
 
@@ -223,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_keep_their_order_and_are_forgotten_one_by_one() {
+    fn messages_keep_their_order_and_are_taken_one_by_one() {
         let dir = tempfile::tempdir().unwrap();
         let files = JobFiles::of(dir.path(), "claude-abc123");
         assert_eq!(files.messages(), []);
@@ -232,8 +276,14 @@ mod tests {
             files.leave(&message(id)).unwrap();
         }
         assert_eq!(files.messages(), [message("01"), message("02")]);
-        files.forget(&message("01")).unwrap();
+        assert_eq!(files.receipt("01").delivery, Delivery::Queued);
+        files.take(&message("01")).unwrap();
+        assert!(files.take(&message("01")).is_err(), "once");
         assert_eq!(files.messages(), [message("02")]);
+        assert!(!files.receipt("01").is_final());
+        let receipt = Receipt { delivery: Delivery::Acknowledged, words: "hook".to_owned() };
+        files.note_receipt("01", &receipt).unwrap();
+        assert_eq!(files.receipt("01"), receipt);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! found that process gone. How it stands now follows from the record and from evidence, by [`standing`]; a record alone
 //! never makes a dead agent run.
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::{Evidence, Fate, Machine, ProcessKey, Recorded};
 use super::id;
 use super::lease::rebooted;
@@ -141,9 +143,11 @@ record! {
 }
 
 /// What is known of a task's way to its agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Delivery {
     /// It was not handed over yet.
+    #[default]
     Queued,
     /// It was handed over.
     Delivered,

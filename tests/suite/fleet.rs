@@ -275,10 +275,33 @@ fn a_message_reaches_an_agent_when_its_turn_is_over() {
     let script = json!({ "record": fleet.given, "hooks": true, "turns": turns });
     assert_eq!(run(fleet.command(&script).args(["multi", "l:1", "x"])).code, 0);
     let id = fleet.job("working")["id"].as_str().unwrap().to_owned();
-    let ran = fleet.aio(&["send", &id, "Also mind the gap", "--wait", "20s"]);
-    assert_eq!((ran.code, ran.out), (0, format!("Left for {id}\n")), "{}", ran.err);
+    let message = "Also  mind\n\n\tthe 'gap' \n";
+    let ran = fleet.aio(&["send", &id, message, "--wait", "60s"]);
+    // Whichever says so first.
+    let said = ["stream", "hook: to the byte"].map(|witness| format!("{id}: acknowledged ({witness})\n"));
+    assert!(ran.code == 0 && said.contains(&ran.out), "{ran:?}");
     fleet.job("done");
-    assert_eq!(fleet.prompt(), "Also mind the gap", "each run writes its prompts anew");
+    assert_eq!(fleet.prompt(), message, "each run writes its prompts anew");
+}
+
+#[test]
+fn what_was_not_taken_is_not_said_to_be() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "x"]);
+    let id = fleet.job("working")["id"].as_str().unwrap().to_owned();
+    let ran = fleet.aio(&["send", &id, "Mind the gap"]);
+    assert_eq!((ran.code, ran.out), (0, format!("Left for {id}\n")));
+    let ran = fleet.aio(&["send", &id, "and the step", "--wait", "300ms"]);
+    assert_eq!((ran.code, ran.out), (1, format!("{id}: queued\n")), "{}", ran.err);
+    let waiting = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| fleet.aio(&["send", &id, "and the door", "--wait", "60s"]));
+        let inbox = fleet.world.dir.join("jobs").join(&id).join("inbox");
+        assert!(within(30, || std::fs::read_dir(&inbox).unwrap().count() == 3));
+        fleet.aio(&["stop", &id]);
+        sending.join().unwrap()
+    });
+    assert_eq!(waiting.code, 1, "{waiting:?}");
+    assert!(waiting.out.contains("unconfirmed") && waiting.out.contains("aio resume"), "{waiting:?}");
 }
 
 #[test]

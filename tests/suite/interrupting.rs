@@ -153,7 +153,7 @@ fn whoever_watches_leaves_at_once_and_is_told_what_runs() {
     minds_interruptions(running.0.as_ref().unwrap().id());
     running.interrupt();
     let ran = running.end();
-    assert_eq!((ran.code, &*ran.out), (130, &*format!("Left for {id}\n")), "{ran:?}");
+    assert_eq!((ran.code, &*ran.out), (130, &*format!("{id}: queued\n")), "{ran:?}");
     assert!(ran.err.contains(&format!("Interrupted: left, and not taken yet: {id}; 1 job runs on: {id}")), "{ran:?}");
 }
 

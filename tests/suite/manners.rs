@@ -138,20 +138,25 @@ impl Drop for Scene {
 }
 
 /// Plays a scene in each of these manners, anew where something came late.
-fn play(manners: &[Manner], scene: impl Fn(Manner) -> Scene) {
-    for manner in manners {
-        if manner.in_tmux && version().is_err() && !cfg!(feature = "proofs") {
-            eprintln!("not tried in tmux: apt-get install tmux");
-            continue;
+fn play(manners: &[Manner], scene: impl Fn(Manner) -> Scene + Sync) {
+    // Most of it is waiting, which can be done together.
+    std::thread::scope(|scope| {
+        for manner in manners {
+            if manner.in_tmux && version().is_err() && !cfg!(feature = "proofs") {
+                eprintln!("not tried in tmux: apt-get install tmux");
+                continue;
+            }
+            scope.spawn(|| {
+                let mut late = Vec::new();
+                let is_in_time = (0..TRIES).any(|_| {
+                    let played = scene(*manner);
+                    late.extend(played.late.iter().cloned());
+                    played.late.is_empty()
+                });
+                assert!(is_in_time, "{late:#?}");
+            });
         }
-        let mut late = Vec::new();
-        let is_in_time = (0..TRIES).any(|_| {
-            let played = scene(*manner);
-            late.extend(played.late.iter().cloned());
-            played.late.is_empty()
-        });
-        assert!(is_in_time, "{late:#?}");
-    }
+    });
 }
 
 fn all() -> [Manner; 4] {

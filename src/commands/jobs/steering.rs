@@ -1,7 +1,6 @@
-//! `aio logs`, `attach`, `stop`, `resume`, `retry` and `send`: jobs looked into, ended, and talked to.
+//! `aio logs`, `attach`, `stop` and `resume`: jobs looked into, ended, and going on.
 
 use std::collections::VecDeque;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
@@ -9,19 +8,18 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::ending::{Ending, write_down};
-use super::{entries, with_job};
+use super::sending::leave;
+use super::with_job;
 use crate::app::{App, pause};
-use crate::cli::{JobArgs, LogsArgs, ResumeArgs, SendArgs, SomeJobsArgs};
-use crate::commands::interrupting::Interruption;
-use crate::commands::{context, launching, projects, start};
+use crate::cli::{JobArgs, LogsArgs, ResumeArgs, SomeJobsArgs};
+use crate::commands::{launching, start};
 use crate::error::{Exit, Failure};
 use crate::fleet::agents::Agent;
-use crate::fleet::files::{JobFiles, Message};
+use crate::fleet::files::JobFiles;
 use crate::fleet::profile::Runtime;
 use crate::fleet::stream::{Lines, Seen};
 use crate::fleet::tmux::Tmux;
 use crate::output::{Line, Report};
-use crate::protocol::fleet::Job;
 use crate::protocol::op::{JobEnd, Op, Outcome, Request};
 
 /// How long an agent and its parent may take to end.
@@ -182,89 +180,4 @@ pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report
         launching::begin_all(app, &next);
     }
     Ok(Report::done("resumed", format!("Resumed: {id}")).with(json!({ "id": id })))
-}
-
-pub(in crate::commands) fn send(app: &App, args: &SendArgs) -> Result<Report, Failure> {
-    let text = context::content(&args.words)?;
-    let ids = addressees(app, &args.to)?;
-    let (ids, sat_at) = reachable(app, ids)?;
-    let mut report = Report::silent("sent").with(json!({ "jobs": ids }));
-    report.notes.extend(sat_at);
-    for id in &ids {
-        leave(app, id, &text)?;
-        report.lines.push(format!("Left for {id}").into());
-    }
-    let Some(limit) = args.wait else { return Ok(report) };
-    let interruption = Interruption::catch(None)?;
-    let deadline = Instant::now() + limit;
-    let waits = |id: &&String| !JobFiles::of(app.store.dir(), id).messages().is_empty();
-    while ids.iter().any(|id| waits(&id)) && Instant::now() < deadline && !interruption.came() {
-        pause(GLANCE);
-    }
-    let waiting: Vec<&str> = ids.iter().filter(waits).map(String::as_str).collect();
-    if interruption.came() && !waiting.is_empty() {
-        let undone = format!("left, and not taken yet: {}", waiting.join(" "));
-        return Ok(interruption.end(app, report, &undone, Some(&ids)));
-    }
-    if !waiting.is_empty() {
-        report.exit = Exit::Refused;
-        report.code = "not-taken";
-        report.notes.push(format!("not taken yet: {}", waiting.join(" ")));
-    }
-    Ok(report)
-}
-
-/// Nothing can be typed where somebody sits: those jobs hear of it by their hooks, if they are told.
-fn reachable(app: &App, ids: Vec<String>) -> Result<(Vec<String>, Option<String>), Failure> {
-    let is_sat_at = |id: &String| {
-        with_job(app, id, |_, job| Ok((job.runtime == *Runtime::Terminal.name()).then(|| job.instance.to_string())))
-    };
-    let mut told = Vec::new();
-    let mut reached = Vec::new();
-    for id in ids {
-        match is_sat_at(&id)? {
-            Some(instance) => told.push((id, instance)),
-            None => reached.push(id),
-        }
-    }
-    let Some((first, instance)) = told.first() else { return Ok((reached, None)) };
-    let hint = match &**instance {
-        "" => "say it there".to_owned(),
-        instance => format!("aio tell {instance} \"…\""),
-    };
-    let ids: Vec<&str> = told.iter().map(|(id, _)| id.as_str()).collect();
-    let message = format!("{} has the terminal it was started in, and aio cannot type there", ids.join(", "));
-    match reached.is_empty() {
-        true => Err(Failure::new(Exit::Refused, "no-terminal", message).hint(hint)),
-        false => Ok((reached, Some(format!("not to {first}: {message}; next: {hint}")))),
-    }
-}
-
-/// The jobs that run, of all, of one project, or one by its id.
-fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
-    let one = with_job(app, to, |_, job| Ok((job.id.to_string(), job.stage.to_string())));
-    match one {
-        Ok((id, stage)) if stage == "running" || stage == "queued" => return Ok(vec![id]),
-        Ok((id, stage)) => {
-            return Err(Failure::new(Exit::Refused, "ended", format!("{id} has {stage}"))
-                .hint(format!("aio resume {id} \"…\"")));
-        }
-        Err(failure) if failure.code == "ambiguous" => return Err(failure),
-        Err(_) => {}
-    }
-    let project = if to == "all" { None } else { Some(projects::resolve(app, OsStr::new(to))?.path) };
-    let ids = app.with_state(|state| {
-        let jobs = entries(state)?;
-        let is_meant =
-            |job: &&Job<'_>| job.stage == *"running" && project.as_ref().is_none_or(|path| job.project == **path);
-        Ok(jobs.iter().filter(is_meant).map(|job| job.id.to_string()).collect::<Vec<_>>())
-    })?;
-    if ids.is_empty() { Err(Failure::usage(format!("no job of {to} runs")).hint("aio jobs")) } else { Ok(ids) }
-}
-
-fn leave(app: &App, id: &str, text: &str) -> Result<(), Failure> {
-    let message = Message { id: app.new_id(), text: text.to_owned() };
-    JobFiles::of(app.store.dir(), id)
-        .leave(&message)
-        .map_err(|error| Failure::environment(format!("the message cannot be left: {error}")))
 }

@@ -42,10 +42,11 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
     let looked = app.with_state(|state| {
         let known = state.jobs.entries().unwrap_or_default();
         let evidence = app.evidence_of_jobs(state);
-        let mut started = Started::default();
+        let (mut started, mut words) = (Started::default(), Vec::new());
         for new in jobs {
             let Ok(job) = find_job(&known, &new.id) else { continue };
             let (style, word) = word(job, begun.contains(&new.id));
+            words.push(word);
             started.settled += usize::from(word != "STARTING");
             started.failed += usize::from(word == "FAILED");
             let why = if job.failure.is_empty() { &job.question } else { &job.failure };
@@ -59,11 +60,24 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
             started.steps.push(step(app, job, word));
         }
         if let Some(first) = jobs.first() {
-            started.notes.push(format!("next: aio jobs; aio logs -f {0}; aio stop {0}", first.id));
+            let next = format!("next: aio jobs; aio logs -f {0}; aio stop {0}", first.id);
+            started.notes.push(format!("{}; {next}", summary(&words)));
         }
         Ok(started)
     });
     looked.unwrap_or_else(|failure| Started { notes: vec![failure.message], ..Started::default() })
+}
+
+/// How many stand how.
+fn summary(words: &[&str]) -> String {
+    let count = |word: &&str| words.iter().filter(|other| *other == word).count();
+    let all = ["LAUNCHED", "UNCONFIRMED", "STARTING", "QUEUED", "FAILED"];
+    let some: Vec<String> = all
+        .iter()
+        .filter(|word| count(word) > 0)
+        .map(|word| format!("{} {}", count(word), word.to_lowercase()))
+        .collect();
+    some.join(", ")
 }
 
 /// How a job stands, for a person.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
-use super::delivering::Delivering;
+use super::delivering::{Delivering, Words};
 use super::looking::Screen;
 use super::pausing::{end_of, note_pause};
 use super::{AgentProcess, App, Event, HEARTBEAT, JobEnd, JobNote, Op, Opening, Request, Runtime, Task, judge, note};
@@ -67,7 +67,7 @@ enum Reached {
 
 impl<'w> Watch<'w> {
     /// Its hooks had seen that many prompts before it was started.
-    pub(super) fn new(app: &'w App, task: &'w Task, instance: &'w str, words: &str, prompts: u64) -> Watch<'w> {
+    pub(super) fn new(app: &'w App, task: &'w Task, instance: &'w str, words: &Words, prompts: u64) -> Watch<'w> {
         Watch {
             app,
             task,
@@ -180,7 +180,10 @@ impl<'w> Watch<'w> {
         self.was_in_turn |= self.witness.prompts > 0 || self.screen.as_ref().is_some_and(|screen| screen.has_worked);
         let asks = matches!(self.shows(), Shows::Question(_)) || !self.question_by_hook().is_empty();
         let is_free = !turn.witness.is_empty() && !turn.is_working && !asks;
-        if self.screen.is_some() && is_free && !self.is_limited() && self.delivering.next_message(self.task) {
+        let is_ready = self.screen.is_some() && is_free && !self.is_limited() && self.delivering.is_settled();
+        // In a terminal, what others left for the agent is pasted when it has finished its turn.
+        if let Some(message) = is_ready.then(|| Words::next_message(self.task)).flatten() {
+            self.delivering.send(message);
             // It is answered now.
             super::preparing::forget_last_word(self.task);
         }
@@ -230,7 +233,7 @@ impl<'w> Watch<'w> {
             (Reached::Until(until), Some(limit)) if wall_ms() >= *until => {
                 self.limit = Reached::Over(limit.words);
                 note_pause(self.app, self.task, None);
-                self.delivering.send(GO_ON.to_owned());
+                self.delivering.send(Words::own(GO_ON.to_owned()));
             }
             (Reached::Until(_), Some(_)) => {}
             // A person had it go on, or it did by itself.

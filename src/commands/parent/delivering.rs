@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::looking::Screen;
 use super::{App, JobNote, Opening, Runtime, Task, note};
 use crate::app::pause;
-use crate::fleet::files::Witness;
+use crate::fleet::files::{Receipt, Witness};
 use crate::fleet::paste::{Pasted, Unpasted, Unready, is_held, is_shown, press_enter, proof, put};
 use crate::fleet::screen::Shows;
 use crate::fleet::stream::Progress;
@@ -29,10 +29,32 @@ const TO_REST: Duration = Duration::from_secs(1);
 const TO_SHOW: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(100);
 
+/// What an agent is told.
+pub(super) struct Words {
+    pub(super) text: String,
+    /// The message that it is; none of a task.
+    pub(super) message: Option<String>,
+}
+
+impl Words {
+    /// Words that nobody sent.
+    pub(super) fn own(text: String) -> Words {
+        Words { text, message: None }
+    }
+
+    /// The next message that others left, if there is one. It is taken out before it is sent: rather not at all than twice.
+    pub(super) fn next_message(task: &Task) -> Option<Words> {
+        let message = task.files.messages().into_iter().next()?;
+        task.files.take(&message).ok()?;
+        Some(Words { text: message.text, message: Some(message.id) })
+    }
+}
+
 /// The words that are on their way.
 pub(super) struct Delivering {
     stage: Stage,
     words: String,
+    message: Option<String>,
     begun: Instant,
     removed: String,
     prompts_before: u64,
@@ -53,10 +75,11 @@ enum Stage {
 }
 
 impl Delivering {
-    pub(super) fn new(words: &str, prompts_before: u64) -> Delivering {
+    pub(super) fn new(words: &Words, prompts_before: u64) -> Delivering {
         Delivering {
             stage: Stage::Queued,
-            words: words.to_owned(),
+            words: words.text.clone(),
+            message: words.message.clone(),
             begun: Instant::now(),
             removed: String::new(),
             prompts_before,
@@ -80,8 +103,9 @@ impl Delivering {
     }
 
     /// Other words, to be pasted as these were.
-    pub(super) fn send(&mut self, words: String) {
-        (self.words, self.stage, self.begun) = (words, Stage::Queued, Instant::now());
+    pub(super) fn send(&mut self, words: Words) {
+        (self.words, self.message) = (words.text, words.message);
+        (self.stage, self.begun) = (Stage::Queued, Instant::now());
     }
 
     /// One more step, if it is time for one.
@@ -228,16 +252,12 @@ impl Delivering {
     }
 
     fn say(&self, app: &App, task: &Task, delivery: Delivery, receipt: String) {
+        if let Some(message) = &self.message {
+            let receipt = Receipt { delivery, words: receipt.clone() };
+            // Without it, whoever waits for it hears that nothing is known.
+            task.files.note_receipt(message, &receipt).unwrap_or_default();
+        }
         note(app, task, JobNote { delivery: Some((delivery, receipt)), ..JobNote::default() });
-    }
-
-    /// In a terminal, what others left for the agent is pasted when it has finished its turn. Whether there was something.
-    pub(super) fn next_message(&mut self, task: &Task) -> bool {
-        let next = self.is_settled().then(|| task.files.messages().into_iter().next()).flatten();
-        // Forgotten before it is sent: rather not at all than twice.
-        let Some(message) = next.filter(|message| task.files.forget(message).is_ok()) else { return false };
-        self.send(message.text);
-        true
     }
 }
 

@@ -1,0 +1,163 @@
+//! `aio send`: words for jobs that run. They are left for each, handed over when its turn is over, and their way is written
+//! down as a task's is.
+
+use std::ffi::OsStr;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{entries, with_job};
+use crate::app::{App, pause};
+use crate::cli::SendArgs;
+use crate::commands::interrupting::Interruption;
+use crate::commands::{projects, wording};
+use crate::error::{Exit, Failure};
+use crate::fleet::files::{JobFiles, Message, Receipt};
+use crate::fleet::profile::Runtime;
+use crate::output::{Line, Report, Style};
+use crate::protocol::fleet::{Delivery, Job};
+
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// A message, and the job that it is for.
+struct Sent {
+    job: String,
+    message: String,
+}
+
+pub(in crate::commands) fn run(app: &App, args: &SendArgs) -> Result<Report, Failure> {
+    let text = wording::message(app, &args.words)?;
+    let (ids, sat_at) = reachable(app, addressees(app, &args.to)?)?;
+    let mut report = Report::silent("sent");
+    report.notes.extend(sat_at);
+    let mut sent = Vec::new();
+    for job in &ids {
+        sent.push(Sent { message: leave(app, job, &text)?, job: job.clone() });
+    }
+    match args.wait {
+        Some(limit) => wait(app, report, &sent, limit, &ids),
+        None => {
+            report.lines.extend(ids.iter().map(|id| Line::from(format!("Left for {id}"))));
+            Ok(report.with(json!({ "jobs": ids })))
+        }
+    }
+}
+
+/// Waits until it is known of each what became of it, or nothing more can.
+fn wait(app: &App, mut report: Report, sent: &[Sent], limit: Duration, ids: &[String]) -> Result<Report, Failure> {
+    let interruption = Interruption::catch(None)?;
+    let deadline = Instant::now() + limit;
+    let receipts = loop {
+        let receipts: Vec<Receipt> = sent.iter().map(|sent| sent.receipt(app)).collect::<Result<_, _>>()?;
+        let is_known = receipts.iter().all(Receipt::is_final);
+        if is_known || Instant::now() >= deadline || interruption.came() {
+            break receipts;
+        }
+        pause(GLANCE);
+    };
+    report.lines.extend(sent.iter().zip(&receipts).map(|(sent, receipt)| line(&sent.job, receipt)));
+    let rows: Vec<Value> = sent.iter().zip(&receipts).map(|(sent, receipt)| row(&sent.job, receipt)).collect();
+    report = report.with(json!({ "jobs": ids, "receipts": rows }));
+    let is_taken = |receipt: &Receipt| receipt.delivery == Delivery::Acknowledged;
+    let missing: Vec<&str> =
+        sent.iter().zip(&receipts).filter(|(_, receipt)| !is_taken(receipt)).map(|(sent, _)| &*sent.job).collect();
+    if missing.is_empty() {
+        return Ok(report);
+    }
+    if interruption.came() {
+        let undone = format!("left, and not taken yet: {}", missing.join(" "));
+        return Ok(interruption.end(app, report, &undone, Some(ids)));
+    }
+    report.exit = Exit::Refused;
+    report.code = "not-taken";
+    report.notes.push(format!("it is not sent again by itself; next: aio jobs, aio logs {}", missing[0]));
+    Ok(report)
+}
+
+impl Sent {
+    /// What is known of it. In the inbox of a job that has ended it stays.
+    fn receipt(&self, app: &App) -> Result<Receipt, Failure> {
+        let has_ended = with_job(app, &self.job, |_, job| Ok(job.stage != *"running" && job.stage != *"queued"))?;
+        // Read after that: what was written before the end is there now.
+        let receipt = JobFiles::of(app.store.dir(), &self.job).receipt(&self.message);
+        let words = match receipt.delivery {
+            _ if !has_ended || receipt.is_final() => return Ok(receipt),
+            Delivery::Queued => "the job has ended; aio resume hands it over",
+            _ => "the job ended before anything said that its agent took it",
+        };
+        Ok(Receipt { delivery: Delivery::Unconfirmed, words: words.to_owned() })
+    }
+}
+
+fn line(job: &str, receipt: &Receipt) -> Line {
+    let style = match receipt.delivery {
+        Delivery::Acknowledged => Style::Good,
+        Delivery::Unconfirmed => Style::Bad,
+        Delivery::Queued | Delivery::Delivered => Style::Notice,
+    };
+    let words = if receipt.words.is_empty() { String::new() } else { format!(" ({})", receipt.words) };
+    Line(vec![(Style::Plain, format!("{job}: ")), (style, receipt.delivery.name().to_owned()), (Style::Plain, words)])
+}
+
+fn row(job: &str, receipt: &Receipt) -> Value {
+    json!({ "job": job, "delivery": receipt.delivery.name(), "receipt": receipt.words })
+}
+
+/// Nothing can be typed where somebody sits: those jobs hear of it by their hooks, if they are told.
+fn reachable(app: &App, ids: Vec<String>) -> Result<(Vec<String>, Option<String>), Failure> {
+    let is_sat_at = |id: &String| {
+        with_job(app, id, |_, job| Ok((job.runtime == *Runtime::Terminal.name()).then(|| job.instance.to_string())))
+    };
+    let mut told = Vec::new();
+    let mut reached = Vec::new();
+    for id in ids {
+        match is_sat_at(&id)? {
+            Some(instance) => told.push((id, instance)),
+            None => reached.push(id),
+        }
+    }
+    let Some((first, instance)) = told.first() else { return Ok((reached, None)) };
+    let hint = match &**instance {
+        "" => "say it there".to_owned(),
+        instance => format!("aio tell {instance} \"…\""),
+    };
+    let ids: Vec<&str> = told.iter().map(|(id, _)| id.as_str()).collect();
+    let message = format!("{} has the terminal it was started in, and aio cannot type there", ids.join(", "));
+    match reached.is_empty() {
+        true => Err(Failure::new(Exit::Refused, "no-terminal", message).hint(hint)),
+        false => Ok((reached, Some(format!("not to {first}: {message}; next: {hint}")))),
+    }
+}
+
+/// The jobs that run, of all, of one project, or one by its id.
+fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
+    let one = with_job(app, to, |_, job| Ok((job.id.to_string(), job.stage.to_string())));
+    match one {
+        Ok((id, stage)) if stage == "running" || stage == "queued" => return Ok(vec![id]),
+        Ok((id, stage)) => {
+            return Err(Failure::new(Exit::Refused, "ended", format!("{id} has {stage}"))
+                .hint(format!("aio resume {id} \"…\"")));
+        }
+        Err(failure) if failure.code == "ambiguous" => return Err(failure),
+        Err(_) => {}
+    }
+    let project = if to == "all" { None } else { Some(projects::resolve(app, OsStr::new(to))?.path) };
+    let ids = app.with_state(|state| {
+        let jobs = entries(state)?;
+        let is_meant =
+            |job: &&Job<'_>| job.stage == *"running" && project.as_ref().is_none_or(|path| job.project == **path);
+        Ok(jobs.iter().filter(is_meant).map(|job| job.id.to_string()).collect::<Vec<_>>())
+    })?;
+    if ids.is_empty() { Err(Failure::usage(format!("no job of {to} runs")).hint("aio jobs")) } else { Ok(ids) }
+}
+
+/// Leaves words for a job. Gives the message's id.
+///
+/// # Errors
+/// When they cannot be written.
+pub(super) fn leave(app: &App, job: &str, text: &str) -> Result<String, Failure> {
+    let message = Message { id: app.new_id(), text: text.to_owned() };
+    let left = JobFiles::of(app.store.dir(), job).leave(&message);
+    left.map_err(|error| Failure::environment(format!("the message cannot be left: {error}")))?;
+    Ok(message.id)
+}
