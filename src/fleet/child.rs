@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -140,6 +140,17 @@ impl AgentProcess {
             rustix::process::kill_process(pid, signal).unwrap_or_default();
         }
     }
+}
+
+/// A file that gives these words to whoever reads it, and belongs to nobody else.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn input(words: &str) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(words.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// Copies what an agent writes to a file, and gives each piece. Ends when nobody can write any more.

@@ -11,6 +11,7 @@ use aio::fleet::paste::{Unpasted, Unready, paste, press_enter, sanitise, screen_
 use aio::fleet::tmux::{End, Pane, Seen, Start, Tmux, TmuxError, version};
 use serde_json::json;
 
+use crate::deliveries::{awkward, texts};
 use crate::fake_agent::FakeAgent;
 use crate::harness::{World, eventually, run};
 
@@ -219,72 +220,20 @@ fn a_directory_with_a_long_path_has_a_server_too() {
     assert!(deep.start(&gone).unwrap_err().to_string().ends_with("/gone is no folder"));
 }
 
-/// How many texts are pasted into one pane; a few are, where the proofs are not asked for.
-fn pastes() -> usize {
-    let asked = std::env::var("AIO_PASTES").ok().map(|count| count.parse().unwrap());
-    asked.unwrap_or(if cfg!(feature = "proofs") { 500 } else { 40 })
-}
-
-/// Awkward pieces, and a text of them for each number.
-fn awkward(number: usize) -> String {
-    const PIECES: [&str; 24] = [
-        "plain",
-        " ",
-        "\n",
-        "\t",
-        "'",
-        "\"",
-        "\\",
-        ";",
-        "#{pane_id}",
-        "#(date)",
-        "$(date)",
-        "`date`",
-        "-",
-        "{}",
-        "é",
-        "e\u{301}",
-        "👩‍👩‍👧",
-        "\r\n",
-        "\x1b[31m",
-        "\x1b[201~",
-        "\u{9b}201~",
-        "\x03",
-        "\u{85}",
-        "\0",
-    ];
-    let own = format!("{number}: ");
-    match number {
-        0 => " ".to_owned(),
-        1 => "   \t ".to_owned(),
-        2 => "\n".to_owned(),
-        3 => "-t %0".to_owned(),
-        4 => "trailing\n\n\n".to_owned(),
-        5 => ";".to_owned(),
-        6 => "Enter".to_owned(),
-        7 => "one\r\ntwo\rthree".to_owned(),
-        8 => "x".repeat(100_000),
-        9 => "many lines of é\n".repeat(6_000),
-        10 => "\x1b[201~\r rm -rf / \x1b[200~".to_owned(),
-        _ => (0..number % 37 + 1)
-            .fold(own, |text, step| text + PIECES[(number * 7 + step * (number % 5 + 1)) % PIECES.len()]),
-    }
-}
-
 #[test]
 fn every_paste_arrives_once_and_exactly() {
     let Some(server) = Server::new() else { return };
     let (pane, agent) = server.agent("claude-a", json!({}));
     let start = Instant::now();
-    for number in 0..pastes() {
+    for number in 0..texts() {
         let text = awkward(number);
         let pasted = paste(&server.tmux, &pane, &text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         let expected = sanitise(&text);
         assert!(agent.prompt(number + 1) == expected.text.as_bytes(), "{number}: {text:?}");
         assert_eq!((pasted.removed, pasted.was_read), (expected.removed, true), "{number}");
     }
-    println!("{} pastes in {:?}", pastes(), start.elapsed());
-    assert_eq!(agent.prompts(), pastes(), "none came twice");
+    println!("{} pastes in {:?}", texts(), start.elapsed());
+    assert_eq!(agent.prompts(), texts(), "none came twice");
     assert_eq!(server.by_hand(&["list-buffers"]), "");
     assert_eq!(paste(&server.tmux, &pane, "\x1b\x03"), Err(Unpasted::Nothing(Unready::Empty)));
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod beads;
 mod claims;
+mod deliveries;
 mod fake_agent;
 mod fleet;
 mod fleet_ends;

@@ -395,6 +395,8 @@ fn a_job_that_waits_is_stopped_at_once() {
         let instance = scene.fleet.world.state()["jobs"][0]["instance"].as_str().unwrap().to_owned();
         let alive = scene.fleet.world.state()["instances"][&instance]["pid"].as_u64().unwrap();
         assert!(std::path::Path::new(&format!("/proc/{alive}")).exists(), "{manner:?}: it holds what it held");
+        let ran = scene.fleet.aio(&["multi", "l:1", "Another"]);
+        assert!(ran.code == 6 && ran.err.contains("claude is at its usage limit until "), "{ran:?}");
         let ran = scene.fleet.aio(&["stop", &scene.id()]);
         assert_eq!(ran.code, 0, "{ran:?}");
         let job = scene.fleet.job("stopped");

@@ -11,6 +11,7 @@ use crate::commands::jobs::ending::Ending;
 use crate::commands::jobs::entries;
 use crate::commands::merging;
 use crate::error::Failure;
+use crate::fleet::files;
 use crate::fleet::remains::Running;
 use crate::fleet::tmux::{Tmux, TmuxError};
 use crate::fleet::{merge, worktree};
@@ -19,6 +20,10 @@ use crate::protocol::state::State;
 /// Ends what runs of jobs that have ended, or whose parents are gone. Gives what is to be said of the rest. Where the jobs cannot
 /// be read nothing is known of any, and nothing ended.
 pub(super) fn end_processes(app: &App) -> Result<Vec<String>, Failure> {
+    if !app.store.dir().join(files::FOLDER).exists() {
+        // There never was a job.
+        return Ok(Vec::new());
+    }
     let running = Running::now(app.store.dir());
     app.with_state(|state| {
         let evidence = app.evidence_of_jobs(state);

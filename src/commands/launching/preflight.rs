@@ -5,12 +5,16 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::{App, Exit, Failure, Interruption, LaunchOptions, Named, Profile, Runtime, Site, Wanted, runtime, unspell};
+use crate::app::wall_ms;
+use crate::commands::jobs::entries;
 use crate::fleet::agents::LoginState;
 use crate::fleet::git::look::free_space;
 use crate::fleet::git::remote::Reach;
 use crate::fleet::git::{Head, Repository, Trouble};
 use crate::fleet::tmux;
 use crate::output::{Progress, Step};
+use crate::protocol::fleet::Job;
+use crate::protocol::time;
 
 /// Less than this left on the disk is too little for worktrees.
 const LEAST_SPACE: u64 = 200 << 20;
@@ -21,6 +25,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub(super) fn agents(app: &App, wanted: &[Wanted], options: &LaunchOptions) -> Result<(), Failure> {
     for want in wanted {
         agent(app, &want.profile)?;
+        within_limits(app, &want.profile)?;
         if runtime(app, want, options) == Runtime::Tmux {
             tmux::version().map_err(|error| Failure::environment(error.to_string()).hint(error.hint()))?;
         }
@@ -44,6 +49,22 @@ pub(in crate::commands) fn agent(app: &App, profile: &Profile) -> Result<(), Fai
         }
         LoginState::Present(_) | LoginState::Unknown => Ok(()),
     }
+}
+
+/// Whether no job of the same profile waits for a usage limit to end: its account may do no more until then.
+fn within_limits(app: &App, profile: &Profile) -> Result<(), Failure> {
+    let limited = app.with_state(|state| {
+        let waits = |job: &Job<'_>| {
+            let is_limit = job.profile == *profile.name && profile.agent.limit(&job.failure).is_some();
+            is_limit && time::unix_ms(&job.retry_at).is_some_and(|until| until > wall_ms())
+        };
+        let jobs = entries(state)?;
+        let job = jobs.iter().filter(|job| job.stage == *"running").find(|job| waits(job));
+        Ok(job.map(|job| (job.id.to_string(), job.retry_at.to_string(), job.failure.to_string())))
+    })?;
+    let Some((id, until, words)) = limited else { return Ok(()) };
+    let message = format!("{} is at its usage limit until {until}, as {id} was told: {words}", profile.name);
+    Err(Failure::environment(message).hint(format!("try again then, or name another agent; aio stop {id} forgets it")))
 }
 
 /// Whether there is place for worktrees.

@@ -1,8 +1,6 @@
 //! What an agent finds when it starts: its worktree, its words, its variables.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -177,12 +175,4 @@ pub(super) fn forget_last_word(task: &Task) {
         // It may never have been said.
         std::fs::remove_file(task.worktree.join(file)).unwrap_or_default();
     }
-}
-
-/// A file that gives these words to whoever reads it, and belongs to nobody else.
-pub(super) fn input(words: &str) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(words.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use super::{App, Event, Opening, Runtime, Task, preparing};
 use crate::error::Failure;
 use crate::fleet::agents::Manner;
-use crate::fleet::child::{AgentProcess, Streams, listen};
+use crate::fleet::child::{AgentProcess, Streams, input, listen};
 use crate::fleet::stream::{Lines, Seen};
 
 /// Starts the agent, and listens to it where it has no terminal.
@@ -41,7 +41,7 @@ pub(super) fn spawn(
     let errors = task.files.errors();
     let streams = match task.runtime {
         Runtime::Tmux | Runtime::Terminal => Streams::Terminal,
-        Runtime::Headless => Streams::Piped { input: preparing::input(words).map_err(unstarted)?, errors: &errors },
+        Runtime::Headless => Streams::Piped { input: input(words).map_err(unstarted)?, errors: &errors },
     };
     let mut agent = AgentProcess::start(&launch, &task.worktree, &variables, streams).map_err(unstarted)?;
     if let Some(output) = agent.output() {
