@@ -195,8 +195,8 @@ fn root() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Lets several AI coding agents work on one machine without overwriting each other")
         .after_help(
-            "Short forms: aio c, l, g or a starts codex, claude, gemini or amp here; with p, as cp, its prompt is \
-             written and not sent, with pp it is sent; with -- at the end, as c-- or cpp--, it works in a new worktree. \
+            "Short forms: aio c, l, g or a starts codex, claude, gemini or amp here; with p, as lp, its prompt is \
+             written and not sent (claude only), with pp it is sent; with -- at the end, as c-- or cpp--, it works in a new worktree. \
              See aio start --help\n\n\
              Exit codes: 0 done, 1 refused, 2 usage, 3 not registered, 4 state unreadable, 5 busy, 6 environment",
         )

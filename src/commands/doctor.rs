@@ -153,18 +153,16 @@ fn locking(app: &App) -> Finding {
 }
 
 fn state(app: &App) -> Finding {
-    let seen = app.with_state(|state| {
-        let context = state.context.entries().map(drop).map_err(|error| error.to_string());
-        Ok((state.schema_version, state.revision, state.claims.len(), context))
-    });
+    let seen =
+        app.with_state(|state| Ok((state.schema_version, state.revision, state.claims.len(), repair::unread(state))));
     match seen {
         Ok((version, ..)) if version > SCHEMA_VERSION => {
             Finding::broken("state", format!("schemaVersion {version} is newer than this aio"), "install the newer aio")
         }
-        Ok((.., Err(error))) => {
-            Finding::broken("state", format!("its context cannot be read: {error}"), "aio doctor --repair")
+        Ok((.., Some((section, error)))) => {
+            Finding::broken("state", format!("its {section} cannot be read: {error}"), "aio doctor --repair")
         }
-        Ok((_, revision, claims, Ok(()))) => Finding::fine("state", format!("revision {revision}, {claims} claims")),
+        Ok((_, revision, claims, None)) => Finding::fine("state", format!("revision {revision}, {claims} claims")),
         Err(failure) => Finding::broken("state", failure.message, "aio doctor --repair"),
     }
 }

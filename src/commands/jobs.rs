@@ -60,12 +60,14 @@ pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
 
 fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     let project = args.project.as_ref().map(|word| projects::resolve(app, word)).transpose()?;
-    let (seen, git) = app.with_state(|state| {
+    let (seen, git, hidden) = app.with_state(|state| {
         let jobs = entries(state)?;
         let wanted = |job: &&Job<'_>| {
             (args.all || job.stage != *"removed") && project.as_ref().is_none_or(|project| job.project == *project.path)
         };
-        Ok(look_all(app, state, &jobs.iter().filter(wanted).collect::<Vec<_>>()))
+        let hidden = jobs.iter().filter(|job| !args.all && job.stage == *"removed" && !job.rescue.is_empty()).count();
+        let (seen, git) = look_all(app, state, &jobs.iter().filter(wanted).collect::<Vec<_>>());
+        Ok((seen, git, hidden))
     })?;
     let seen: Vec<Seen> = seen.into_iter().filter(|seen| !args.running || seen.standing.is_running()).collect();
     let asked = json!({ "worktrees": git.worktrees, "ms": git.took.as_secs_f64() * 1e3 });
@@ -79,6 +81,10 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     }
     if let Some(first) = seen.iter().find(|seen| seen.standing.is_running()) {
         report.lines.push(Line::of(Style::Faint, format!("to look into one: {}", first.attach)));
+    }
+    if hidden > 0 {
+        let words = format!("{} left work in rescue refs; next: aio jobs --all", count(hidden as u64, "removed job"));
+        report.lines.push(Line::of(Style::Faint, words));
     }
     if git.took > WORTH_NAMING {
         report.notes.push(format!("git took {} ms to look at {} worktrees", git.took.as_millis(), git.worktrees));
@@ -132,12 +138,16 @@ fn style(standing: Standing) -> Style {
     }
 }
 
-/// How it stands; before its agent took its task, also how far that has come.
+/// How it stands; while its agent is not known to have its task, also how far that has come.
 fn state(seen: &Seen) -> String {
-    match seen.standing {
-        Standing::Starting if !seen.delivery.is_empty() => format!("starting (task {})", seen.delivery),
+    let name = match seen.standing {
         Standing::Waiting => format!("waiting until {}", evidence::clock(&seen.retry_at)),
         standing => standing.name().to_owned(),
+    };
+    match &*seen.delivery {
+        "" | "acknowledged" => name,
+        delivery if seen.standing.is_running() => format!("{name} (task {delivery})"),
+        _ => name,
     }
 }
 

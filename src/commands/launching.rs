@@ -116,7 +116,7 @@ fn launch(
         return Ok(interruption.end(app, report, "", Some(&ids)));
     }
     report.notes.extend(started.notes);
-    if started.failed > 0 || !failed.is_empty() {
+    if started.untaken > 0 || !failed.is_empty() {
         report.exit = Exit::Refused;
         report.code = "launched-in-part";
     }

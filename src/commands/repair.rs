@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::app::App;
 use crate::error::Failure;
+use crate::protocol::state::State;
 use crate::protocol::{document, salvage};
 use crate::store::StoreError;
 
@@ -27,18 +28,28 @@ pub(super) fn run(app: &App) -> Result<Vec<String>, Failure> {
     fs::copy(&path, &copy).map_err(StoreError::io("write", &copy))?;
     let salvaged = salvage::salvage(&text);
     let (instances, claims, context) = (salvaged.instances.len(), salvaged.claims.len(), salvaged.context.len());
+    let (projects, jobs) = (salvaged.projects.len(), salvaged.jobs.len());
     let mut state = salvaged.into_state();
     state.revision = guard.next_revision(state.revision);
     guard.use_revision(state.revision, String::new())?;
     app.store.replace(&guard, &document::write(&mut state))?;
     app.changed.set(true);
     Ok(vec![format!(
-        "repaired: kept {instances} instances, {claims} claims, {context} context entries; the old file is {}",
+        "repaired: kept {instances} instances, {claims} claims, {context} context entries, {projects} projects, {jobs} jobs; \
+         the old file is {}",
         copy.display()
     )])
 }
 
-/// Whether a text is a state down to its context.
+/// Whether a text is a state down to each of its sections.
 fn is_whole(text: &str) -> bool {
-    document::read(text).is_ok_and(|state| state.context.entries().is_ok())
+    document::read(text).is_ok_and(|state| unread(&state).is_none())
+}
+
+/// The first section that cannot be read, and why.
+pub(super) fn unread(state: &State<'_>) -> Option<(&'static str, String)> {
+    let context = ("context", state.context.entries().err());
+    let projects = ("projects", state.projects.entries().err());
+    let jobs = ("jobs", state.jobs.entries().err());
+    [context, projects, jobs].into_iter().find_map(|(name, error)| Some((name, error?.to_string())))
 }

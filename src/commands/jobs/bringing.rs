@@ -171,6 +171,10 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
         new.branch = format!("aio/{}", new.id);
         new.worktree = spell(&old_worktree.with_file_name(&new.id));
         let started = launching::queue(app, vec![new.clone()], &task, &interruption)?;
+        if started.untaken > 0 {
+            report.exit = Exit::Refused;
+            report.code = "launched-in-part";
+        }
         report.lines.extend(started.lines);
         report.notes.extend(started.notes);
         ids.push(new.id);

@@ -55,6 +55,8 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) turn_witness: String,
     /// What a person should know or do.
     pub(in crate::commands) remark: String,
+    /// Its worktree was taken away.
+    pub(in crate::commands) is_removed: bool,
 }
 
 /// What git was asked for that.
@@ -113,7 +115,9 @@ impl Around {
 
 fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, around: &Around, dir: &Path) -> Seen {
     let work = if let Found::Work(work) = found { Some(work) } else { None };
-    let has_work = job.merged.is_empty() && work.is_some_and(|work| work != Work::default());
+    // Where git cannot be asked, as without the project's folder, there may be work.
+    let is_unknown = work.is_none() && place(job).is_some();
+    let has_work = job.merged.is_empty() && (is_unknown || work.is_some_and(|work| work != Work::default()));
     let standing = standing(job, has_work, evidence);
     let since = if job.started_at.is_empty() { &job.queued_at } else { &job.started_at };
     Seen {
@@ -124,10 +128,15 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
         commits: work.map(|work| work.commits),
         claims: state.claims_of(&job.instance).filter(|_| !job.instance.is_empty()).count(),
         attach: attach(job, dir),
-        remark: match found == Found::Unanswered {
-            true => format!("git did not answer, so its work is not known; next: git -C {} status", &*job.worktree),
-            false => remark(job, standing, evidence, around),
+        remark: match standing {
+            _ if found == Found::Unanswered => unknown_work(job, "git did not answer"),
+            Standing::Review if is_unknown => unknown_work(job, "git cannot be asked there"),
+            Standing::Review if work.is_some_and(|work| work.commits == 0) => {
+                format!("nothing is committed; next: aio diff {0}, aio resume {0} \"Commit your work\"", &*job.id)
+            }
+            standing => remark(job, standing, evidence, around),
         },
+        is_removed: job.stage == *"removed",
         id: job.id.to_string(),
         project: shown_project(job),
         branch: job.branch.to_string(),
@@ -200,11 +209,17 @@ pub(super) fn clock(stamp: &str) -> String {
     if day == time::date(&today) { format!("{hour} UTC") } else { format!("{day} {hour} UTC") }
 }
 
+fn unknown_work(job: &Job<'_>, why: &str) -> String {
+    format!("{why}, so its work is not known; next: git -C {} status", &*job.worktree)
+}
+
 /// What to do about it.
 fn remark(job: &Job<'_>, standing: Standing, evidence: &Evidence, around: &Around) -> String {
     let id = &*job.id;
     let is_sat_at = job.runtime == *Runtime::Terminal.name();
     match standing {
+        _ if job.stage == *"removed" && job.rescue.is_empty() => String::new(),
+        _ if job.stage == *"removed" => format!("what was not merged is kept in {}", &*job.rescue),
         Standing::Queued if is_sat_at => format!("aio start ended before it began; next: aio remove {id}"),
         Standing::WaitingForYou if is_sat_at && job.question.is_empty() => "in its own terminal".to_owned(),
         Standing::Starting if is_sat_at && job.delivery == *"unconfirmed" => {
@@ -229,11 +244,13 @@ fn remark(job: &Job<'_>, standing: Standing, evidence: &Evidence, around: &Aroun
                 &*job.question
             )
         }
+        Standing::WaitingForYou if job.question.is_empty() && job.delivery == *"unconfirmed" => {
+            format!("{}; next: aio attach {id}", &*job.receipt)
+        }
         Standing::WaitingForYou if job.question.is_empty() => format!("next: aio send {id} \"…\""),
         Standing::WaitingForYou => format!("it says: {}; next: aio send {id} \"…\"", &*job.question),
         Standing::Review => format!("next: aio diff {id}, aio merge {id}"),
-        Standing::Starting if job.delivery == *"unconfirmed" => format!("{}; next: {}", &*job.receipt, "aio attach"),
-        _ if !job.rescue.is_empty() => format!("what was not merged is kept in {}", &*job.rescue),
+        Standing::Starting if job.delivery == *"unconfirmed" => format!("{}; next: aio attach {id}", &*job.receipt),
         _ => String::new(),
     }
 }

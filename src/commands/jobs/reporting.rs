@@ -13,13 +13,23 @@ use crate::protocol::lease;
 use crate::protocol::time;
 
 /// The order in which a person wants to see them.
-const SECTIONS: [(&str, &[Standing]); 5] = [
+const SECTIONS: [(&str, &[Standing]); 6] = [
     ("Needs you", &[Standing::WaitingForYou, Standing::Crashed, Standing::Failed]),
     ("To review", &[Standing::Review]),
     ("Running", &[Standing::Working, Standing::Starting, Standing::Waiting]),
     ("Queued", &[Standing::Queued]),
-    ("Done", &[Standing::Done, Standing::Stopped]),
+    ("Stopped", &[Standing::Stopped]),
+    ("Done", &[Standing::Done]),
 ];
+
+/// Those that stand so. Whatever became of a job, once it is removed it needs nobody.
+fn of<'s>(seen: &'s [Seen], standings: &[Standing]) -> Vec<&'s Seen> {
+    let stands = |seen: &&Seen| match seen.is_removed {
+        true => standings.contains(&Standing::Done),
+        false => standings.contains(&seen.standing),
+    };
+    seen.iter().filter(stands).collect()
+}
 
 pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, Failure> {
     let since_ms = u64::try_from(args.since.as_millis()).unwrap_or(u64::MAX);
@@ -38,7 +48,7 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
     let counts: Vec<String> = SECTIONS
         .iter()
         .filter_map(|(title, standings)| {
-            let count = seen.iter().filter(|seen| standings.contains(&seen.standing)).count();
+            let count = of(&seen, standings).len();
             (count > 0).then(|| format!("{count} {}", title.to_lowercase()))
         })
         .collect();
@@ -50,7 +60,7 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
     );
     report.lines.push(title(args, 1, &heading));
     for (name, standings) in SECTIONS {
-        let jobs: Vec<&Seen> = seen.iter().filter(|seen| standings.contains(&seen.standing)).collect();
+        let jobs = of(&seen, standings);
         if jobs.is_empty() {
             continue;
         }

@@ -140,9 +140,8 @@ fn show(progress: &mut Progress, projects: &[Named], looked: &[Option<Result<Str
 pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Result<String, Failure> {
     let shown = project.display();
     if !project.is_dir() {
-        return Err(
-            Failure::environment(format!("{shown} is not there")).hint("aio projects remove it, or bring it back")
-        );
+        return Err(Failure::environment(format!("{shown} is not there"))
+            .hint(format!("aio projects remove {shown}, or bring it back")));
     }
     let repository = Repository::open(project).map_err(trouble)?;
     if repository.is_bare() {

@@ -18,7 +18,8 @@ const WAY: [&str; 9] =
 pub(in crate::commands) struct Started {
     pub(in crate::commands) lines: Vec<Line>,
     pub(in crate::commands) notes: Vec<String>,
-    pub(super) failed: usize,
+    /// How many agents are not known to have their tasks, of those whose turn it is.
+    pub(in crate::commands) untaken: usize,
     settled: usize,
     steps: Vec<Step>,
 }
@@ -48,8 +49,12 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
             let (style, word) = word(job, begun.contains(&new.id));
             words.push(word);
             started.settled += usize::from(word != "STARTING");
-            started.failed += usize::from(word == "FAILED");
-            let why = if job.failure.is_empty() { &job.question } else { &job.failure };
+            started.untaken += usize::from(!matches!(word, "LAUNCHED" | "QUEUED"));
+            let why = match word {
+                "UNCONFIRMED" => &job.receipt,
+                _ if job.failure.is_empty() => &job.question,
+                _ => &job.failure,
+            };
             let why = if why.is_empty() { String::new() } else { format!(": {}", &**why) };
             let state = match word {
                 "LAUNCHED" => format!(" ({})", standing(job, false, &evidence).name()),
@@ -71,7 +76,7 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
 /// How many stand how.
 fn summary(words: &[&str]) -> String {
     let count = |word: &&str| words.iter().filter(|other| *other == word).count();
-    let all = ["LAUNCHED", "UNCONFIRMED", "STARTING", "QUEUED", "FAILED"];
+    let all = ["LAUNCHED", "UNCONFIRMED", "WAITING", "STARTING", "QUEUED", "FAILED"];
     let some: Vec<String> = all
         .iter()
         .filter(|word| count(word) > 0)
@@ -89,8 +94,8 @@ fn word(job: &Job<'_>, is_begun: bool) -> (Style, &'static str) {
         "queued" => (Style::Faint, "QUEUED"),
         "ended" if job.result != *"done" => (Style::Bad, "FAILED"),
         _ if is_taken || job.stage == *"ended" => (Style::Good, "LAUNCHED"),
-        _ if job.turn == *"waiting" || !job.retry_at.is_empty() => (Style::Notice, "WAITING"),
         _ if is_unsure => (Style::Notice, "UNCONFIRMED"),
+        _ if job.turn == *"waiting" || !job.retry_at.is_empty() => (Style::Notice, "WAITING"),
         _ => (Style::Notice, "STARTING"),
     }
 }

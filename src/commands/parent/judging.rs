@@ -29,7 +29,7 @@ pub(super) fn judge(
         (Ended::Exited(0), ..) if turn_is_over => ("done", String::new()),
         (Ended::Exited(code), ..) => {
             let why = progress.error.clone().or_else(|| progress.warning.clone());
-            let untaken = "it ended, and nothing says that it took its task".to_owned();
+            let untaken = "it ended, and nothing says that it finished its turn".to_owned();
             let code = || if code == 0 { untaken } else { format!("it ended with exit code {code}") };
             ("failed", why.unwrap_or_else(code))
         }

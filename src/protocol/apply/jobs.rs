@@ -196,7 +196,7 @@ impl<'a> Turn<'a, '_> {
     /// What was to come after a job that did not end well does not start.
     fn give_up_after(&mut self, id: &str) -> Result<(), Refusal> {
         let now = self.now_stamp();
-        let mut ended = vec![id.to_owned()];
+        let (first, mut ended) = (id, vec![id.to_owned()]);
         while let Some(id) = ended.pop() {
             let jobs = self.state.jobs.entries_mut().map_err(malformed)?;
             let mut given_up = Vec::new();
@@ -204,7 +204,7 @@ impl<'a> Turn<'a, '_> {
                 job.stage = "ended".into();
                 job.ended_at = now.clone().into();
                 job.result = "stopped".into();
-                job.failure = format!("not started: {id} did not end well").into();
+                job.failure = format!("not started: {first} did not end well").into();
                 given_up.push(job.id.to_string());
             }
             given_up.iter().for_each(|id| self.note_job(Event::JobEnded, id, Some("stopped".to_owned())));
@@ -218,7 +218,8 @@ impl<'a> Turn<'a, '_> {
         let now = self.now_stamp();
         let job = self.job_mut(word)?;
         if job.stage != *"ended" {
-            return Err(Refusal::Taken { what: "job that has not ended", word: job.id.to_string() });
+            let what = if job.stage == *"removed" { "removed job" } else { "job that has not ended" };
+            return Err(Refusal::Taken { what, word: job.id.to_string() });
         }
         job.stage = "queued".into();
         job.queued_at = now.into();

@@ -114,7 +114,7 @@ fn all_that_was_to_come_after_a_failure_is_given_up() {
     assert!(desk.start("a", 1).is_ok());
     assert_eq!(desk.end("a", "failed"), [""; 0]);
     assert_eq!(["b", "c", "d"].map(|id| desk.standing(id)), [Standing::Stopped; 3]);
-    assert_eq!(desk.job("c").failure, *"not started: b did not end well");
+    assert_eq!(desk.job("c").failure, *"not started: a did not end well");
     assert_eq!(desk.requeue("c"), ["c"], "whoever asks for it again need not wait for what failed");
     assert!(desk.start("c", 2).is_ok());
 }
