@@ -232,3 +232,48 @@ fn a_git_that_hangs_holds_nobody_up_for_ever() {
     fs::remove_file(fleet.bin.join("git")).unwrap();
     assert_eq!(fleet.job("review")["files"], 1, "nothing was removed");
 }
+
+#[test]
+fn a_section_of_jobs_that_cannot_be_read_can_be_repaired() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "done": "x" }]), &["l:1", "x"]);
+    let id = fleet.job("review")["id"].as_str().unwrap().to_owned();
+    fleet.world.edit(|state| state["jobs"].as_array_mut().unwrap().push(json!("no job")));
+    assert_eq!(fleet.aio(&["jobs"]).code, 4);
+    let doctor = fleet.aio(&["doctor"]);
+    assert!(doctor.code != 0 && doctor.out.contains("its jobs cannot be read"), "{doctor:?}");
+    let repaired = fleet.aio(&["doctor", "--repair"]);
+    assert!(repaired.out.contains("0 projects, 1 jobs; the old file is "), "{repaired:?}");
+    assert_eq!(fleet.job("review")["id"], id);
+}
+
+#[test]
+fn what_was_removed_needs_nobody_and_its_work_is_named() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "exit": 3 }]), &["l:1", "x"]);
+    let id = fleet.job("failed")["id"].as_str().unwrap().to_owned();
+    assert!(fleet.aio(&["report"]).out.contains("Needs you"));
+    assert_eq!(fleet.aio(&["remove", &id]).code, 0);
+    let listed = fleet.aio(&["jobs"]);
+    assert!(listed.out.contains("1 removed job left work in rescue refs; next: aio jobs --all"), "{listed:?}");
+    assert!(
+        fleet.aio(&["jobs", "--all"]).out.contains(&format!("{id}: what was not merged is kept in refs/aio/rescue/"))
+    );
+    let report = fleet.aio(&["report"]);
+    assert!(!report.out.contains("Needs you") && !report.out.contains("aio resume"), "{report:?}");
+    let resumed = fleet.aio(&["resume", &id]);
+    assert!(resumed.code == 1 && resumed.err.contains("is a removed job"), "{resumed:?}");
+}
+
+#[test]
+fn work_that_git_cannot_be_asked_about_is_still_to_be_looked_at() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "commit": "One" }, { "done": "x" }]), &["l:1", "x"]);
+    fleet.job("review");
+    let away = fleet.world.home.join("away");
+    std::fs::rename(&fleet.world.project, &away).unwrap();
+    let ran = run(fleet.command(&json!({})).current_dir(&fleet.world.home).args(["jobs", "--json"]));
+    let answer: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(answer["data"]["jobs"][0]["state"], "review", "{answer:#}");
+    std::fs::rename(away, &fleet.world.project).unwrap();
+}

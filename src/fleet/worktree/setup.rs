@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Plan, Uncreated};
 use crate::fleet::git::REDIRECTING;
 use crate::fleet::program::Program;
+use crate::protocol::fleet::PORTS_PER_JOB;
 
 const LIMIT: Duration = Duration::from_secs(600);
 /// How much of the log's end is looked at for its last line, in bytes.
@@ -24,7 +25,8 @@ pub(super) fn run(plan: &Plan<'_>, project: &Path) -> Result<(), Uncreated> {
         .variable("AIO_WORKTREE", plan.worktree)
         .variable("AIO_BRANCH", plan.branch);
     if plan.port != 0 {
-        program = program.variable("PORT", plan.port.to_string()).variable("AIO_PORT", plan.port.to_string());
+        let ports = format!("{}-{}", plan.port, plan.port.saturating_add(PORTS_PER_JOB - 1));
+        program = program.variable("PORT", plan.port.to_string()).variable("AIO_PORTS", ports);
     }
     if let Some(stopped) = plan.stopped {
         program = program.unless(stopped);

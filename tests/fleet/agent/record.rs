@@ -28,7 +28,8 @@ impl Record {
 
     pub fn note(&self, name: &str, bytes: &[u8]) {
         let Some(folder) = &self.folder else { return };
-        let unfinished = folder.join(format!(".{name}"));
+        // Agents may share a folder.
+        let unfinished = folder.join(format!(".{name}-{}", std::process::id()));
         std::fs::write(&unfinished, bytes).unwrap();
         std::fs::rename(unfinished, folder.join(name)).unwrap();
     }
