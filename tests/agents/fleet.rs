@@ -62,9 +62,8 @@ impl Fleet {
     /// Launches them; fails where one of them did not take its task. In a terminal, one on a busy machine may say so later.
     fn launch(&self, args: &[&str]) {
         let ran = self.aio(&[&["multi"], args].concat());
-        let is_unsure = |line: &str| args.contains(&"--tmux") && line.starts_with("UNCONFIRMED");
-        let is_taken = |line: &str| line.starts_with("LAUNCHED") || is_unsure(line);
-        assert!(ran.code == 0 && ran.out.lines().all(is_taken), "{ran:?}\n{}", self.remains());
+        let are_taken = ran.out.lines().all(|line| line.starts_with("LAUNCHED"));
+        assert!(ran.code == 0 && are_taken, "{ran:?}\n{}", self.remains());
     }
 
     /// All jobs as `aio jobs` shows them, in the order in which they were launched.

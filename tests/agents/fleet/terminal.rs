@@ -86,7 +86,8 @@ fn a_task_waits_until_a_person_has_trusted_the_repository() {
     let fleet =
         Fleet::new(&agents, |agent, turn| diligent(agent, turn, &format!("src/{}.txt", agent.name()), "made\n"));
     fleet.distrust();
-    let mut launching = fleet.command(&["multi", "--tmux", "l:1", "c:1", "A task"]).spawn().unwrap();
+    let launched = fleet.aio(&["multi", "--tmux", "l:1", "c:1", "A task"]);
+    assert_eq!((launched.code, launched.out.matches("WAITING ").count()), (1, agents.len()), "{launched:?}");
     // Claude Code has chosen to end, Codex to trust.
     for (agent, question, answer) in
         [(Agent::Claude, "trust", &["Down", "Enter"][..]), (Agent::Codex, "Trust this folder?", &["Enter"])]
@@ -105,7 +106,6 @@ fn a_task_waits_until_a_person_has_trusted_the_repository() {
         );
         assert_eq!((&job["commits"], fleet.turns(agent)[0].index), (&json!(1), 0));
     }
-    assert!(launching.wait().unwrap().success());
 }
 
 impl Fleet {
