@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::error::Failure;
 use crate::fleet::profile::{self, Profile, Runtime};
@@ -53,21 +54,27 @@ pub enum OnFailure {
     Deny,
 }
 
+/// A value and where it stands.
+type Value<T> = Option<Spanned<T>>;
+
 #[derive(Debug, Default, Deserialize)]
 struct Written {
-    lock_timeout: Option<String>,
-    quiet_limit: Option<String>,
-    cross_worktree: Option<String>,
-    auto_ttl: Option<String>,
-    on_failure: Option<String>,
-    beads: Option<String>,
-    runtime: Option<String>,
+    lock_timeout: Value<String>,
+    quiet_limit: Value<String>,
+    cross_worktree: Value<String>,
+    auto_ttl: Value<String>,
+    on_failure: Value<String>,
+    beads: Value<String>,
+    runtime: Value<String>,
     default_task: Option<String>,
-    restart_backoff: Option<String>,
-    ports: Option<String>,
+    restart_backoff: Value<String>,
+    ports: Value<String>,
     #[serde(default)]
-    profiles: BTreeMap<String, toml::Table>,
+    profiles: BTreeMap<String, Spanned<toml::Table>>,
 }
+
+/// What is wrong in the file, and after how many bytes.
+struct Wrong(usize, String);
 
 impl Config {
     /// Reads the file; no file is no settings. Keys of other versions are left alone.
@@ -87,46 +94,41 @@ impl Config {
                 return Err(Failure::environment(message).hint("make it a file of text that you may read"));
             }
         };
-        let wrong = |reason: String| {
-            Failure::environment(format!("{} cannot be understood: {reason}", path.display()))
+        Config::understand(&text).map_err(|Wrong(at, reason)| {
+            let line = text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+            Failure::environment(format!("{}:{line} cannot be understood: {reason}", path.display()))
                 .hint("mend that line, or remove it")
-        };
-        let written: Written = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+        })
+    }
+
+    fn understand(text: &str) -> Result<Config, Wrong> {
+        let written: Written = toml::from_str(text)
+            .map_err(|error| Wrong(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
         let mut config = Config::default();
-        if let Some(text) = &written.lock_timeout {
-            config.lock_timeout = duration("lock_timeout", text).map_err(&wrong)?;
+        set(&mut config.lock_timeout, &written.lock_timeout, |text| duration("lock_timeout", text))?;
+        set(&mut config.settings.quiet_limit_ms, &written.quiet_limit, |text| milliseconds("quiet_limit", text))?;
+        set(&mut config.settings.auto_ttl_ms, &written.auto_ttl, |text| milliseconds("auto_ttl", text))?;
+        set(&mut config.restart_backoff, &written.restart_backoff, |text| duration("restart_backoff", text))?;
+        set(&mut config.on_failure, &written.on_failure, on_failure)?;
+        set(&mut config.beads, &written.beads, beads)?;
+        set(&mut config.settings.cross_worktree, &written.cross_worktree, cross_worktree)?;
+        set(&mut config.runtime, &written.runtime, profile::runtime)?;
+        set(&mut config.ports, &written.ports, ports)?;
+        config.default_task = written.default_task;
+        for (name, table) in &written.profiles {
+            let profile = profile::from_table(name, table.get_ref());
+            config.profiles.push(profile.map_err(|reason| Wrong(table.span().start, reason))?);
         }
-        if let Some(text) = &written.quiet_limit {
-            let limit = duration("quiet_limit", text).map_err(&wrong)?;
-            config.settings.quiet_limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        }
-        if let Some(text) = &written.auto_ttl {
-            let limit = duration("auto_ttl", text).map_err(&wrong)?;
-            config.settings.auto_ttl_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        }
-        if let Some(text) = &written.restart_backoff {
-            config.restart_backoff = duration("restart_backoff", text).map_err(&wrong)?;
-        }
-        if let Some(text) = &written.on_failure {
-            config.on_failure = on_failure(text).map_err(&wrong)?;
-        }
-        if let Some(text) = &written.beads {
-            config.beads = beads(text).map_err(&wrong)?;
-        }
-        if let Some(text) = &written.cross_worktree {
-            config.settings.cross_worktree = cross_worktree(text).map_err(&wrong)?;
-        }
-        if let Some(text) = &written.runtime {
-            config.runtime = profile::runtime(text).map_err(&wrong)?;
-        }
-        if let Some(text) = &written.ports {
-            config.ports = ports(text).map_err(&wrong)?;
-        }
-        config.default_task = written.default_task.clone();
-        let profiles = written.profiles.iter().map(|(name, table)| profile::from_table(name, table));
-        config.profiles = profiles.collect::<Result<_, _>>().map_err(&wrong)?;
         Ok(config)
     }
+}
+
+/// What is written, if anything is.
+fn set<T>(setting: &mut T, written: &Value<String>, read: impl Fn(&str) -> Result<T, String>) -> Result<(), Wrong> {
+    if let Some(text) = written {
+        *setting = read(text.get_ref()).map_err(|reason| Wrong(text.span().start, reason))?;
+    }
+    Ok(())
 }
 
 impl Default for Config {
@@ -147,6 +149,10 @@ impl Default for Config {
 
 fn duration(key: &str, text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{key} = {text:?}: {error}"))
+}
+
+fn milliseconds(key: &str, text: &str) -> Result<u64, String> {
+    Ok(u64::try_from(duration(key, text)?.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn on_failure(text: &str) -> Result<OnFailure, String> {
@@ -210,7 +216,21 @@ mod tests {
     fn a_wrong_profile_is_named() {
         let failure = load("[profiles.fast]\nagent = \"vi\"\n").unwrap_err();
         assert!(failure.message.ends_with("cannot be understood: profiles.fast.agent = \"vi\" is none of codex, claude, gemini, amp, copilot, opencode"), "{}", failure.message);
+        assert!(failure.message.contains("config.toml:1 "), "{}", failure.message);
         assert!(load("profiles = 3\n").is_err());
         assert!(load("[profiles]\nfast = 3\n").is_err());
+    }
+    #[test]
+    fn a_wrong_line_is_named() {
+        for (text, line, reason) in [
+            ("runtime = \"tmux\"\n\nauto_ttl = \"soon\"\n", 3, "auto_ttl = \"soon\": "),
+            ("# ports\nports = \"9-1\"\n", 2, "ports = \"9-1\" is no range of ports"),
+            ("beads = \"off\"\nbeads\n", 2, ""),
+            ("\n\n\nlock_timeout = 3\n", 4, "invalid type: integer"),
+            ("[profiles.fast]\nagent = \"codex\"\n[profiles.slow]\nspeed = 1\n", 3, "profiles.slow.agent is missing"),
+        ] {
+            let message = load(text).unwrap_err().message;
+            assert!(message.contains(&format!("config.toml:{line} cannot be understood: {reason}")), "{message}");
+        }
     }
 }

@@ -197,7 +197,8 @@ impl From<Refusal> for Failure {
                 Failure::new(Exit::Usage, "ambiguous", message).hint("use more of the id")
             }
             Refusal::Taken { what, word } => {
-                Failure::new(Exit::Refused, "taken", format!("{word} is a {what}")).hint("aio jobs shows it")
+                let list = if what == "project" { "aio projects" } else { "aio jobs" };
+                Failure::new(Exit::Refused, "taken", format!("{word} is a {what}")).hint(format!("{list} shows it"))
             }
             Refusal::Malformed(reason) => {
                 let message = format!("a section of state.json cannot be read: {reason}; nothing was changed");

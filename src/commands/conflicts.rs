@@ -22,31 +22,40 @@ pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {
     if args.watch {
         return watching::run(app, args);
     }
-    let pictures = look(app, args)?;
-    Ok(report(app, &pictures))
+    Ok(report(app, &look(app, args)?))
 }
 
 /// Every project in question, as it is now.
-fn look(app: &App, args: &ConflictsArgs) -> Result<Vec<Picture>, Failure> {
+fn look(app: &App, args: &ConflictsArgs) -> Result<Looked, Failure> {
     let workers: Vec<Worker> = merging::all(app)?.into_iter().filter(Worker::is_live).collect();
     let projects = match &args.project {
         _ if args.all => all_of(&workers),
         Some(word) => vec![named(app, word)?],
-        None => vec![current(app, &workers)],
+        None => vec![current(app, &workers)?],
     };
     let is_alone = projects.len() == 1;
-    let pictures = projects.iter().filter_map(|project| {
+    let mut looked = Looked::default();
+    for project in &projects {
         let of: Vec<&Worker> = workers.iter().filter(|worker| worker.project == *project).collect();
-        // Of several projects, one that is gone does not hide the others.
-        match compare(app, project, &of) {
-            Err(failure) if !is_alone => {
+        match compare(app, project, &of).and_then(|survey| Picture::of(app, project, &of, survey)) {
+            Ok(picture) => looked.pictures.push(picture),
+            Err(failure) if is_alone => return Err(failure),
+            // Of several projects, one that is gone does not hide the others.
+            Err(failure) => {
                 app.warn(&format!("{}: {}", project.display(), failure.message));
-                None
+                looked.failed += 1;
             }
-            compared => Some(compared.and_then(|survey| Picture::of(app, project, &of, survey))),
         }
-    });
-    pictures.collect()
+    }
+    Ok(looked)
+}
+
+/// What was seen.
+#[derive(Default)]
+struct Looked {
+    pictures: Vec<Picture>,
+    /// In how many projects nothing could be.
+    failed: usize,
 }
 
 fn all_of(workers: &[Worker]) -> Vec<PathBuf> {
@@ -61,11 +70,15 @@ fn named(app: &App, word: &OsStr) -> Result<PathBuf, Failure> {
 }
 
 /// The project whose repository this is, in whichever of its worktrees.
-fn current(app: &App, workers: &[Worker]) -> PathBuf {
+fn current(app: &App, workers: &[Worker]) -> Result<PathBuf, Failure> {
     let here = unspell(&app.current_project());
     let repository = |folder: &Path| worktree_of(folder).map(|worktree| worktree.common_dir);
-    let is_same = |worker: &&Worker| worker.project == here || repository(&here) == repository(&worker.project);
-    workers.iter().find(is_same).map_or(here.clone(), |worker| worker.project.clone())
+    let Some(own) = repository(&here) else {
+        let message = format!("{} is in no git repository", here.display());
+        return Err(Failure::environment(message).hint("aio conflicts --all"));
+    };
+    let is_same = |worker: &&Worker| worker.project == here || repository(&worker.project).as_ref() == Some(&own);
+    Ok(workers.iter().find(is_same).map_or(here.clone(), |worker| worker.project.clone()))
 }
 
 fn compare(app: &App, project: &Path, workers: &[&Worker]) -> Result<Survey, Failure> {
@@ -90,21 +103,28 @@ fn candidate(worker: &Worker) -> Candidate {
     }
 }
 
-fn report(app: &App, pictures: &[Picture]) -> Report {
+fn report(app: &App, Looked { pictures, failed }: &Looked) -> Report {
     let conflicts: usize = pictures.iter().map(|picture| picture.conflicts.len()).sum();
     let branches: usize = pictures.iter().map(|picture| picture.survey.branches.len()).sum();
     let mut report = Report::silent(if conflicts == 0 { "conflict-free" } else { "conflicts" });
-    report.exit = if conflicts == 0 { Exit::Done } else { Exit::Refused };
+    report.exit = match (conflicts, failed) {
+        (0, 0) => Exit::Done,
+        (0, _) => Exit::Environment,
+        _ => Exit::Refused,
+    };
     let (style, some) = match conflicts {
         0 => (Style::Good, "No conflicts".to_owned()),
         number => (Style::Bad, count(number as u64, "conflict")),
     };
-    report.lines.push(Line::of(style, format!("{some} among {}", count(branches as u64, "job"))));
+    let unseen =
+        if *failed == 0 { String::new() } else { format!("; not looked at: {}", count(*failed as u64, "project")) };
+    report.lines.push(Line::of(style, format!("{some} among {}{unseen}", count(branches as u64, "job"))));
     for picture in pictures {
-        if pictures.len() > 1 {
+        let lines = picture.lines();
+        if pictures.len() > 1 && !lines.is_empty() {
             report.lines.extend([Line::default(), Line::of(Style::Strong, picture.project.display().to_string())]);
         }
-        report.lines.extend(picture.lines());
+        report.lines.extend(lines);
         report.notes.extend(picture.survey.notes.iter().cloned());
     }
     if app.output.json {

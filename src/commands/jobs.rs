@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use self::evidence::{Seen, look_all};
 use super::interrupting::Interruption;
 use super::projects;
-use crate::app::{App, unspell};
+use crate::app::App;
 use crate::cli::JobsArgs;
 use crate::error::Failure;
 use crate::output::{Line, Report, Style, count};
@@ -214,9 +214,4 @@ pub(super) fn with_job<T>(
         let jobs = entries(state)?;
         ask(state, find_job(&jobs, word)?)
     })
-}
-
-fn shown_project(job: &Job<'_>) -> String {
-    let path = unspell(&job.project);
-    path.file_name().map_or_else(|| job.project.to_string(), |name| name.to_string_lossy().into_owned())
 }

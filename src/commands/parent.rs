@@ -119,7 +119,7 @@ struct Task {
     runtime: Runtime,
     opening: Opening,
     files: JobFiles,
-    /// The signal that ends it before its agent runs; 0 while none came.
+    /// The signal that ends it; 0 while none came.
     stopped: Arc<AtomicUsize>,
 }
 
@@ -233,7 +233,7 @@ struct Ending {
 }
 
 impl Task {
-    /// Whether it was ended before its agent ran.
+    /// Whether somebody ended it, or its terminal went away.
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed) != 0
     }
@@ -245,7 +245,8 @@ impl Task {
         let backoff = self.backoff.checked_mul(factor).unwrap_or(LONGEST_BACKOFF).min(LONGEST_BACKOFF);
         let after = wall_ms().saturating_add(i64::try_from(backoff.as_millis()).unwrap_or(i64::MAX));
         match &*ending.end.result {
-            _ if self.restarts == 0 => None,
+            // Without its terminal there is nothing to start it in.
+            _ if self.restarts == 0 || self.is_stopped() => None,
             "crashed" => Some(after),
             "failed" => ending.limit_ends,
             _ => None,

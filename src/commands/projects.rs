@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::launching::preflight::trouble;
 use crate::app::{App, spell, unspell};
 use crate::cli::{ProjectsArgs, ProjectsVerb};
 use crate::error::Failure;
+use crate::fleet::git::{Repository, Trouble};
 use crate::host::path::Existing;
 use crate::host::repository::worktree_of;
 use crate::output::{Line, Report, Style};
@@ -93,10 +95,11 @@ fn worktree(app: &App, typed: &Path) -> Result<PathBuf, Failure> {
     if resolved.existing != Existing::Directory {
         return Err(Failure::environment(format!("no such folder: {shown}")).hint("name a folder that exists"));
     }
-    let worktree = worktree_of(&resolved.path).ok_or_else(|| {
-        let shown = resolved.path.display();
-        Failure::environment(format!("{shown} is in no git repository")).hint(format!("git init {shown}"))
-    })?;
+    let Some(worktree) = worktree_of(&resolved.path) else {
+        let is_bare = Repository::open(&resolved.path).is_ok_and(|repository| repository.is_bare());
+        let kind = if is_bare { Trouble::Bare } else { Trouble::NoRepository };
+        return Err(trouble(kind(resolved.path)));
+    };
     Ok(worktree.root)
 }
 

@@ -51,6 +51,16 @@ pub enum Unrun {
     Io(OsString, io::Error),
 }
 
+impl Unrun {
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        match self {
+            Unrun::Missing(name) => format!("install {}", name.display()),
+            Unrun::TimedOut(..) | Unrun::Stopped(_) | Unrun::Io(..) => "try again".to_owned(),
+        }
+    }
+}
+
 impl Program {
     /// A program of that name or path, with 30 seconds.
     pub fn new(name: impl AsRef<OsStr>) -> Program {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+pub use self::include::named;
 pub use self::remove::{Branch, Removed, Unremoved, is_left_aside, remove};
 use super::git::{Repository, Trouble, done};
 use super::remains::JOB;

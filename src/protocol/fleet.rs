@@ -294,10 +294,13 @@ pub fn find_job<'j, 'a>(jobs: &'j [Job<'a>], word: &str) -> Result<&'j Job<'a>, 
     }
 }
 
+/// What no project may be called: it means all of them.
+pub const EVERY: &str = "all";
+
 /// A name for a project that none of the others has, from its folder's.
 pub fn free_name(projects: &[Project<'_>], wanted: &str) -> String {
     let plain = id::tool_name(wanted).unwrap_or_else(|| "project".to_owned());
-    let is_taken = |name: &str| projects.iter().any(|project| project.name == *name);
+    let is_taken = |name: &str| name == EVERY || projects.iter().any(|project| project.name == *name);
     let numbered = (2..).map(|number| format!("{plain}-{number}"));
     let mut names = [plain.clone()].into_iter().chain(numbered);
     names.find(|name| !is_taken(name)).unwrap_or(plain)

@@ -150,12 +150,15 @@ fn a_job_that_is_done_is_to_be_reviewed() {
 #[test]
 fn nothing_is_lost_when_a_worktree_is_removed() {
     let fleet = Fleet::new();
-    fleet.launch(json!([write("b.txt"), { "commit": "One" }, write("dirty.txt")]), &["l:1", "x"]);
+    std::fs::write(fleet.world.project.join(".git/info/exclude"), ".env\nbuild/\n").unwrap();
+    let steps = [write("b.txt"), json!({ "commit": "One" }), write("dirty.txt"), write("build/b.o"), write(".env")];
+    fleet.launch(json!(steps), &["l:1", "x"]);
     let job = fleet.job("review");
     let (id, worktree) = (job["id"].as_str().unwrap(), job["worktree"].as_str().unwrap());
     let ran = fleet.aio(&["remove", id]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(!PathBuf::from(worktree).exists());
+    assert!(ran.err.contains(&format!("deleted with {id}, as git ignores it: .env, build/\n")), "{ran:?}");
     let job = fleet.job("done");
     let rescue = job["rescue"].as_str().unwrap();
     for file in ["b.txt", "dirty.txt"] {
@@ -318,7 +321,11 @@ fn what_would_go_wrong_is_said_before_anything_is_launched() {
     refused(&["multi", "l:0", "x"], 2, "number of agents");
     refused(&["multi", "g:1", "x"], 6, "gemini is not installed");
     refused(&["multi", "/no/such", "l:1", "x"], 6, "no such folder");
-    refused(&["multi", "l:1", "x", "--target", "nope"], 6, "nope");
+    refused(
+        &["multi", "l:1", "x", "--target", "nope"],
+        6,
+        "has no branch \"nope\"; nothing was launched; next: git -C ",
+    );
     refused(&["all", "l:1", "x"], 2, "no projects yet");
     refused(&["logs", "nope"], 2, "no job \"nope\"");
     refused(&["remove", "nope"], 2, "no job \"nope\"");
@@ -326,6 +333,13 @@ fn what_would_go_wrong_is_said_before_anything_is_launched() {
     std::fs::create_dir_all(&empty).unwrap();
     assert_eq!(git(&empty, &["init", "-q"]).code, 0);
     refused(&["multi", empty.to_str().unwrap(), "l:1", "x"], 6, "no commits");
+    let bare = fleet.world.home.join("bare.git");
+    assert_eq!(git(&empty, &["init", "-q", "--bare", bare.to_str().unwrap()]).code, 0);
+    refused(
+        &["multi", bare.to_str().unwrap(), "l:1", "x"],
+        6,
+        "is a bare repository, without a worktree; next: git -C ",
+    );
     assert!(fleet.jobs().is_empty());
 }
 
@@ -335,6 +349,10 @@ fn all_projects_or_none() {
     let other = fleet.world.home.join("other");
     repository(&other);
     assert_eq!(fleet.aio(&["projects", "add", ".", other.to_str().unwrap()]).code, 0);
+    for name in ["project", "all"] {
+        let taken = fleet.aio(&["projects", "add", other.to_str().unwrap(), "--name", name]);
+        assert_eq!((taken.code, taken.err.contains("aio projects shows it")), (1, true), "{taken:?}");
+    }
     let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
     let all = |args: &[&str]| run(fleet.command(&script).args(["all", "l:1", "x"]).args(args));
     std::fs::rename(&other, fleet.world.home.join("away")).unwrap();

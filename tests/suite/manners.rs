@@ -309,6 +309,25 @@ fn one_that_exits_has_failed_and_its_last_words_stay() {
 }
 
 #[test]
+fn what_a_terminal_showed_last_stays_when_that_is_killed() {
+    let in_tmux: Vec<Manner> = all().into_iter().filter(|manner| manner.in_tmux).collect();
+    play(&in_tmux, |manner| {
+        let talking = steps(json!([{ "say": "I am here" }, write("b.txt"), { "sleep_ms": 60_000 }]));
+        let scene = Scene::launch(manner, talking, &[]);
+        let worktree = scene.fleet.job("working")["worktree"].as_str().unwrap().to_owned();
+        assert!(within(20, || std::path::Path::new(&worktree).join("b.txt").exists()));
+        // It is looked at when nothing more is drawn.
+        std::thread::sleep(Duration::from_secs(2));
+        scene.tmux(&["kill-server"]);
+        let job = scene.fleet.job("crashed");
+        assert_eq!(job["failure"], "its terminal went away", "{job:#}\n{}", scene.fleet.parent_log(&job));
+        let logs = scene.fleet.aio(&["logs", &scene.id()]);
+        assert!(logs.out.contains("I am here"), "{manner:?}: {logs:?}");
+        scene
+    });
+}
+
+#[test]
 fn one_that_is_killed_has_crashed_and_goes_on_when_it_may() {
     play(&all(), |manner| {
         let dying = steps(json!([{ "once": { "signal": 9 } }, write("b.txt"), { "done": "Did it" }]));

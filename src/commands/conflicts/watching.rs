@@ -26,7 +26,7 @@ pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {
     let interruption = Interruption::catch(Some(changes.waker()))?;
     let mut pictures = match super::look(app, args) {
         Err(_) if interruption.came() => return Ok(interruption.end(app, Report::silent("watched"), "", None)),
-        looked => looked?,
+        looked => looked?.pictures,
     };
     let (mut before, mut told) = (Seen::new(), Vec::new());
     loop {
@@ -43,8 +43,8 @@ pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {
                 return Ok(interruption.end(app, Report::silent("watched"), "", None));
             }
             // What cannot be looked at just now is looked at again.
-            if let Ok(pictures) = super::look(app, args) {
-                break pictures;
+            if let Ok(looked) = super::look(app, args) {
+                break looked.pictures;
             }
         };
     }

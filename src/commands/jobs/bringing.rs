@@ -33,10 +33,13 @@ pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Repo
         if ids.len() > 1 {
             show(&mut progress, &ids, at);
         }
-        let rescue = take_away(app, id, &mut report).map_err(|failure| interruption.explain(failure))?;
-        let kept = rescue.as_ref().map_or_else(String::new, |name| format!("; what was not merged is kept in {name}"));
+        let rescues = take_away(app, id, &mut report).map_err(|failure| interruption.explain(failure))?;
+        let kept = match &*rescues {
+            [] => String::new(),
+            names => format!("; what was not merged is kept in {}", names.join(", ")),
+        };
         report.lines.push(format!("Removed: {id}{kept}").into());
-        removed.push(json!({ "id": id, "rescue": rescue }));
+        removed.push(json!({ "id": id, "rescue": rescues.first(), "rescues": rescues }));
     }
     Ok(report.with(json!({ "removed": removed })))
 }
@@ -47,8 +50,8 @@ fn show(progress: &mut Progress, ids: &[String], at: usize) {
     progress.show(&[step], &format!("{at}/{} removed", ids.len()));
 }
 
-/// Removes the worktree and the branch, and says where what would have been lost is kept.
-fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>, Failure> {
+/// Removes the worktree and the branch, and says where what would have been lost is kept, the work first.
+fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Failure> {
     let ending = Ending::find(app, id)?;
     let stage = &*ending.stage;
     let (runtime, project, worktree, branch) = with_job(app, id, |_, job| {
@@ -58,19 +61,19 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
         return Err(Failure::new(Exit::Refused, "running", format!("{id} runs")).hint(format!("aio stop {id}")));
     }
     if stage == "removed" {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     // What is written while a folder is being removed is lost.
     ending.settle(app)?;
-    let mut rescue = None;
+    let mut rescues = Vec::new();
     if worktree.exists() || project.exists() {
         let place = Workplace { project: &project, worktree: &worktree, branch: &branch, job: id };
         match save(&place) {
             Ok(proof) => {
-                rescue = proof.reference().map(str::to_owned);
-                if rescue.is_some() {
+                rescues = proof.kept().iter().map(|kept| kept.name.clone()).collect();
+                if let Some(rescue) = rescues.first() {
                     // Before anything is gone: should this end halfway, it is known where to look.
-                    let note = JobNote { rescue: rescue.clone(), ..JobNote::default() };
+                    let note = JobNote { rescue: Some(rescue.clone()), ..JobNote::default() };
                     app.transact(&Request {
                         actor: None,
                         op: Op::NoteJob { job: id.to_owned(), note: Box::new(note) },
@@ -86,6 +89,8 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
                     let next = format!("git -C {} log {branch}", project.display());
                     report.notes.push(format!("the branch {branch} stays: {why}; next: {next}"));
                 }
+                let ignored = worktree::named(&removed.ignored);
+                report.notes.extend(ignored.map(|paths| format!("deleted with {id}, as git ignores it: {paths}")));
                 report.notes.extend(
                     removed.left.map(|(path, error)| format!("{} could not be deleted: {error}", path.display())),
                 );
@@ -105,11 +110,11 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<String>,
     {
         report.notes.push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
     }
-    let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.clone() };
+    let op = Op::RemoveJob { job: id.to_owned(), rescue: rescues.first().cloned() };
     if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {
         launching::begin_all(app, &next);
     }
-    Ok(rescue)
+    Ok(rescues)
 }
 
 /// Where a job runs that is retried: one that somebody sat before runs by itself then.

@@ -1,9 +1,9 @@
 //! How jobs stand, from their records and from what can be seen of them now.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::shown_project;
 use crate::app::{App, unspell, wall_ms};
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::Runtime;
@@ -95,11 +95,15 @@ struct Around {
     due: Vec<String>,
     /// The jobs of which something runs; looked at where a parent is gone.
     running: Vec<String>,
+    /// The projects' names, by their paths.
+    names: HashMap<String, String>,
 }
 
 impl Around {
     fn look(app: &App, state: &State<'_>, shown: &[Job<'_>], evidence: &Evidence) -> Around {
-        let mut around = Around::default();
+        let projects = state.projects.entries().unwrap_or_default();
+        let names = projects.iter().map(|project| (project.path.to_string(), project.name.to_string())).collect();
+        let mut around = Around { names, ..Around::default() };
         if shown.iter().any(|job| job.stage == *"queued") {
             let all = state.jobs.entries().unwrap_or_default();
             let mut evidence = evidence.clone();
@@ -110,6 +114,12 @@ impl Around {
             around.running = Running::now(app.store.dir()).jobs().into_iter().map(str::to_owned).collect();
         }
         around
+    }
+
+    /// A project's name; of one that was not added, or was removed, its folder's.
+    fn name_of(&self, project: &str) -> String {
+        let folder = || unspell(project).file_name().map(|name| name.to_string_lossy().into_owned());
+        self.names.get(project).cloned().or_else(folder).unwrap_or_else(|| project.to_owned())
     }
 }
 
@@ -138,7 +148,7 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
         },
         is_removed: job.stage == *"removed",
         id: job.id.to_string(),
-        project: shown_project(job),
+        project: around.name_of(&job.project),
         branch: job.branch.to_string(),
         worktree: job.worktree.to_string(),
         profile: job.profile.to_string(),

@@ -49,7 +49,8 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
         .iter()
         .filter_map(|(title, standings)| {
             let count = of(&seen, standings).len();
-            (count > 0).then(|| format!("{count} {}", title.to_lowercase()))
+            let words = if count > 1 && *title == "Needs you" { "need you".to_owned() } else { title.to_lowercase() };
+            (count > 0).then(|| format!("{count} {words}"))
         })
         .collect();
     let heading = format!(
@@ -73,6 +74,7 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
         report.lines.push("".into());
         report.lines.push(title(args, 2, "Kept when removed"));
         report.lines.extend(kept.iter().map(|seen| Line::from(format!("- {}: {}", seen.id, seen.rescue))));
+        report.lines.push("All that was kept of a project: git for-each-ref refs/aio/rescue".into());
     }
     report.lines.push("".into());
     report.lines.push(total(&seen).into());

@@ -15,7 +15,7 @@ use crate::error::{Exit, Failure};
 use crate::fleet::files::{JobFiles, Message, Receipt};
 use crate::fleet::profile::Runtime;
 use crate::output::{Line, Report, Style};
-use crate::protocol::fleet::{Delivery, Job};
+use crate::protocol::fleet::{Delivery, EVERY, Job};
 
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -141,7 +141,7 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
         Err(failure) if failure.code == "ambiguous" => return Err(failure),
         Err(_) => {}
     }
-    let project = if to == "all" { None } else { Some(projects::resolve(app, OsStr::new(to))?.path) };
+    let project = if to == EVERY { None } else { Some(projects::resolve(app, OsStr::new(to))?.path) };
     let ids = app.with_state(|state| {
         let jobs = entries(state)?;
         let is_meant =

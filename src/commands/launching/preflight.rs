@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use super::{App, Exit, Failure, Interruption, LaunchOptions, Named, Profile, Runtime, Site, Wanted, runtime, unspell};
+use super::{App, Failure, Interruption, LaunchOptions, Named, Profile, Runtime, Site, Wanted, runtime, unspell};
 use crate::app::wall_ms;
 use crate::commands::jobs::entries;
 use crate::fleet::agents::LoginState;
@@ -145,7 +145,7 @@ pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Resu
     }
     let repository = Repository::open(project).map_err(trouble)?;
     if repository.is_bare() {
-        return Err(Failure::environment(format!("{shown} is a bare repository")).hint("name a worktree of it"));
+        return Err(trouble(Trouble::Bare(project.to_owned())));
     }
     if !repository.has_commits().map_err(trouble)? {
         return Err(Failure::environment(format!("{shown} has no commits")).hint("make a first commit"));
@@ -154,7 +154,11 @@ pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Resu
         Some(target) => target.to_owned(),
         None => repository.default_branch().map_err(|error| detached(&repository, error))?,
     };
-    repository.tip(&branch).map_err(trouble)?;
+    repository.tip(&branch).map_err(|error| match error {
+        Trouble::NoSuchCommit(_) => Failure::environment(format!("{shown} has no branch {branch:?}"))
+            .hint(format!("git -C {shown} branch --all lists them; name one with --target")),
+        error => trouble(error),
+    })?;
     match repository.is_remote_reachable().map_err(trouble)? {
         Reach::Answers | Reach::NoRemote => Ok(branch),
         Reach::NeedsPassword(why) => Err(Failure::environment(format!("its remote asks for a password: {why}"))
@@ -174,6 +178,7 @@ fn detached(repository: &Repository, error: Trouble) -> Failure {
     }
 }
 
-fn trouble(error: Trouble) -> Failure {
-    Failure::new(Exit::Environment, "environment", error.to_string())
+/// As a failure of a command.
+pub(in crate::commands) fn trouble(error: Trouble) -> Failure {
+    Failure::environment(error.to_string()).hint(error.next())
 }

@@ -173,9 +173,10 @@ impl Screen {
         bytes
     }
 
-    /// Keeps the last lines, for when the terminal is gone.
+    /// Keeps the last lines, for when the terminal is gone; where it is gone already, what was last seen there.
     pub(super) fn keep(&self) {
-        if let Ok(text) = self.tmux.tail(&self.pane, KEPT) {
+        let text = self.tmux.tail(&self.pane, KEPT).unwrap_or_else(|_| self.text.clone());
+        if !text.trim().is_empty() {
             // Without it less is known of the job's end.
             self.files.keep_screen(&text).unwrap_or_default();
         }

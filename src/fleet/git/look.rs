@@ -81,6 +81,16 @@ impl Repository {
         Ok(files)
     }
 
+    /// What git ignores in the worktree: files, and folders in which everything is ignored, from its top. Sorted.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn ignored(&self) -> Result<Vec<PathBuf>, Trouble> {
+        let list = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"];
+        let listed = done(self.git().args(list).limit(LOOKING), "list what it ignores")?;
+        Ok(entries(&listed.out).map(|path| PathBuf::from(OsStr::from_bytes(path))).collect())
+    }
+
     /// When that was committed, in seconds since 1970.
     ///
     /// # Errors

@@ -38,6 +38,22 @@ pub enum Trouble {
     },
 }
 
+impl Trouble {
+    /// What to do about it.
+    pub fn next(&self) -> String {
+        match self {
+            Trouble::Unrun(unrun) => unrun.next(),
+            Trouble::NoRepository(path) => format!("git init {}", path.display()),
+            Trouble::Bare(path) => format!("git -C {} worktree add FOLDER, and name that", path.display()),
+            Trouble::NoCommits(path) => format!("git -C {} commit, a first time", path.display()),
+            Trouble::NoDefaultBranch(_) => "name a branch with --target".to_owned(),
+            Trouble::NoSuchCommit(_) => "git branch --all lists what there is".to_owned(),
+            Trouble::Unfetched { remote, .. } => format!("git fetch {remote}, and see what it says"),
+            Trouble::Failed { .. } => "git status there may say more".to_owned(),
+        }
+    }
+}
+
 impl From<Unrun> for Trouble {
     fn from(unrun: Unrun) -> Trouble {
         Trouble::Unrun(unrun)

@@ -118,8 +118,8 @@ impl Trouble {
     /// The next command to try, or the next thing to do.
     pub fn next(&self) -> String {
         match self {
-            Trouble::Unrun(Unrun::Missing(_)) => "install git".to_owned(),
-            Trouble::Unrun(_) | Trouble::Moved { .. } | Trouble::Busy => "try again".to_owned(),
+            Trouble::Unrun(unrun) => unrun.next(),
+            Trouble::Moved { .. } | Trouble::Busy => "try again".to_owned(),
             Trouble::Git { folder, .. } => at(folder, "status"),
             Trouble::TooOld(_) => "install git 2.39 or a newer one".to_owned(),
             Trouble::NoBranch { folder, .. } => at(folder, "branch --list"),

@@ -60,7 +60,8 @@ fn is_a_file_of_ours(path: &Path) -> bool {
 }
 
 /// The first few of them, and how many more there are.
-fn named(files: &[String]) -> Option<String> {
+/// The first few of them, and how many more there are; nothing where there are none.
+pub fn named(files: &[String]) -> Option<String> {
     let first = files.iter().take(NAMED).map(|file| &**file).collect::<Vec<_>>().join(", ");
     let rest = files.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!(" and {more} more"));
     (!files.is_empty()).then(|| first + &rest.unwrap_or_default())

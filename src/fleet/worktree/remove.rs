@@ -28,6 +28,8 @@ pub struct Removed {
     pub branch: Branch,
     /// What could not be deleted of the folder, and why. All that matters of it is kept.
     pub left: Option<(PathBuf, io::Error)>,
+    /// What went with it because git ignores it, from its top. What is in the project just as it was is not named.
+    pub ignored: Vec<String>,
 }
 
 /// What became of a branch.
@@ -60,6 +62,7 @@ pub enum Unremoved {
 pub fn remove(proof: &Proof) -> Result<Removed, Unremoved> {
     rescue::verify(proof)?;
     let site = proof.site();
+    let ignored = ignored(site);
     let aside = match site.is_there {
         true => Some(move_aside(&site.worktree)?),
         false => {
@@ -74,7 +77,18 @@ pub fn remove(proof: &Proof) -> Result<Removed, Unremoved> {
         return Err(trouble.into());
     }
     let left = left_aside(&site.worktree).find_map(|aside| clear_aside(&aside).err().map(|error| (aside, error)));
-    Ok(Removed { branch: remove_branch(site, proof.branch_tip())?, left })
+    Ok(Removed { branch: remove_branch(site, proof.branch_tip())?, left, ignored })
+}
+
+/// Only what is said of the removal depends on it.
+fn ignored(site: &Site) -> Vec<String> {
+    let listed = Repository::open(&site.worktree).and_then(|repository| repository.ignored()).unwrap_or_default();
+    let is_elsewhere = |path: &Path| {
+        let (here, there) = (site.worktree.join(path), site.repository.root().join(path));
+        here.is_file() && fs::read(here).ok() == fs::read(there).ok()
+    };
+    let ours = |path: &&PathBuf| !path.starts_with(".aio") && !is_elsewhere(path);
+    listed.iter().filter(ours).map(|path| path.display().to_string()).collect()
 }
 
 /// Deletes a folder with all that is in it, if it is there.

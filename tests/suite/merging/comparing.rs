@@ -214,8 +214,9 @@ fn from_wherever_and_for_whichever_project() {
     fs::remove_dir_all(&other).unwrap();
     refuses(&fleet.aio(&["conflicts", "2"]), 6, &["other"]);
     let all = fleet.aio(&["conflicts", "--all"]);
-    assert_eq!(all.answer(), (1, "1 conflict among 3 jobs"));
+    assert_eq!(all.answer(), (1, "1 conflict among 3 jobs; not looked at: 1 project"));
     assert!(all.err.contains("other"), "{all:?}");
+    refuses(&within(&fleet.world.home, &["conflicts"]), 6, &["is in no git repository", "aio conflicts --all"]);
 }
 
 #[test]
