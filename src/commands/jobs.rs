@@ -76,9 +76,7 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     let mut table = Table::new(&[9, 3, 2]);
     seen.iter().for_each(|seen| table.row(row(seen)));
     report.lines = table.fit(app.output.width());
-    for seen in seen.iter().filter(|seen| !seen.remark.is_empty()) {
-        report.lines.push(Line::of(Style::Faint, format!("{}: {}", seen.id, seen.remark)));
-    }
+    report.lines.extend(remarks(&seen).into_iter().map(|remark| Line::of(Style::Faint, remark)));
     if let Some(first) = seen.iter().find(|seen| seen.standing.is_running()) {
         report.lines.push(Line::of(Style::Faint, format!("to look into one: {}", first.attach)));
     }
@@ -93,6 +91,23 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
         report.lines.push(Line::of(Style::Faint, "No jobs: aio multi c:1 \"task\""));
     }
     Ok(report)
+}
+
+/// What is to be known or done of each; what is the same of several is said once.
+fn remarks(seen: &[Seen]) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<&Seen>)> = Vec::new();
+    for seen in seen.iter().filter(|seen| !seen.remark.is_empty()) {
+        let of_any = seen.remark.replace(&seen.id, "JOB");
+        match groups.iter_mut().find(|(remark, _)| *remark == of_any) {
+            Some((_, of)) => of.push(seen),
+            None => groups.push((of_any, vec![seen])),
+        }
+    }
+    let say = |(of_any, of): (String, Vec<&Seen>)| match &*of {
+        [alone] => format!("{}: {}", alone.id, alone.remark),
+        several => format!("{}: {of_any}", several.iter().map(|seen| &*seen.id).collect::<Vec<_>>().join(", ")),
+    };
+    groups.into_iter().map(say).collect()
 }
 
 /// How a job stands, in a line.

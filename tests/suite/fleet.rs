@@ -148,6 +148,20 @@ fn a_job_that_is_done_is_to_be_reviewed() {
 }
 
 #[test]
+fn what_is_the_same_of_several_is_said_once() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "commit": "One" }, { "done": "x" }]), &["l:1", "c:1", "x"]);
+    assert!(within(60, || fleet.jobs().iter().all(|job| job["state"] == "review")), "{:#?}", fleet.jobs());
+    let ids: Vec<String> = fleet.jobs().iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect();
+    let shown = fleet.aio(&["jobs"]);
+    let line = format!("{}: next: aio diff JOB, aio merge JOB\n", ids.join(", "));
+    assert!(shown.out.contains(&line), "{shown:?}");
+    assert_eq!(fleet.aio(&["merge", &ids[0]]).code, 0);
+    let shown = fleet.aio(&["jobs"]);
+    assert!(shown.out.contains(&format!("{0}: next: aio diff {0}, aio merge {0}\n", ids[1])), "{shown:?}");
+}
+
+#[test]
 fn nothing_is_lost_when_a_worktree_is_removed() {
     let fleet = Fleet::new();
     std::fs::write(fleet.world.project.join(".git/info/exclude"), ".env\nbuild/\n").unwrap();
