@@ -1,6 +1,6 @@
 //! `aio doctor`: what is wrong on this machine, each with its remedy.
 
-mod agents;
+pub(super) mod agents;
 
 use std::fs;
 use std::io;

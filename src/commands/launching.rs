@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::doctor;
 use super::interrupting::Interruption;
 use super::projects::{self, Named};
 use super::wording;
@@ -140,7 +141,12 @@ fn nothing_launched(mut failed: Vec<(String, Failure)>) -> Failure {
 pub(super) fn queue(app: &App, jobs: Vec<NewJob>, task: &str, interruption: &Interruption) -> Result<Started, Failure> {
     let next = write_down(app, &jobs, task)?;
     begin_all(app, &next);
-    Ok(watching::until_taken(app, &jobs, &next, interruption))
+    let mut started = watching::until_taken(app, &jobs, &next, interruption);
+    started.notes.extend(started.unconfirmed.iter().filter_map(|(tool, project)| {
+        let remedy = doctor::agents::missing(app, tool, &unspell(project))?;
+        Some(format!("{tool} is not set up, so no hook of it can say what it took or does; next: {remedy}"))
+    }));
+    Ok(started)
 }
 
 /// Has jobs wait for their turn. Gives the jobs whose turn it is.

@@ -229,6 +229,23 @@ fn a_paste_that_is_ignored_is_said_and_not_repeated() {
 }
 
 #[test]
+fn what_sets_up_an_agent_that_cannot_tell_is_named() {
+    if version().is_err() && !cfg!(feature = "proofs") {
+        eprintln!("not tried in tmux: apt-get install tmux");
+        return;
+    }
+    let fleet = Fleet::new();
+    let script = json!({ "record": fleet.given, "turns": [[{ "sleep_ms": 60_000 }]] });
+    let launched = run(fleet.command(&script).args(["multi", "--tmux", "l:1", "Fix the parser"]));
+    assert_eq!((launched.code, launched.out.starts_with("UNCONFIRMED ")), (1, true), "{launched:?}");
+    let words =
+        "claude is not set up, so no hook of it can say what it took or does; next: aio init --yes --agents claude\n";
+    assert!(launched.err.ends_with(words), "{launched:?}");
+    let id = fleet.jobs()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!((fleet.aio(&["stop", &id]).code, fleet.aio(&["remove", &id]).code), (0, 0));
+}
+
+#[test]
 fn a_question_waits_for_a_person() {
     play(&TMUX, |manner| {
         let asking = steps(json!([{ "ask": "rm -rf build" }, { "sleep_ms": 60_000 }]));

@@ -19,18 +19,30 @@ const PLAIN_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 pub(super) fn findings(app: &App) -> Vec<Finding> {
     let variable = |name: &str| app.variable(name);
     let Some(world) = world(app, &variable) else { return Vec::new() };
-    let project = repository::worktree_of(&app.cwd).map(|worktree| Scope::Project(worktree.root));
-    let found = |agent: &'static Agent| {
-        let standing = examine(agent, &world, &Scope::User);
-        let in_project = project.as_ref().map(|scope| examine(agent, &world, scope)).filter(|there| there.is_set_up);
-        match in_project {
-            Some(there) if !standing.is_set_up => Some(judge(agent, &world, there)),
-            _ if standing.is_set_up => Some(judge(agent, &world, standing)),
-            _ if agent.is_found(&world) => Some(Finding::notice(agent.name, "not set up", remedy(agent))),
-            _ => None,
-        }
+    let found = |agent: &'static Agent| match standing(agent, &world, &app.cwd) {
+        standing if standing.is_set_up => Some(judge(agent, &world, standing)),
+        _ if agent.is_found(&world) => Some(Finding::notice(agent.name, "not set up", remedy(agent))),
+        _ => None,
     };
     AGENTS.iter().filter_map(found).collect()
+}
+
+/// For the person, or else for the project around a folder.
+fn standing(agent: &'static Agent, world: &World<'_>, folder: &Path) -> Standing {
+    let standing = examine(agent, world, &Scope::User);
+    if standing.is_set_up {
+        return standing;
+    }
+    let project = repository::worktree_of(folder).map(|worktree| Scope::Project(worktree.root));
+    project.map(|scope| examine(agent, world, &scope)).filter(|there| there.is_set_up).unwrap_or(standing)
+}
+
+/// What sets up an agent whose hooks say nothing in a project; none where they do, or cannot.
+pub(in crate::commands) fn missing(app: &App, name: &str, project: &Path) -> Option<String> {
+    let variable = |name: &str| app.variable(name);
+    let world = world(app, &variable)?;
+    let agent = AGENTS.iter().find(|agent| agent.name == name)?;
+    (!standing(agent, &world, project).is_set_up).then(|| remedy(agent))
 }
 
 fn remedy(agent: &Agent) -> String {

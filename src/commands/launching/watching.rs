@@ -1,5 +1,6 @@
 //! Jobs watched until their agents took their tasks, and shown meanwhile.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{App, Interruption, JobFiles, Line, NewJob, Style, line, unspell};
@@ -20,6 +21,8 @@ pub(in crate::commands) struct Started {
     pub(in crate::commands) notes: Vec<String>,
     /// How many agents are not known to have their tasks, of those whose turn it is.
     pub(in crate::commands) untaken: usize,
+    /// The agents and the projects of jobs of which nothing says that they have their tasks.
+    pub(super) unconfirmed: BTreeSet<(String, String)>,
     settled: usize,
     steps: Vec<Step>,
 }
@@ -50,6 +53,9 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
             words.push(word);
             started.settled += usize::from(word != "STARTING");
             started.untaken += usize::from(!matches!(word, "LAUNCHED" | "QUEUED"));
+            if word == "UNCONFIRMED" {
+                started.unconfirmed.insert((job.tool.to_string(), job.project.to_string()));
+            }
             let why = match word {
                 "UNCONFIRMED" => &job.receipt,
                 _ if job.failure.is_empty() => &job.question,
