@@ -90,6 +90,12 @@ impl Failure {
         Failure::new(Exit::Environment, "environment", message)
     }
 
+    /// In a line, with what to do.
+    pub fn line(&self) -> String {
+        let hint = self.hints.first().map_or_else(String::new, |hint| format!("; next: {hint}"));
+        format!("{}{hint}", self.message)
+    }
+
     /// Adds the next command to try.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {

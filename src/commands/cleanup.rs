@@ -4,6 +4,7 @@ mod leftovers;
 
 use serde_json::json;
 
+use super::jobs::ending::{Ending, unwritten};
 use super::launching;
 use crate::app::App;
 use crate::error::{Exit, Failure};
@@ -13,8 +14,15 @@ use crate::store::calls::Calls;
 
 pub(super) fn run(app: &App) -> Result<Report, Failure> {
     let actor = app.identify_if_any()?;
-    let mut notes = leftovers::end_processes(app)?;
-    let outcome = app.transact(&Request { actor, op: Op::Cleanup })?;
+    let leftovers::Ended { mut notes, ended, kept } = leftovers::end_processes(app)?;
+    let explain = |failure| match ended.is_empty() {
+        true => failure,
+        false => unwritten(failure, &format!("what still ran of {} was ended", ended.join(", "))),
+    };
+    for ending in &kept {
+        ending.settle(app).map_err(explain)?;
+    }
+    let outcome = app.transact(&Request { actor, op: Op::Cleanup }).map_err(explain)?;
     let Outcome::Cleaned { instances, claims, waiters, jobs, next, unread } = outcome else {
         return Ok(Report::silent("cleaned"));
     };
@@ -28,11 +36,13 @@ pub(super) fn run(app: &App) -> Result<Report, Failure> {
         notes.extend(leftovers::sweep(app)?);
     }
     let line = match (instances.len(), claims, waiters) {
-        (0, 0, 0) if jobs.is_empty() && next.is_empty() => "Nothing to clean up".to_owned(),
+        (0, 0, 0) if jobs.is_empty() && next.is_empty() && kept.is_empty() => "Nothing to clean up".to_owned(),
         (gone, ..) => format!("Cleaned up: {gone} instance(s), {claims} claim(s), {waiters} wait(s)"),
     };
     let mut report = Report::done("cleaned", line);
     report.lines.extend(jobs.iter().map(|id| format!("Ended: {id} (its aio process was gone); next: aio jobs").into()));
+    let late = |ending: &Ending| format!("Written down: how {} ended; next: aio jobs", ending.id).into();
+    report.lines.extend(kept.iter().map(late));
     report.lines.extend(next.iter().map(|id| format!("Begun: {id}").into()));
     report.notes = notes;
     if !unread.is_empty() {

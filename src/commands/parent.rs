@@ -2,6 +2,7 @@
 //! heartbeat, writes down how it ended, and begins the jobs whose turn it is then. Nothing else of a job lives on.
 
 mod attending;
+mod closing;
 mod delivering;
 mod judging;
 mod looking;
@@ -9,6 +10,7 @@ mod pausing;
 mod preparing;
 mod spawning;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,6 +41,8 @@ use crate::protocol::op::{JobEnd, JobNote, JobStart, Op, Outcome, Registration, 
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
 /// As `aio run` beats.
 const HEARTBEAT: Duration = Duration::from_secs(60);
+/// Between two tries to write down what could not be written.
+const CATCH_UP: Duration = Duration::from_secs(5);
 
 pub(super) fn run(app: &App, args: &ParentArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("parent");
@@ -83,17 +87,18 @@ pub(super) fn keep(app: &App, job: &str, opening: Opening) -> Result<Kept, Failu
     let Some(process) = app.own_process() else {
         return Err(Failure::environment("this process cannot be seen").hint("mount /proc"));
     };
-    let (end, signal) = match start(app, job, process)? {
+    let mut task = match start(app, job, process)? {
         Begun::Waits(reason) => return Ok(Kept::Waits(reason)),
-        Begun::Yes(mut task) => {
-            task.opening = opening;
-            let stopped = Arc::clone(&task.stopped);
-            (supervise(app, task, process), stopped.load(Ordering::Relaxed))
-        }
+        Begun::Yes(task) => task,
     };
-    if let Outcome::Jobs { next } = change(app, Op::EndJob { job: job.to_owned(), end: end.clone() })? {
-        launching::begin_all(app, &next);
+    task.opening = opening;
+    if let Err(error) = task.files.reserve_end() {
+        app.warn(&format!("its end could not be kept in a file, should it not be written otherwise: {error}"));
     }
+    let end = supervise(app, &mut task, process);
+    let signal = task.stopped.load(Ordering::Relaxed);
+    let next = closing::write_end(app, &task, &end)?;
+    launching::begin_all(app, &next);
     let ran = end.exit_code.is_some() || end.signal != 0;
     Ok(if ran || signal == 0 { Kept::Ended(end) } else { Kept::Interrupted(signal) })
 }
@@ -119,6 +124,8 @@ struct Task {
     runtime: Runtime,
     opening: Opening,
     files: JobFiles,
+    /// What was seen of it and could not be written down yet.
+    unwritten: RefCell<JobNote>,
     /// The signal that ends it; 0 while none came.
     stopped: Arc<AtomicUsize>,
 }
@@ -169,21 +176,21 @@ fn known(app: &App, word: &str) -> Result<Task, Failure> {
             runtime: Runtime::of(&job.runtime),
             opening: Opening::Sent,
             stopped: Arc::default(),
+            unwritten: RefCell::default(),
             files: JobFiles::of(app.store.dir(), &job.id),
         })
     })
 }
 
 /// From the worktree to the end, started again after crashes as often as that may be.
-fn supervise(app: &App, mut task: Box<Task>, process: ProcessKey) -> JobEnd {
+fn supervise(app: &App, task: &mut Box<Task>, process: ProcessKey) -> JobEnd {
     let (sender, receiver) = mpsc::channel();
-    if let Err(error) = catch_signals(&task, sender.clone()) {
+    if let Err(error) = catch_signals(task, sender.clone()) {
         return failed(&format!("signals cannot be caught: {error}"));
     }
     let stopped = Arc::clone(&task.stopped);
     loop {
-        task.stopped = Arc::clone(&stopped);
-        let ending = match attempt(app, &mut task, &sender, &receiver) {
+        let ending = match attempt(app, task, &sender, &receiver) {
             Ok(ending) => ending,
             Err(_) if task.is_stopped() => {
                 Ending { end: JobEnd { result: "stopped".to_owned(), ..JobEnd::default() }, limit_ends: None }
@@ -195,11 +202,12 @@ fn supervise(app: &App, mut task: Box<Task>, process: ProcessKey) -> JobEnd {
             app.warn(&format!("process {} of {} does not end", left.pid, task.id));
         }
         let Some(until) = task.goes_on(&ending) else { return ending.end };
-        if let Some(end) = pausing::pause(app, &task, &receiver, until, &ending.end) {
+        if let Some(end) = pausing::pause(app, task, &receiver, until, &ending.end) {
             return end;
         }
-        match start(app, &task.id, process) {
-            Ok(Begun::Yes(again)) => task = again,
+        // Its session, too, which it goes on in.
+        match write_unwritten(app, task).and_then(|()| start(app, &task.id, process)) {
+            Ok(Begun::Yes(again)) => **task = Task { stopped: Arc::clone(&stopped), ..*again },
             _ => return ending.end,
         }
         if let Err(error) = task.files.begin_attempt(task.attempt) {
@@ -215,12 +223,13 @@ fn catch_signals(task: &Task, sender: mpsc::Sender<Event>) -> std::io::Result<()
     let mut signals = Signals::new(caught)?;
     let stopped = Arc::clone(&task.stopped);
     std::thread::spawn(move || {
-        signals.forever().try_for_each(|signal| {
+        signals.forever().for_each(|signal| {
             if matches!(signal, SIGTERM | SIGHUP) || is_own && signal == SIGINT {
                 stopped.store(usize::try_from(signal).unwrap_or_default(), Ordering::Relaxed);
             }
-            sender.send(Event::Signal(signal))
-        })
+            // Once the agent has ended nobody listens, and what is stored above counts.
+            sender.send(Event::Signal(signal)).unwrap_or_default();
+        });
     });
     Ok(())
 }
@@ -333,11 +342,33 @@ fn write_down(app: &App, task: &Task, note: JobNote) -> Result<(), Failure> {
     change(app, Op::NoteJob { job: task.id.clone(), note: Box::new(note) }).map(drop)
 }
 
-/// Writes down what was seen. A record that cannot be written now is written at the end.
+/// Writes down what was seen. What cannot be written now is written with what comes next, or with the next heartbeat.
 fn note(app: &App, task: &Task, note: JobNote) {
-    if let Err(failure) = write_down(app, task, note) {
+    let before = task.unwritten.take();
+    let is_news = before == JobNote::default();
+    task.unwritten.replace(before.then(note));
+    // Once is enough, above all in a terminal, where it stands among what the agent draws.
+    if let Err(failure) = write_unwritten(app, task)
+        && is_news
+    {
         app.warn(&format!("its record was not written: {}", failure.message));
     }
+}
+
+/// Tries anew what could not be written down, if there is something.
+fn catch_up(app: &App, task: &Task) {
+    // It was said when it failed first.
+    write_unwritten(app, task).unwrap_or_default();
+}
+
+/// Writes down what could not be written before, if there is something.
+fn write_unwritten(app: &App, task: &Task) -> Result<(), Failure> {
+    let note = task.unwritten.borrow().clone();
+    if note != JobNote::default() {
+        write_down(app, task, note)?;
+        task.unwritten.take();
+    }
+    Ok(())
 }
 
 fn change(app: &App, op: Op) -> Result<Outcome, Failure> {

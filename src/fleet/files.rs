@@ -2,7 +2,9 @@
 //! messages on their way to it.
 //!
 //! The task and messages are synced before anybody is told that they are there. The rest is not part of the truth: without it
-//! less is known of a job, and nothing is decided otherwise.
+//! less is known of a job, and nothing is decided otherwise, but for an end that could not be written elsewhere (`end`).
+
+mod end;
 
 use std::fs;
 use std::io::{self, Write};

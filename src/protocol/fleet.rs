@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::evidence::{Evidence, Fate, Machine, ProcessKey, Recorded};
 use super::id;
 use super::lease::rebooted;
-use super::op::Refusal;
+use super::op::{JobEnd, Refusal};
 use super::record::record;
 use super::text::Text;
 
@@ -235,6 +235,20 @@ impl Job<'_> {
     /// Whether it takes up one of the places of its batch, and its ports.
     pub fn occupies(&self, evidence: &Evidence) -> bool {
         self.stage == *"running" && !self.is_orphaned(evidence)
+    }
+
+    /// Is as it stands once its run has ended so.
+    pub fn take_end(&mut self, end: &JobEnd, at: String) {
+        self.stage = "ended".into();
+        self.ended_at = at.into();
+        self.result = end.result.clone().into();
+        self.exit_code = end.exit_code;
+        self.signal = end.signal;
+        self.failure = end.failure.clone().into();
+        if !end.said.is_empty() {
+            self.said = end.said.clone().into();
+        }
+        (self.turn, self.turn_at, self.turn_witness, self.question, self.retry_at) = Default::default();
     }
 
     /// Whether it ended as it should.

@@ -1,6 +1,7 @@
 //! Proof 4 of fleets, what a fleet makes of kill -9: of whoever launches, of parents, agents and tmux, and of commands in the
 //! middle of their work. Nothing that is left is hidden, all of it can be resolved, and no work is lost.
 
+mod full_disk;
 mod inventory;
 mod site;
 

@@ -11,6 +11,7 @@ mod fleet;
 mod fleet_ends;
 mod fleet_tmux;
 mod foreign;
+mod full_disk;
 mod git_hook;
 mod guarding;
 mod harness;

@@ -17,17 +17,28 @@ use crate::fleet::tmux::{Tmux, TmuxError};
 use crate::fleet::{merge, worktree};
 use crate::protocol::state::State;
 
-/// Ends what runs of jobs that have ended, or whose parents are gone. Gives what is to be said of the rest. Where the jobs cannot
-/// be read nothing is known of any, and nothing ended.
-pub(super) fn end_processes(app: &App) -> Result<Vec<String>, Failure> {
+/// What came of ending what runs.
+#[derive(Default)]
+pub(super) struct Ended {
+    /// What is to be said of the rest.
+    pub(super) notes: Vec<String>,
+    /// The jobs of which something ran.
+    pub(super) ended: Vec<String>,
+    /// The jobs whose parents kept how they ended and could not write it down.
+    pub(super) kept: Vec<Ending>,
+}
+
+/// Ends what runs of jobs that have ended, or whose parents are gone. Where the jobs cannot be read nothing is known of any, and
+/// nothing ended.
+pub(super) fn end_processes(app: &App) -> Result<Ended, Failure> {
     if !app.store.dir().join(files::FOLDER).exists() {
         // There never was a job.
-        return Ok(Vec::new());
+        return Ok(Ended::default());
     }
     let running = Running::now(app.store.dir());
     app.with_state(|state| {
         let evidence = app.evidence_of_jobs(state);
-        let Ok(jobs) = entries(state) else { return Ok(Vec::new()) };
+        let Ok(jobs) = entries(state) else { return Ok(Ended::default()) };
         let is_over = |job: &&_| -> bool {
             let job: &crate::protocol::fleet::Job<'_> = job;
             job.is_orphaned(&evidence) || matches!(&*job.stage, "ended" | "removed")
@@ -38,7 +49,9 @@ pub(super) fn end_processes(app: &App) -> Result<Vec<String>, Failure> {
         let unknown = running.jobs().into_iter().filter(|id| !jobs.iter().any(|job| job.id == **id));
         let mut notes: Vec<String> = unknown.map(|id| stranger(&running, id)).collect();
         notes.extend(end_all(app, &endings));
-        Ok(notes)
+        let ended = endings.iter().map(|ending| ending.id.clone()).filter(|id| has_rest(id)).collect();
+        let kept = endings.into_iter().filter(|ending| ending.kept(app).is_some()).collect();
+        Ok(Ended { notes, ended, kept })
     })
 }
 

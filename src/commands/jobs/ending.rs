@@ -9,6 +9,7 @@ use super::with_job;
 use crate::app::{App, pause};
 use crate::commands::launching;
 use crate::error::{Exit, Failure};
+use crate::fleet::files::JobFiles;
 use crate::fleet::remains;
 use crate::host::process;
 use crate::protocol::evidence::{Evidence, Fate, ProcessKey};
@@ -16,6 +17,9 @@ use crate::protocol::fleet::Job;
 use crate::protocol::op::{JobEnd, Op, Outcome, Request};
 
 const GLANCE: Duration = Duration::from_millis(50);
+/// What is to be done once the state cannot be written.
+pub(in crate::commands) const TO_WRITE_DOWN: &str =
+    "free some space (aio doctor says what is in the way), then aio cleanup";
 
 /// A job as far as its processes go.
 pub(in crate::commands) struct Ending {
@@ -23,6 +27,7 @@ pub(in crate::commands) struct Ending {
     pub(in crate::commands) stage: String,
     /// Whether its parent is gone, and did not write down how it ended.
     pub(in crate::commands) is_orphaned: bool,
+    attempt: u32,
     /// Its parent, where it is known to be this one.
     parent: Option<ProcessKey>,
     agent: Option<ProcessKey>,
@@ -46,6 +51,7 @@ impl Ending {
             id: job.id.to_string(),
             stage: job.stage.to_string(),
             is_orphaned: job.is_orphaned(evidence),
+            attempt: job.attempt,
             parent: here(job.parent_pid, job.parent_start).filter(|_| job.stage == *"running"),
             agent: here(job.agent_pid, job.agent_start),
         }
@@ -101,19 +107,47 @@ impl Ending {
             return Ok(());
         }
         let failure = "the aio process above its agent vanished".to_owned();
-        let end = JobEnd { result: "crashed".to_owned(), failure, ..JobEnd::default() };
-        write_down(app, &self.id, end)
+        self.write_down(app, JobEnd { result: "crashed".to_owned(), failure, ..JobEnd::default() })
+    }
+
+    /// How its run ended, where its parent could not write that down.
+    pub(in crate::commands) fn kept(&self, app: &App) -> Option<JobEnd> {
+        (self.stage == "running").then(|| JobFiles::of(app.store.dir(), &self.id).kept_end(self.attempt)).flatten()
+    }
+
+    /// Writes down how a job ended, and begins the jobs whose turn it is then. What its parent knew of that comes before `end`.
+    ///
+    /// # Errors
+    /// When it cannot be written down; then it is kept for whoever can, where there is room for that.
+    pub(in crate::commands) fn write_down(&self, app: &App, end: JobEnd) -> Result<(), Failure> {
+        let files = JobFiles::of(app.store.dir(), &self.id);
+        let end = self.kept(app).unwrap_or(end);
+        match app.transact(&Request { actor: None, op: Op::EndJob { job: self.id.clone(), end: end.clone() } }) {
+            Ok(outcome) => {
+                files.forget_end();
+                if let Outcome::Jobs { next } = outcome {
+                    launching::begin_all(app, &next);
+                }
+                Ok(())
+            }
+            Err(failure) if self.stage == "running" => {
+                // Then it is as if its parent had crashed, which is so as well.
+                files.keep_end(self.attempt, &end).unwrap_or_default();
+                Err(unwritten(failure, &format!("{} was ended", self.id)))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 }
 
-/// Writes down how a job ended, and begins the jobs whose turn it is then.
-///
-/// # Errors
-/// When it cannot be written down.
-pub(in crate::commands) fn write_down(app: &App, id: &str, end: JobEnd) -> Result<(), Failure> {
-    let op = Op::EndJob { job: id.to_owned(), end };
-    if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {
-        launching::begin_all(app, &next);
-    }
-    Ok(())
+/// Something was done, and then could not be written down: what was done comes first.
+pub(in crate::commands) fn unwritten(failure: Failure, done: &str) -> Failure {
+    // That is said of the state, and was true of nothing else.
+    let why = failure.message.trim_end_matches("; nothing was changed");
+    let message = format!("{done}, which could not be written down: {why}");
+    let hint = match (failure.exit, failure.hints.first()) {
+        (Exit::Environment, _) | (_, None) => TO_WRITE_DOWN.to_owned(),
+        (_, Some(first)) => format!("{first}; then aio cleanup"),
+    };
+    Failure { message, hints: vec![hint], ..failure }
 }

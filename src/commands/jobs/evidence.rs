@@ -18,6 +18,13 @@ use crate::protocol::lease;
 use crate::protocol::state::State;
 use crate::protocol::time;
 
+/// Of a job whose end is kept beside the state.
+const UNWRITTEN: &str = "how it ended could not be written down; next: free some space (aio doctor says what is in the way), \
+                         then aio cleanup";
+/// The same, while its parent tries on.
+const BEING_WRITTEN: &str = "how it ended cannot be written down yet, and is tried again by itself; next: free some space \
+                             (aio doctor says what is in the way)";
+
 /// A job as it is shown.
 pub(in crate::commands) struct Seen {
     pub(in crate::commands) id: String,
@@ -68,17 +75,35 @@ pub(in crate::commands) struct GitWork {
 /// Looks at jobs; git has to be asked about each that has a worktree.
 pub(in crate::commands) fn look_all(app: &App, state: &State<'_>, jobs: &[&Job<'_>]) -> (Vec<Seen>, GitWork) {
     let mut evidence = app.evidence(state, &[]);
-    let owned: Vec<Job<'_>> = jobs.iter().map(|job| (*job).clone()).collect();
-    app.look_at_parents(&owned, &mut evidence);
+    let mut jobs: Vec<Job<'_>> = jobs.iter().map(|job| (*job).clone()).collect();
+    app.look_at_parents(&jobs, &mut evidence);
     let dir = app.store.dir();
-    let around = Around::look(app, state, &owned, &evidence);
-    let places: Vec<Option<Place>> = jobs.iter().map(|job| place(job)).collect();
+    let around = Around::look(app, state, &jobs, &evidence);
+    let unwritten: Vec<&str> = jobs.iter_mut().map(|job| end_as_kept(job, &evidence, dir)).collect();
+    let places: Vec<Option<Place>> = jobs.iter().map(place).collect();
     let asked: Vec<Place> = places.iter().flatten().cloned().collect();
     let begun = Instant::now();
     let mut found = work::look(&asked).into_iter();
     let git = GitWork { worktrees: asked.len(), took: begun.elapsed() };
     let work = places.iter().map(|place| place.as_ref().and_then(|_| found.next()).unwrap_or(Found::Nothing));
-    (jobs.iter().zip(work).map(|(job, work)| seen(state, job, work, &evidence, &around, dir)).collect(), git)
+    let mut all: Vec<Seen> =
+        jobs.iter().zip(work).map(|(job, work)| seen(state, job, work, &evidence, &around, dir)).collect();
+    for (seen, remark) in all.iter_mut().zip(unwritten).filter(|(_, remark)| !remark.is_empty()) {
+        remark.clone_into(&mut seen.remark);
+    }
+    (all, git)
+}
+
+/// A job whose parent could not write down how it ended stands as that kept it. Gives what is to be said of that.
+fn end_as_kept(job: &mut Job<'_>, evidence: &Evidence, dir: &Path) -> &'static str {
+    let is_running = job.stage == *"running";
+    let Some(end) = is_running.then(|| JobFiles::of(dir, &job.id).kept_end(job.attempt)).flatten() else { return "" };
+    let is_orphaned = job.is_orphaned(evidence);
+    job.take_end(&end, time::stamp(evidence.now.wall_ms));
+    match is_orphaned {
+        true => UNWRITTEN,
+        false => BEING_WRITTEN,
+    }
 }
 
 /// Where its work is, if it began and is still there.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::ending::{Ending, write_down};
+use super::ending::Ending;
 use super::sending::leave;
 use super::with_job;
 use crate::app::{App, pause};
@@ -150,13 +150,21 @@ pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report
     let jobs: Vec<Ending> = args.jobs.iter().map(|word| Ending::find(app, word)).collect::<Result<_, _>>()?;
     jobs.iter().for_each(Ending::ask);
     let deadline = Instant::now() + TO_END;
+    let mut failures = Vec::new();
     for job in jobs {
         job.wait_for_parent(deadline);
         let end = JobEnd { result: "stopped".to_owned(), ..JobEnd::default() };
-        job.end_rest(app.store.dir())?;
-        write_down(app, &job.id, end)?;
-        report.lines.push(format!("Stopped: {}", job.id).into());
+        match job.end_rest(app.store.dir()).and_then(|()| job.write_down(app, end)) {
+            Ok(()) => report.lines.push(format!("Stopped: {}", job.id).into()),
+            Err(failure) => failures.push(failure),
+        }
     }
+    let Some(first) = failures.first() else { return Ok(report) };
+    if args.jobs.len() == 1 {
+        return Err(first.clone());
+    }
+    (report.exit, report.code) = (first.exit, first.code);
+    report.notes = failures.iter().map(Failure::line).collect();
     Ok(report)
 }
 

@@ -10,7 +10,10 @@ use signal_hook::consts::{SIGHUP, SIGTERM};
 use super::delivering::{Delivering, Words};
 use super::looking::Screen;
 use super::pausing::{end_of, note_pause};
-use super::{AgentProcess, App, Event, HEARTBEAT, JobEnd, JobNote, Op, Opening, Request, Runtime, Task, judge, note};
+use super::{
+    AgentProcess, App, CATCH_UP, Event, HEARTBEAT, JobEnd, JobNote, Op, Opening, Request, Runtime, Task, catch_up,
+    judge, note,
+};
 use crate::app::wall_ms;
 use crate::error::Failure;
 use crate::fleet::brief::{BLOCKED, DONE};
@@ -46,6 +49,7 @@ pub(super) struct Watch<'w> {
     witness: Witness,
     turn: Option<JobTurn>,
     beaten: Instant,
+    caught_up: Instant,
     done_since: Option<Instant>,
     is_silent: bool,
     /// A question that was answered, as the stream or the screen shows; hooks do not say.
@@ -78,6 +82,7 @@ impl<'w> Watch<'w> {
             witness: Witness::default(),
             turn: None,
             beaten: Instant::now(),
+            caught_up: Instant::now(),
             done_since: None,
             is_silent: false,
             answered: String::new(),
@@ -162,6 +167,10 @@ impl<'w> Watch<'w> {
         if self.beaten.elapsed() >= HEARTBEAT {
             self.beaten = Instant::now();
             self.beat();
+        }
+        if self.caught_up.elapsed() >= CATCH_UP {
+            self.caught_up = Instant::now();
+            catch_up(self.app, self.task);
         }
         if let Some(witness) = self.task.files.witness() {
             self.take_in(witness);

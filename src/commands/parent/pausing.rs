@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
-use super::{App, Event, HEARTBEAT, JobEnd, JobNote, Op, Request, Task, note, register};
+use super::{App, Event, HEARTBEAT, JobEnd, JobNote, Op, Request, Task, catch_up, note, register};
 use crate::app::wall_ms;
 use crate::fleet::stream::{Limit, Until};
 use crate::protocol::evidence::ProcessKey;
@@ -66,6 +66,7 @@ pub(super) fn pause(
             // Nobody sends any more: then it waits as well without.
             Err(RecvTimeoutError::Disconnected) => crate::app::pause(TICK.min(Duration::from_millis(left))),
         }
+        catch_up(app, task);
         if beaten.elapsed() >= HEARTBEAT && !task.instance.is_empty() {
             beaten = Instant::now();
             let request = Request { actor: Some(task.instance.clone()), op: Op::Heartbeat };

@@ -69,7 +69,11 @@ pub(super) fn worktree(app: &App, task: &mut Task, shown: &mut Shown) -> Result<
     if task.is_stopped() {
         return Err(Failure::environment("it was ended before its worktree was made"));
     }
-    let made = create(&plan, &mut |step| shown.step(task, step.name())).map_err(|error| trouble(&error))?;
+    let made = create(&plan, &mut |step| shown.step(task, step.name())).map_err(|error| {
+        // git does not say why it cannot write a file.
+        let is_full = launching::preflight::space(app).err().map(|full| full.message);
+        trouble(&is_full.map_or_else(|| error.to_string(), |full| format!("{error}; {full}")))
+    })?;
     made.notes.iter().for_each(|words| app.warn(words));
     task.base = made.commit.clone();
     // An agent that works where this is not written down would find its worktree made anew the next time.

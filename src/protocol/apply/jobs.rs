@@ -177,16 +177,7 @@ impl<'a> Turn<'a, '_> {
         if job.stage == *"ended" || job.stage == *"removed" {
             return self.waiting_jobs();
         }
-        job.stage = "ended".into();
-        job.ended_at = now.into();
-        job.result = end.result.clone().into();
-        job.exit_code = end.exit_code;
-        job.signal = end.signal;
-        job.failure = end.failure.clone().into();
-        if !end.said.is_empty() {
-            job.said = end.said.clone().into();
-        }
-        (job.turn, job.turn_at, job.turn_witness, job.question, job.retry_at) = Default::default();
+        job.take_end(end, now);
         let (id, instance) = (job.id.to_string(), job.instance.to_string());
         if !instance.is_empty() && self.state.instance(&instance).is_some() {
             self.end_session(&instance);

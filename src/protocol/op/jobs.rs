@@ -1,5 +1,7 @@
 //! What can be asked about projects and jobs.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::evidence::ProcessKey;
 use super::super::fleet::Delivery;
 
@@ -50,7 +52,7 @@ pub struct JobStart {
 }
 
 /// What is new about a job; none leaves what is known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobNote {
     /// The agent's process.
     pub agent: Option<ProcessKey>,
@@ -76,6 +78,27 @@ pub struct JobNote {
     pub usage: Option<Usage>,
     /// The ref that keeps what would be lost with its worktree.
     pub rescue: Option<String>,
+}
+
+impl JobNote {
+    /// This, and what was seen later.
+    #[must_use]
+    pub fn then(self, later: JobNote) -> JobNote {
+        JobNote {
+            agent: later.agent.or(self.agent),
+            instance: later.instance.or(self.instance),
+            session: later.session.or(self.session),
+            pane: later.pane.or(self.pane),
+            base: later.base.or(self.base),
+            merged: later.merged.or(self.merged),
+            said: later.said.or(self.said),
+            delivery: later.delivery.or(self.delivery),
+            turn: later.turn.or(self.turn),
+            pause: later.pause.or(self.pause),
+            usage: later.usage.or(self.usage),
+            rescue: later.rescue.or(self.rescue),
+        }
+    }
 }
 
 /// Whether a job's agent is in a turn.
@@ -110,7 +133,8 @@ pub struct Usage {
 }
 
 /// See [`super::Op::EndJob`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct JobEnd {
     /// `done`, `failed`, `crashed` or `stopped`.
     pub result: String,

@@ -67,7 +67,7 @@ impl Site {
         )
     }
 
-    fn aio(&self, args: &[&str]) -> Command {
+    pub fn aio(&self, args: &[&str]) -> Command {
         let mut command = self.world.command("aio");
         self.prepare(&mut command);
         command.args(args);
