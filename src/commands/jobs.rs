@@ -69,7 +69,7 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
         let (seen, git) = look_all(app, state, &jobs.iter().filter(wanted).collect::<Vec<_>>());
         Ok((seen, git, hidden))
     })?;
-    let seen: Vec<Seen> = seen.into_iter().filter(|seen| !args.running || seen.standing.is_running()).collect();
+    let seen: Vec<Seen> = seen.into_iter().filter(|seen| !args.running || seen.runs()).collect();
     let asked = json!({ "worktrees": git.worktrees, "ms": git.took.as_secs_f64() * 1e3 });
     let mut report =
         Report::silent("jobs").with(json!({ "jobs": seen.iter().map(value).collect::<Vec<_>>(), "git": asked }));
@@ -207,6 +207,7 @@ fn value(seen: &Seen) -> Value {
         "claims": seen.claims, "delivery": seen.delivery, "receipt": seen.receipt, "attach": seen.attach,
         "exitCode": seen.exit_code, "signal": seen.signal, "failure": seen.failure, "said": seen.said,
         "rescue": seen.rescue, "merged": seen.merged, "attempt": seen.attempt, "question": seen.question, "turnWitness": seen.turn_witness,
+        "orphans": seen.orphans,
         "retryAt": if seen.retry_at.is_empty() { Value::Null } else { (&*seen.retry_at).into() },
     })
 }

@@ -50,14 +50,22 @@ fn an_agent_that_outlives_its_parent_is_ended_before_its_worktree_goes() {
         assert!(within(20, || fleet.given.join("child").exists()));
         kill("-9", &pid(&job, "parentPid"));
         fleet.job("crashed");
-        let shown = fleet.aio(&["jobs"]);
-        assert!(shown.out.contains("its agent runs on; next: aio cleanup"), "{shown:?}");
-        let id = job["id"].as_str().unwrap();
+        let (id, agent) = (job["id"].as_str().unwrap(), &job["agentPid"]);
+        let words = format!("and its agent runs on (process {agent}); next: aio stop {id}, or aio cleanup");
+        for args in [&["jobs"][..], &["jobs", "--running"]] {
+            let shown = fleet.aio(args);
+            assert!(shown.out.contains("crashed") && shown.out.contains(&words), "{shown:?}");
+            assert!(!shown.out.contains("to look into one"), "{shown:?}");
+        }
+        let orphans = fleet.jobs()[0]["orphans"].as_array().unwrap().clone();
+        assert!(orphans.contains(agent) && orphans.len() >= 2, "and what it started: {orphans:?}");
         let args = if command == "cleanup" { vec![command] } else { vec![command, id] };
         let ran = fleet.aio(&args);
         assert_eq!(ran.code, 0, "{ran:?}");
         let child = fs::read_to_string(fleet.given.join("child")).unwrap();
         assert!(is_gone(&pid(&job, "agentPid")) && is_gone(&child), "{command} leaves it running");
+        assert_eq!(fleet.jobs()[0]["orphans"], json!([]));
+        assert!(fleet.aio(&["jobs", "--running"]).out.contains("No jobs"), "{command}");
     }
 }
 

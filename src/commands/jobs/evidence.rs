@@ -10,9 +10,8 @@ use crate::fleet::profile::Runtime;
 use crate::fleet::remains::Running;
 use crate::fleet::tmux::Tmux;
 use crate::fleet::work::{self, Found, Place, Work};
-use crate::host::process;
 use crate::protocol::apply::due;
-use crate::protocol::evidence::{Evidence, Fate, ProcessKey};
+use crate::protocol::evidence::{Evidence, ProcessKey};
 use crate::protocol::fleet::{Job, Standing, standing};
 use crate::protocol::lease;
 use crate::protocol::state::State;
@@ -64,6 +63,15 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) remark: String,
     /// Its worktree was taken away.
     pub(in crate::commands) is_removed: bool,
+    /// Its processes that run on although its parent is gone.
+    pub(in crate::commands) orphans: Vec<u32>,
+}
+
+impl Seen {
+    /// Whether anything of it runs, or will again by itself.
+    pub(super) fn runs(&self) -> bool {
+        self.standing.is_running() || !self.orphans.is_empty()
+    }
 }
 
 /// What git was asked for that.
@@ -118,8 +126,8 @@ fn place(job: &Job<'_>) -> Option<Place> {
 struct Around {
     /// The queued jobs whose turn it is.
     due: Vec<String>,
-    /// The jobs of which something runs; looked at where a parent is gone.
-    running: Vec<String>,
+    /// What runs; looked at where a parent is gone.
+    running: Option<Running>,
     /// The projects' names, by their paths.
     names: HashMap<String, String>,
 }
@@ -136,7 +144,7 @@ impl Around {
             around.due = due(&all, &evidence);
         }
         if shown.iter().any(|job| job.is_orphaned(evidence)) {
-            around.running = Running::now(app.store.dir()).jobs().into_iter().map(str::to_owned).collect();
+            around.running = Some(Running::now(app.store.dir()));
         }
         around
     }
@@ -172,6 +180,7 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
             standing => remark(job, standing, evidence, around),
         },
         is_removed: job.stage == *"removed",
+        orphans: orphans(job, evidence, around),
         id: job.id.to_string(),
         project: around.name_of(&job.project),
         branch: job.branch.to_string(),
@@ -260,10 +269,11 @@ fn remark(job: &Job<'_>, standing: Standing, evidence: &Evidence, around: &Aroun
         Standing::Starting if is_sat_at && job.delivery == *"unconfirmed" => {
             format!("{}; next: look at its terminal", &*job.receipt)
         }
-        Standing::Crashed if job.is_orphaned(evidence) => match runs_on(job, evidence, around) {
-            true => "its aio process is gone and its agent runs on; next: aio cleanup".to_owned(),
-            false => "its aio process is gone; next: aio cleanup".to_owned(),
-        },
+        Standing::Crashed if job.is_orphaned(evidence) => {
+            let orphans = orphans(job, evidence, around);
+            let next = if orphans.is_empty() { String::new() } else { format!("aio stop {id}, or ") };
+            format!("its aio process is gone{}; next: {next}aio cleanup", run_on(job, &orphans))
+        }
         Standing::Crashed if job.stage == *"running" => format!("{}; next: aio logs {id}", &*job.failure),
         Standing::Crashed | Standing::Failed => format!("{}; next: aio logs {id}, aio resume {id}", &*job.failure),
         Standing::Queued if around.due.iter().any(|due| due == id) => {
@@ -290,10 +300,20 @@ fn remark(job: &Job<'_>, standing: Standing, evidence: &Evidence, around: &Aroun
     }
 }
 
-/// Whether anything of a job runs whose parent is gone.
-fn runs_on(job: &Job<'_>, evidence: &Evidence, around: &Around) -> bool {
-    let is_here = evidence.machine.sees(&job.host, &job.boot_id, &job.pid_namespace);
-    let agent = ProcessKey { pid: job.agent_pid, start: job.agent_start };
-    let agent_lives = is_here && agent.pid != 0 && process::fate(agent, None) != Fate::Gone;
-    agent_lives || around.running.iter().any(|running| *running == *job.id)
+/// The processes of a job that run on although its parent is gone.
+fn orphans(job: &Job<'_>, evidence: &Evidence, around: &Around) -> Vec<u32> {
+    let Some(running) = around.running.as_ref().filter(|_| job.is_orphaned(evidence)) else { return Vec::new() };
+    // Another boot's or machine's process ids are anybody's here.
+    let is_here = evidence.machine.sees(&job.host, &job.boot_id, &job.pid_namespace) && job.agent_pid != 0;
+    let agent = is_here.then_some(ProcessKey { pid: job.agent_pid, start: job.agent_start });
+    running.of(&job.id, agent).into_iter().map(|key| key.pid).collect()
+}
+
+/// What still runs, in words.
+fn run_on(job: &Job<'_>, orphans: &[u32]) -> String {
+    match orphans {
+        [] => String::new(),
+        _ if orphans.contains(&job.agent_pid) => format!(", and its agent runs on (process {})", job.agent_pid),
+        [first, ..] => format!(", and something that it started runs on (process {first})"),
+    }
 }
