@@ -139,7 +139,7 @@ fn row(seen: &Seen) -> Vec<Cell> {
         ),
         Cell::plain(work(seen)),
         Cell::plain(cost(seen)),
-        Cell::plain(if seen.claims == 0 { String::new() } else { format!("holds {}", seen.claims) }),
+        Cell::plain(holds(seen)),
         Cell::plain(&*seen.title),
     ]
 }
@@ -164,6 +164,14 @@ fn state(seen: &Seen) -> String {
         delivery if seen.standing.is_running() => format!("{name} (task {delivery})"),
         _ => name,
     }
+}
+
+/// What it holds, and what waits for it.
+fn holds(seen: &Seen) -> String {
+    let claims = (seen.claims > 0).then(|| format!("holds {}", seen.claims));
+    let messages =
+        (seen.messages_waiting > 0).then(|| format!("{} waiting", count(seen.messages_waiting as u64, "message")));
+    claims.into_iter().chain(messages).collect::<Vec<_>>().join(", ")
 }
 
 /// What it made, as far as git can be asked.
@@ -207,7 +215,7 @@ fn value(seen: &Seen) -> Value {
         "claims": seen.claims, "delivery": seen.delivery, "receipt": seen.receipt, "attach": seen.attach,
         "exitCode": seen.exit_code, "signal": seen.signal, "failure": seen.failure, "said": seen.said,
         "rescue": seen.rescue, "merged": seen.merged, "attempt": seen.attempt, "question": seen.question, "turnWitness": seen.turn_witness,
-        "orphans": seen.orphans,
+        "messagesWaiting": seen.messages_waiting, "orphans": seen.orphans,
         "retryAt": if seen.retry_at.is_empty() { Value::Null } else { (&*seen.retry_at).into() },
     })
 }

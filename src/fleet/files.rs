@@ -190,11 +190,22 @@ impl JobFiles {
         write_synced(&self.folder.join(INBOX), &message.id, message.text.as_bytes())
     }
 
-    /// The messages that wait, the oldest first.
-    pub fn messages(&self) -> Vec<Message> {
+    /// How many messages wait.
+    pub fn waiting(&self) -> usize {
+        self.inbox().count()
+    }
+
+    /// The ids of the messages that wait. Where nobody ever left one there is no folder to look through.
+    fn inbox(&self) -> impl Iterator<Item = String> + use<> {
         let entries = fs::read_dir(self.folder.join(INBOX)).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut ids: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+        // Another is just being left.
+        names.filter(|name| !name.starts_with('.'))
+    }
+
+    /// The messages that wait, the oldest first.
+    pub fn messages(&self) -> Vec<Message> {
+        let mut ids: Vec<String> = self.inbox().collect();
         ids.sort_unstable();
         let read = |id: String| Some(Message { text: fs::read_to_string(self.folder.join(INBOX).join(&id)).ok()?, id });
         ids.into_iter().filter_map(read).collect()
@@ -277,7 +288,7 @@ mod tests {
         for id in ["02", "01"] {
             files.leave(&message(id)).unwrap();
         }
-        assert_eq!(files.messages(), [message("01"), message("02")]);
+        assert_eq!((files.messages(), files.waiting()), (vec![message("01"), message("02")], 2));
         assert_eq!(files.receipt("01").delivery, Delivery::Queued);
         files.take(&message("01")).unwrap();
         assert!(files.take(&message("01")).is_err(), "once");

@@ -310,6 +310,8 @@ fn what_was_not_taken_is_not_said_to_be() {
     assert_eq!((ran.code, ran.out), (0, format!("Left for {id}\n")));
     let ran = fleet.aio(&["send", &id, "and the step", "--wait", "300ms"]);
     assert_eq!((ran.code, ran.out), (1, format!("{id}: queued\n")), "{}", ran.err);
+    let shown = fleet.aio(&["jobs"]);
+    assert!(fleet.jobs()[0]["messagesWaiting"] == 2 && shown.out.contains("  2 messages waiting  "), "{shown:?}");
     let waiting = std::thread::scope(|scope| {
         let sending = scope.spawn(|| fleet.aio(&["send", &id, "and the door", "--wait", "60s"]));
         let inbox = fleet.world.dir.join("jobs").join(&id).join("inbox");
@@ -319,6 +321,11 @@ fn what_was_not_taken_is_not_said_to_be() {
     });
     assert_eq!(waiting.code, 1, "{waiting:?}");
     assert!(waiting.out.contains("unconfirmed") && waiting.out.contains("aio resume"), "{waiting:?}");
+    assert_eq!(fleet.job("stopped")["messagesWaiting"], 3, "they are not forgotten");
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "say": "one" }]] });
+    assert_eq!(run(fleet.command(&script).args(["resume", &id])).code, 0);
+    assert_eq!(fleet.job("done")["messagesWaiting"], 0);
+    assert!(!fleet.aio(&["jobs"]).out.contains("waiting"));
 }
 
 #[test]

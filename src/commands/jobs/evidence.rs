@@ -61,6 +61,8 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) turn_witness: String,
     /// What a person should know or do.
     pub(in crate::commands) remark: String,
+    /// Messages that its agent has not been given.
+    pub(in crate::commands) messages_waiting: usize,
     /// Its worktree was taken away.
     pub(in crate::commands) is_removed: bool,
     /// Its processes that run on although its parent is gone.
@@ -180,6 +182,7 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
             standing => remark(job, standing, evidence, around),
         },
         is_removed: job.stage == *"removed",
+        messages_waiting: if job.stage == *"removed" { 0 } else { JobFiles::of(dir, &job.id).waiting() },
         orphans: orphans(job, evidence, around),
         id: job.id.to_string(),
         project: around.name_of(&job.project),
