@@ -17,6 +17,8 @@ use super::projects;
 use crate::app::App;
 use crate::cli::JobsArgs;
 use crate::error::Failure;
+use crate::fleet::profile::Runtime;
+use crate::fleet::tmux::{Tmux, TmuxError};
 use crate::output::{Line, Report, Style, count};
 use crate::protocol::fleet::{Job, Standing, find_job};
 use crate::protocol::op::Refusal;
@@ -27,6 +29,8 @@ use crate::table::{Cell, Table};
 
 /// Who waits so long wonders what for.
 const WORTH_NAMING: Duration = Duration::from_millis(200);
+/// So long a list waits for tmux, which answers within milliseconds.
+const TO_ANSWER: Duration = Duration::from_secs(1);
 
 pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     if !args.watch {
@@ -77,8 +81,10 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     seen.iter().for_each(|seen| table.row(row(seen)));
     report.lines = table.fit(app.output.width());
     report.lines.extend(remarks(&seen).into_iter().map(|remark| Line::of(Style::Faint, remark)));
-    if let Some(first) = seen.iter().find(|seen| seen.standing.is_running()) {
-        report.lines.push(Line::of(Style::Faint, format!("to look into one: {}", first.attach)));
+    match to_look_into(app, &seen) {
+        Ok(Some(first)) => report.lines.push(Line::of(Style::Faint, format!("to look into one: {}", first.attach))),
+        Ok(None) => {}
+        Err(error) => report.notes.push(format!("terminals were not looked at: {error}; next: {}", error.hint())),
     }
     if hidden > 0 {
         let words = format!("{} left work in rescue refs; next: aio jobs --all", count(hidden as u64, "removed job"));
@@ -108,6 +114,17 @@ fn remarks(seen: &[Seen]) -> Vec<String> {
         several => format!("{}: {of_any}", several.iter().map(|seen| &*seen.id).collect::<Vec<_>>().join(", ")),
     };
     groups.into_iter().map(say).collect()
+}
+
+/// The first that runs where it can be looked at. tmux is asked only where one runs there, and not for long.
+fn to_look_into<'s>(app: &App, seen: &'s [Seen]) -> Result<Option<&'s Seen>, TmuxError> {
+    let mut running = seen.iter().filter(|seen| seen.standing.is_running() && !seen.attach.is_empty()).peekable();
+    if running.peek().is_none_or(|first| first.runtime != Runtime::Tmux.name()) {
+        return Ok(running.next());
+    }
+    let panes = Tmux::new(app.store.dir()).limit(TO_ANSWER).panes()?;
+    let is_there = |id: &str| panes.iter().any(|pane| pane.pane.job == id && pane.end.is_none());
+    Ok(running.find(|seen| seen.runtime != Runtime::Tmux.name() || is_there(&seen.id)))
 }
 
 /// How a job stands, in a line.

@@ -9,6 +9,7 @@ mod deliveries;
 mod fake_agent;
 mod fleet;
 mod fleet_ends;
+mod fleet_terminals;
 mod fleet_tmux;
 mod foreign;
 mod full_disk;

@@ -18,7 +18,7 @@ use crate::fleet::agents::Agent;
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::Runtime;
 use crate::fleet::stream::{Lines, Seen};
-use crate::fleet::tmux::Tmux;
+use crate::fleet::tmux::{Tmux, TmuxError};
 use crate::output::{Line, Report};
 use crate::protocol::op::{JobEnd, Op, Outcome, Request};
 
@@ -32,12 +32,13 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
     let files = JobFiles::of(app.store.dir(), &id);
     let mut report = Report::silent("logs");
     if runtime == Runtime::Tmux.name() {
-        let tmux = Tmux::new(app.store.dir());
-        let pane = tmux.panes().ok().and_then(|panes| panes.into_iter().find(|seen| seen.pane.job == id));
-        if let Some(seen) = pane {
-            let text = tmux.tail(&seen.pane, args.limit).map_err(|error| Failure::environment(error.to_string()))?;
-            report.lines = text.lines().map(Line::from).collect();
-            return Ok(report);
+        match last_of_terminal(app, &id, args.limit) {
+            Ok(Some(text)) => {
+                report.lines = text.lines().map(Line::from).collect();
+                return Ok(report);
+            }
+            Ok(None) => {}
+            Err(error) => app.warn(&format!("its terminal was not looked at: {error}; next: {}", error.hint())),
         }
     }
     let agent = Agent::find(&tool);
@@ -74,6 +75,13 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         }
         pause(GLANCE * 3);
     }
+}
+
+/// The last lines of a job's terminal, if it is there.
+fn last_of_terminal(app: &App, id: &str, lines: usize) -> Result<Option<String>, TmuxError> {
+    let tmux = Tmux::new(app.store.dir());
+    let pane = tmux.panes()?.into_iter().find(|seen| seen.pane.job == id);
+    pane.map(|seen| tmux.tail(&seen.pane, lines)).transpose()
 }
 
 /// What an agent wrote, read on.
@@ -126,23 +134,51 @@ fn tail(path: &std::path::Path, most: usize) -> Vec<String> {
 }
 
 pub(in crate::commands) fn attach(app: &App, args: &JobArgs) -> Result<Report, Failure> {
-    let (id, runtime) = with_job(app, &args.job, |_, job| Ok((job.id.to_string(), job.runtime.to_string())))?;
-    if runtime == Runtime::Terminal.name() {
-        return Err(Failure::new(Exit::Refused, "no-terminal", format!("{id} has the terminal it was started in"))
-            .hint(format!("look there, or aio diff {id}")));
-    }
-    if runtime != Runtime::Tmux.name() {
-        return Err(Failure::new(Exit::Refused, "no-terminal", format!("{id} runs without a terminal"))
-            .hint(format!("aio logs -f {id}, or aio send {id} \"…\"")));
-    }
+    let id = with_terminal(app, &args.job)?;
     let tmux = Tmux::new(app.store.dir());
-    let is_there = tmux.panes().is_ok_and(|panes| panes.iter().any(|seen| seen.pane.job == id));
-    if !is_there {
-        return Err(Failure::new(Exit::Refused, "gone", format!("the terminal of {id} is gone"))
-            .hint(format!("aio resume {id}")));
+    let command = tmux.attach_command(&id);
+    if app.output.json {
+        return Ok(Report::done("attach", &*command).with(json!({ "id": id, "command": command })));
+    }
+    if !app.has_terminal() {
+        let message = format!("there is no terminal here to show {id} in");
+        return Err(Failure::new(Exit::Refused, "no-terminal", message).hint(format!("in a terminal, {command}")));
     }
     // It comes back only where it could not be done.
     Err(Failure::environment(tmux.attach(&id).to_string()))
+}
+
+/// The job that somebody names, if it has a terminal that can be shown.
+fn with_terminal(app: &App, word: &str) -> Result<String, Failure> {
+    let (id, runtime, stage, is_orphaned) = with_job(app, word, |state, job| {
+        let is_orphaned = job.is_orphaned(&app.evidence_of_jobs(state));
+        Ok((job.id.to_string(), job.runtime.to_string(), job.stage.to_string(), is_orphaned))
+    })?;
+    let none =
+        |why: &str, hint: String| Err(Failure::new(Exit::Refused, "no-terminal", format!("{id} {why}")).hint(hint));
+    match Runtime::of(&runtime) {
+        Runtime::Terminal => {
+            return none("has the terminal it was started in", format!("look there, or aio diff {id}"));
+        }
+        Runtime::Headless => {
+            return none("runs without a terminal", format!("aio logs -f {id}, or aio send {id} \"…\""));
+        }
+        Runtime::Tmux => {}
+    }
+    let panes = Tmux::new(app.store.dir()).panes().map_err(|error| {
+        Failure::environment(format!("the terminal of {id} cannot be seen: {error}")).hint(error.hint())
+    })?;
+    if panes.iter().any(|seen| seen.pane.job == id) {
+        return Ok(id);
+    }
+    let next = match &*stage {
+        "queued" => return none("has not begun, and no terminal yet", "aio jobs".to_owned()),
+        "removed" => format!("aio retry {id}"),
+        // What runs cannot be resumed.
+        "running" if !is_orphaned => format!("aio stop {id}, then aio resume {id}"),
+        _ => format!("aio resume {id}"),
+    };
+    Err(Failure::new(Exit::Refused, "gone", format!("the terminal of {id} is gone")).hint(next))
 }
 
 pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {

@@ -25,6 +25,8 @@ const BLIND: Duration = Duration::from_secs(2);
 const LONGEST: u64 = 1 << 20;
 /// Of what is new, only so much is looked through, in bytes.
 const LOOKED_THROUGH: u64 = 64 << 10;
+/// What each last question may take: whoever ends the job waits for it.
+const AT_THE_END: Duration = Duration::from_secs(2);
 /// Lines that are kept at the end.
 const KEPT: usize = 200;
 
@@ -175,7 +177,8 @@ impl Screen {
 
     /// Keeps the last lines, for when the terminal is gone; where it is gone already, what was last seen there.
     pub(super) fn keep(&self) {
-        let text = self.tmux.tail(&self.pane, KEPT).unwrap_or_else(|_| self.text.clone());
+        let text = self.tmux.clone().limit(AT_THE_END).tail(&self.pane, KEPT);
+        let text = text.unwrap_or_else(|_| self.text.clone());
         if !text.trim().is_empty() {
             // Without it less is known of the job's end.
             self.files.keep_screen(&text).unwrap_or_default();
@@ -186,7 +189,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         // It ends with the pane at the latest.
-        self.tmux.stop_recording(&self.pane).unwrap_or_default();
+        self.tmux.clone().limit(AT_THE_END).stop_recording(&self.pane).unwrap_or_default();
         std::fs::remove_file(self.drawn()).unwrap_or_default();
     }
 }

@@ -30,7 +30,9 @@ impl TmuxError {
             TmuxError::Missing => "install tmux, or run agents headless",
             TmuxError::TooOld(_) => "install a newer tmux, or run agents headless",
             TmuxError::NoServer | TmuxError::Gone(_) => "aio jobs",
-            TmuxError::Hung(_) => "look at the server's process: it may be stopped, or its disk may hang",
+            TmuxError::Hung(_) => {
+                "look at its process (ps -eo pid,stat,args | grep tmux.sock): kill -CONT lets one go on that is stopped (T)"
+            }
             TmuxError::Failed(_) => "aio doctor",
         }
     }
