@@ -20,7 +20,7 @@ pub(super) fn run(app: &App) -> Result<Report, Failure> {
         false => unwritten(failure, &format!("what still ran of {} was ended", ended.join(", "))),
     };
     for ending in &kept {
-        ending.settle(app).map_err(explain)?;
+        ending.settle(app)?;
     }
     let outcome = app.transact(&Request { actor, op: Op::Cleanup }).map_err(explain)?;
     let Outcome::Cleaned { instances, claims, waiters, jobs, next, unread } = outcome else {

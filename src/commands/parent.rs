@@ -342,7 +342,7 @@ fn write_down(app: &App, task: &Task, note: JobNote) -> Result<(), Failure> {
     change(app, Op::NoteJob { job: task.id.clone(), note: Box::new(note) }).map(drop)
 }
 
-/// Writes down what was seen. What cannot be written now is written with what comes next, or with the next heartbeat.
+/// Writes down what was seen. What cannot be written now is written with what comes next, or some seconds later.
 fn note(app: &App, task: &Task, note: JobNote) {
     let before = task.unwritten.take();
     let is_news = before == JobNote::default();

@@ -131,9 +131,10 @@ impl Ending {
                 Ok(())
             }
             Err(failure) if self.stage == "running" => {
-                // Then it is as if its parent had crashed, which is so as well.
+                // Without it, it will be said to have crashed.
                 files.keep_end(self.attempt, &end).unwrap_or_default();
-                Err(unwritten(failure, &format!("{} was ended", self.id)))
+                let how = if end.result == "stopped" { "was ended" } else { "has ended" };
+                Err(unwritten(failure, &format!("{} {how}", self.id)))
             }
             Err(failure) => Err(failure),
         }
