@@ -15,6 +15,7 @@ pub mod paste;
 pub mod ports;
 pub mod profile;
 pub mod program;
+pub mod relay;
 pub mod remains;
 pub mod rescue;
 pub mod screen;

@@ -32,7 +32,7 @@ without asking, and is a job: aio jobs, diff, merge and remove know it.
 Short forms:
   aio c          aio start codex; so also l claude, g gemini, a amp
   aio c \"...\"    with a prompt, which is sent
-  aio lp \"...\"   aio start claude --prefill: the prompt is written, and not sent; the others cannot be started so
+  aio cp \"...\"   aio start codex --prefill: the prompt is written where you type, and not sent
   aio cpp \"...\"  aio start codex --send
   aio c--        aio start codex --worktree; so also cp-- and cpp--";
 

@@ -26,6 +26,7 @@ use super::launching;
 use crate::app::{App, unspell, wall_ms};
 use crate::cli::ParentArgs;
 use crate::error::Failure;
+use crate::fleet::agents::{Agent, Manner};
 use crate::fleet::child::AgentProcess;
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::{self, Profile, Runtime};
@@ -67,6 +68,22 @@ pub(super) enum Opening {
     Prefilled,
     /// Its task.
     Sent,
+}
+
+impl Opening {
+    /// How an agent is started whose command line carries it.
+    pub(super) fn manner(self, words: &str) -> Manner<'_> {
+        match self {
+            Opening::Nothing => Manner::Interactive,
+            Opening::Prefilled => Manner::Prefilled(words),
+            Opening::Sent => Manner::Sent(words),
+        }
+    }
+
+    /// Whether this agent's command line cannot carry it, so that it is pasted.
+    pub(super) fn is_pasted(self, agent: &Agent) -> bool {
+        agent.usual_args(self.manner(""), &[]).is_none()
+    }
 }
 
 /// What came of keeping a job.
@@ -242,6 +259,16 @@ struct Ending {
 }
 
 impl Task {
+    /// Whether its agent has a terminal of its own, between it and the person's.
+    fn is_relayed(&self) -> bool {
+        self.runtime == Runtime::Terminal && self.session.is_empty() && self.opening.is_pasted(self.profile.agent)
+    }
+
+    /// Whether its words are pasted.
+    fn is_pasted(&self) -> bool {
+        self.runtime == Runtime::Tmux || self.is_relayed()
+    }
+
     /// Whether somebody ended it, or its terminal went away.
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed) != 0
@@ -298,17 +325,21 @@ fn attempt(
         }
         looking::clear(app, task);
         let prompts = task.files.witness().map_or(0, |witness| witness.prompts);
-        let mut agent = spawning::spawn(app, task, &instance, &words.text, sender)?;
+        let (mut agent, relaying) = spawning::spawn(app, task, &instance, &words.text, sender)?;
         let key = process::key_of(agent.id());
         // From here on the instance is the agent's: it lives as long as that does.
         if let Err(failure) = register(app, task, Some(&instance), key) {
             app.warn(&format!("its process was not recorded: {}", failure.message));
         }
         note(app, task, JobNote { agent: key, ..JobNote::default() });
-        let mut watch = attending::Watch::new(app, task, &instance, &words, prompts);
+        let mut watch = attending::Watch::new(app, task, &instance, &words, (prompts, relaying));
         let end = watch.until_the_end(&mut agent, receiver)?;
         let progress = std::mem::take(&mut watch.progress);
+        let shortfall = watch.leave_terminal();
         drop(watch);
+        if let Some(shortfall) = shortfall {
+            app.warn(&format!("{shortfall}; it is in {}", task.files.task_file().display()));
+        }
         let limit = progress.limit.as_ref().filter(|limit| end.failure == shortened(&limit.words));
         let limit_ends = limit.and_then(pausing::end_of);
         task.used = progress.usage(task.profile.prices.as_ref()).unwrap_or_default();

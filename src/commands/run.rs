@@ -4,10 +4,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 use super::{claim, targets};
@@ -15,6 +14,7 @@ use crate::app::App;
 use crate::cli::RunArgs;
 use crate::error::{Exit, Failure};
 use crate::fleet::profile::Launch;
+use crate::fleet::relay::{Relay, Relaying, TerminalSettings};
 use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
@@ -24,6 +24,8 @@ use crate::protocol::op::{ClaimRequest, Op, Outcome, Registration, Request, Wait
 /// Signals that are meant for the command.
 const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 const HEARTBEAT: Duration = Duration::from_secs(60);
+/// What does not end with its terminal is ended after so long.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Registers, claims, and runs the command; ends as it ends.
 ///
@@ -32,14 +34,21 @@ pub(super) fn run(app: &App, args: &RunArgs) -> Result<Report, Failure> {
     let (program, rest) = args.command.split_first().expect("clap requires a command");
     let mut command = Command::new(program);
     command.args(rest);
-    as_session(app, args, command)
+    as_session(app, args, command, None)
 }
 
-/// Runs an agent as it is to be launched, in this folder and this terminal, and ends as it ends.
+/// What an agent's terminal of its own is for.
+pub(super) struct Pasting<'p> {
+    pub(super) relay: Relay,
+    /// Where the prompt can be found if it could not be pasted.
+    pub(super) source: &'p str,
+}
+
+/// Runs an agent as it is to be launched, in this folder and this terminal, or one of its own between, and ends as it ends.
 ///
 /// # Errors
 /// As `aio run`.
-pub(super) fn agent(app: &App, tool: &str, launch: &Launch) -> Result<Report, Failure> {
+pub(super) fn agent(app: &App, tool: &str, launch: &Launch, pasting: Option<Pasting<'_>>) -> Result<Report, Failure> {
     let mut command = Command::new(&launch.program);
     command.args(&launch.args);
     for name in launch.without {
@@ -48,15 +57,15 @@ pub(super) fn agent(app: &App, tool: &str, launch: &Launch) -> Result<Report, Fa
     command.envs(launch.variables.iter().map(|(name, value)| (name, value)));
     let (claims, wait) = Default::default();
     let args = RunArgs { tool: Some(tool.to_owned()), claims, wait, command: vec![launch.program.clone().into()] };
-    as_session(app, &args, command)
+    as_session(app, &args, command, pasting)
 }
 
-fn as_session(app: &App, args: &RunArgs, command: Command) -> Result<Report, Failure> {
+fn as_session(app: &App, args: &RunArgs, command: Command, pasting: Option<Pasting<'_>>) -> Result<Report, Failure> {
     let signals = Signals::new(PASSED_ON.iter().chain(&[SIGCHLD]))
         .map_err(|error| as_run_failure(Failure::environment(format!("signals cannot be caught: {error}"))))?;
     let id = register(app, args, None, app.own_process()).map_err(as_run_failure)?;
     let terminal = TerminalSettings::now();
-    let result = supervise(app, args, command, &id, signals);
+    let result = supervise(app, args, command, (&id, signals), pasting);
     if result.as_ref().is_ok_and(|status| status.signal().is_some()) {
         terminal.restore();
     }
@@ -69,49 +78,72 @@ fn as_session(app: &App, args: &RunArgs, command: Command) -> Result<Report, Fai
     Ok(end_as(result?))
 }
 
-/// How a terminal behaves. What a signal ended could not put it back, and shells do so then.
-pub(super) struct TerminalSettings(Option<Termios>);
-
-impl TerminalSettings {
-    /// As they are, where there is a terminal.
-    pub(super) fn now() -> TerminalSettings {
-        TerminalSettings(tcgetattr(std::io::stdin()).ok())
-    }
-
-    /// As they were.
-    pub(super) fn restore(&self) {
-        if let Some(settings) = &self.0 {
-            // It may be gone.
-            tcsetattr(std::io::stdin(), OptionalActions::Drain, settings).unwrap_or_default();
-        }
-    }
-}
-
-fn supervise(app: &App, args: &RunArgs, command: Command, id: &str, signals: Signals) -> Result<ExitStatus, Failure> {
+fn supervise(
+    app: &App,
+    args: &RunArgs,
+    mut command: Command,
+    (id, signals): (&str, Signals),
+    pasting: Option<Pasting<'_>>,
+) -> Result<ExitStatus, Failure> {
     claim_first(app, args, id).map_err(as_run_failure)?;
+    if let Some(pasting) = &pasting {
+        let unopened = |error| Failure::environment(format!("there is no terminal to be had: {error}"));
+        pasting.relay.attach(&mut command).map_err(|error| as_run_failure(unopened(error)))?;
+    }
     let mut child = spawn(command, id)?;
+    let pasting = pasting.map(|Pasting { relay, source }| (relay.begin(child.id()), source));
     // From here on the instance is the child's: it lives as long as that does.
     if let Err(failure) = register(app, args, Some(id), process::key_of(child.id())) {
         app.warn(&format!("its process was not recorded: {}", failure.message));
     }
-    attend(app, &mut child, id, signals)
+    let ended = attend(app, &mut child, id, (signals, pasting.is_some()));
+    if let Some((relaying, source)) = pasting {
+        leave_terminal(app, relaying, source);
+    }
+    ended
 }
 
-/// Passes signals on and keeps the heartbeat until the command ends.
-fn attend(app: &App, child: &mut Child, id: &str, mut signals: Signals) -> Result<ExitStatus, Failure> {
+/// Puts the person's terminal back, and says what became of a prompt otherwise than it was to.
+fn leave_terminal(app: &App, mut relaying: Relaying, source: &str) {
+    relaying.end();
+    match relaying.shortfall() {
+        Some(shortfall) => app.warn(&format!("{shortfall}; it is {source}")),
+        None if !relaying.left_out().is_empty() => app.warn(&format!("of the prompt was {}", relaying.left_out())),
+        None => {}
+    }
+}
+
+/// Passes signals on and keeps the heartbeat until the command ends. Apart, it is in a terminal of its own: no key there
+/// makes signals for it but through us, and it ends with ours.
+fn attend(
+    app: &App,
+    child: &mut Child,
+    id: &str,
+    (mut signals, is_apart): (Signals, bool),
+) -> Result<ExitStatus, Failure> {
     let (sender, receiver) = mpsc::channel();
     // Ends with this process; it only hands numbers over.
     std::thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(signal)));
+    let mut ends_at: Option<Instant> = None;
     loop {
         let ended = child.try_wait().map_err(|error| as_run_failure(Failure::environment(error.to_string())))?;
         if let Some(status) = ended {
             return Ok(status);
         }
-        match receiver.recv_timeout(HEARTBEAT) {
+        let patience = ends_at.map_or(HEARTBEAT, |at| at.saturating_duration_since(Instant::now()));
+        match receiver.recv_timeout(patience) {
             Ok(SIGCHLD) => {}
+            Ok(SIGHUP) if is_apart => {
+                pass_on(child, SIGHUP, true);
+                ends_at = ends_at.or(Some(Instant::now() + GRACE));
+            }
             // The terminal sends these to the command itself.
-            Ok(SIGINT | SIGQUIT) if is_in_foreground() => {}
-            Ok(signal) => pass_on(child, signal),
+            Ok(SIGINT | SIGQUIT) if !is_apart && is_in_foreground() => {}
+            Ok(signal) => pass_on(child, signal, is_apart),
+            Err(_) if ends_at.is_some() => {
+                pass_on(child, SIGKILL, true);
+                ends_at = None;
+            }
             Err(_) => beat(app, id),
         }
     }
@@ -121,12 +153,14 @@ fn is_in_foreground() -> bool {
     rustix::termios::tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
-fn pass_on(child: &Child, signal: i32) {
+/// To the command, or, if it is apart, to all in its group.
+fn pass_on(child: &Child, signal: i32, is_apart: bool) {
+    let send = if is_apart { rustix::process::kill_process_group } else { rustix::process::kill_process };
     let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
     let signal = rustix::process::Signal::from_named_raw(signal);
     if let (Some(pid), Some(signal)) = (pid, signal) {
         // The command may have ended just now; then there is nobody to tell.
-        rustix::process::kill_process(pid, signal).unwrap_or_default();
+        send(pid, signal).unwrap_or_default();
     }
 }
 

@@ -1,21 +1,24 @@
 //! `aio start`: an agent in the terminal that this is typed in, here or as a job in a worktree of its own.
 //!
-//! What it is started with goes on its command line: the terminal is not ours, so nothing can be pasted into it.
+//! What it is started with goes on its command line, where that can carry it. Else the agent gets a terminal of its own between it and
+//! the person's (`fleet::relay`), into which the prompt is pasted.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use serde_json::json;
 
 use super::jobs::{standing_line, with_job};
 use super::launching::{self, Site, preflight};
 use super::parent::{self, Kept, Opening};
-use super::run::{self as running, TerminalSettings};
+use super::run::{self as running, Pasting};
 use super::{projects, wording};
 use crate::app::{App, unspell};
 use crate::cli::StartArgs;
 use crate::error::{Exit, Failure};
 use crate::fleet::agents::Manner;
 use crate::fleet::profile::{self, Profile, Runtime};
+use crate::fleet::relay::{Relay, TerminalSettings};
 use crate::output::Report;
 use crate::protocol::op::{JobEnd, NewJob, Op, Request};
 
@@ -31,17 +34,18 @@ pub(super) fn run(app: &App, args: &StartArgs) -> Result<Report, Failure> {
         (false, true) => Opening::Sent,
         (false, false) => Opening::Nothing,
     };
-    can_open(&profile, opening)?;
     let prompt = match opening {
         Opening::Nothing => String::new(),
         _ => wording::task(app, &args.words, args.file.as_deref())?,
     };
-    must_fit(&profile, &prompt, args.file.as_deref())?;
+    if !opening.is_pasted(profile.agent) {
+        must_fit(&profile, &prompt, args.file.as_deref())?;
+    }
     preflight::agent(app, &profile)?;
     must_have_terminal(app, &format!("aio multi {}:1 \"…\"", profile.name))?;
     match args.worktree {
         true => apart(app, &profile, args.target.as_deref(), opening, &prompt),
-        false => here(app, &profile, opening, &prompt),
+        false => here(app, &profile, opening, (&prompt, &source(args))),
     }
 }
 
@@ -50,27 +54,13 @@ fn unknown(app: &App, word: &str) -> Failure {
     Failure::usage(format!("no agent and no profile {word:?}")).hint(format!("name one of {}", names.join(", ")))
 }
 
-fn manner(opening: Opening, prompt: &str) -> Manner<'_> {
-    match opening {
-        Opening::Nothing => Manner::Interactive,
-        Opening::Prefilled => Manner::Prefilled(prompt),
-        Opening::Sent => Manner::Sent(prompt),
+/// Where a prompt that could not be pasted is still to be found.
+fn source(args: &StartArgs) -> String {
+    match (&args.file, args.words.is_empty()) {
+        (Some(file), _) => format!("in {}", Path::new(file).display()),
+        (None, false) => "in the command line that you started it with".to_owned(),
+        (None, true) => "the default_task of config.toml".to_owned(),
     }
-}
-
-/// Whether the agent can be started so at all.
-fn can_open(profile: &Profile, opening: Opening) -> Result<(), Failure> {
-    if profile.agent.usual_args(manner(opening, ""), &[]).is_some() {
-        return Ok(());
-    }
-    let (agent, name) = (profile.agent.name, &profile.name);
-    let sends = profile.agent.usual_args(Manner::Sent(""), &[]).is_some();
-    let (what, hint) = match opening {
-        Opening::Prefilled if sends => ("a prompt that is not sent", format!("aio start {name} --send \"…\" sends it")),
-        _ => ("a prompt", format!("aio start {name}, and type it there; or aio multi {name}:1 --tmux \"…\"")),
-    };
-    let message = format!("{agent} cannot be started with {what}, and this terminal is not aio's to paste into");
-    Err(Failure::usage(message).hint(hint))
 }
 
 fn must_fit(profile: &Profile, prompt: &str, file: Option<&OsStr>) -> Result<(), Failure> {
@@ -94,12 +84,24 @@ fn must_have_terminal(app: &App, instead: &str) -> Result<(), Failure> {
 }
 
 /// As `aio run` would, with the agent as it always is with this person.
-fn here(app: &App, profile: &Profile, opening: Opening, prompt: &str) -> Result<Report, Failure> {
-    let launch = profile.launch_as_usual(manner(opening, prompt));
-    let launch = launch.expect("whether it can be opened so was asked before");
-    let mut report = running::agent(app, profile.agent.name, &launch)?;
+fn here(app: &App, profile: &Profile, opening: Opening, (prompt, source): (&str, &str)) -> Result<Report, Failure> {
+    let is_pasted = opening.is_pasted(profile.agent);
+    let manner = if is_pasted { Manner::Interactive } else { opening.manner(prompt) };
+    let launch = profile.launch_as_usual(manner).expect("what no command line carries is pasted");
+    let pasting = match is_pasted {
+        true => Some(Pasting { relay: relay(profile, opening, prompt)?, source }),
+        false => None,
+    };
+    let mut report = running::agent(app, profile.agent.name, &launch, pasting)?;
     report.code = "started";
     Ok(report)
+}
+
+fn relay(profile: &Profile, opening: Opening, prompt: &str) -> Result<Relay, Failure> {
+    Relay::open(profile.agent, prompt, opening == Opening::Sent).map_err(|error| {
+        let hint = format!("aio start {}, and paste it there", profile.name);
+        Failure::environment(format!("there is no terminal to be had: {error}")).hint(hint)
+    })
 }
 
 /// As a job that this process keeps.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::profile::Launch;
+use super::relay::Relay;
 
 /// Between asking an agent to end and ending it.
 const GRACE: Duration = Duration::from_secs(5);
@@ -38,6 +39,8 @@ pub enum Ended {
 pub enum Streams<'s> {
     /// To and from the terminal this process has.
     Terminal,
+    /// To and from this terminal.
+    Relayed(&'s Relay),
     /// It reads this file, and what it writes is for this process to read; complaints go to a file.
     Piped {
         /// What it reads.
@@ -65,11 +68,16 @@ impl AgentProcess {
         }
         command.envs(launch.variables.iter().map(|(name, value)| (name, value)));
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        let is_apart = matches!(streams, Streams::Piped { .. });
-        if let Streams::Piped { input, errors } = streams {
-            let errors = OpenOptions::new().create(true).append(true).open(errors)?;
-            // A group of its own, so that all of it can be ended; in a terminal, keys are for the agent and this process alike.
-            command.stdin(input).stdout(Stdio::piped()).stderr(errors).process_group(0);
+        let is_apart = !matches!(streams, Streams::Terminal);
+        match streams {
+            // Keys are for the agent and this process alike.
+            Streams::Terminal => {}
+            Streams::Relayed(relay) => relay.attach(&mut command)?,
+            Streams::Piped { input, errors } => {
+                let errors = OpenOptions::new().create(true).append(true).open(errors)?;
+                // A group of its own, so that all of it can be ended.
+                command.stdin(input).stdout(Stdio::piped()).stderr(errors).process_group(0);
+            }
         }
         Ok(AgentProcess { child: command.spawn()?, is_apart })
     }

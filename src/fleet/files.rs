@@ -158,7 +158,12 @@ impl JobFiles {
     /// # Errors
     /// When it cannot be read.
     pub fn task(&self) -> io::Result<String> {
-        fs::read_to_string(self.folder.join(TASK))
+        fs::read_to_string(self.task_file())
+    }
+
+    /// Where the task is.
+    pub fn task_file(&self) -> PathBuf {
+        self.folder.join(TASK)
     }
 
     /// Notes what the hooks saw.

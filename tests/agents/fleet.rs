@@ -5,6 +5,7 @@
 
 mod going_on;
 mod headless;
+mod relaying;
 mod terminal;
 
 use std::path::{Path, PathBuf};

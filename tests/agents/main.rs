@@ -22,4 +22,7 @@ mod stage;
 #[path = "../proofs/support.rs"]
 #[allow(dead_code, reason = "the proofs use the rest")]
 mod support;
+#[path = "../suite/terminal.rs"]
+#[allow(dead_code, reason = "the suite uses the rest")]
+mod terminal;
 mod wire;

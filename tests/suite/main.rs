@@ -32,6 +32,7 @@ mod model;
 mod paths;
 mod plugin;
 mod queue;
+mod relaying;
 mod running;
 mod sessions;
 mod settings;

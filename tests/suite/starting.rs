@@ -84,9 +84,8 @@ fn what_cannot_be_started_is_one_line_and_the_next_command() {
     std::fs::write(&long, "x".repeat(128 << 10)).unwrap();
     let long = long.to_str().unwrap();
     for (words, code, message, next) in [
-        (&["cp", "x"][..], 2, "codex cannot be started with a prompt that is not sent", "aio start codex --send"),
-        (&["cp--", "x"], 2, "codex cannot be started with a prompt that is not sent", "aio start codex --send"),
-        (&["a", "x"], 2, "amp cannot be started with a prompt,", "aio start amp"),
+        (&["a", "x"][..], 6, "amp is not installed", "install amp"),
+        (&["cp"], 2, "there is no task", "default_task"),
         (&["lp"], 2, "there is no task", "default_task"),
         (&["lpp--"], 2, "there is no task", "default_task"),
         (&["l", " "], 2, "there is no task", "default_task"),

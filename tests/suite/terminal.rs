@@ -5,9 +5,13 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::harness::eventually;
 
@@ -16,6 +20,8 @@ pub struct Terminal {
     child: Child,
     ours: File,
     shown: Arc<Mutex<Vec<u8>>>,
+    is_over: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
@@ -40,14 +46,40 @@ impl Terminal {
             .stderr(std::process::Stdio::null());
         let shown = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, seen) = (File::from(ours.as_fd().try_clone_to_owned().unwrap()), Arc::clone(&shown));
-        std::thread::spawn(move || {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
+        let reader = std::thread::spawn(move || {
             let mut chunk = [0; 4096];
-            // An error is how a terminal's end is told on Linux.
-            while let Ok(length @ 1..) = reader.read(&mut chunk) {
+            let patience = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+            while !ends.load(Ordering::Relaxed) {
+                if poll(&mut [PollFd::new(&reader, PollFlags::IN)], Some(&patience)) == Ok(0) {
+                    continue;
+                }
+                // An error is how a terminal's end is told on Linux.
+                let Ok(length @ 1..) = reader.read(&mut chunk) else { return };
                 seen.lock().unwrap().extend(&chunk[..length]);
             }
         });
-        Terminal { child, ours: File::from(ours), shown }
+        Terminal { child, ours: File::from(ours), shown, is_over, reader: Some(reader) }
+    }
+
+    /// How it behaves.
+    pub fn settings(&self) -> Termios {
+        tcgetattr(&self.ours).unwrap()
+    }
+
+    pub fn resize(&self, rows: u16, columns: u16) {
+        tcsetwinsize(&self.ours, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    }
+
+    /// As when its window is closed: it is gone, and the command, which runs on, is told so. Its exit code, 128 + n where signal n
+    /// ended it.
+    pub fn hang_up(mut self) -> i32 {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.reader.take().unwrap().join().unwrap();
+        self.ours = File::open("/dev/null").unwrap();
+        let status = eventually("its end", || self.child.try_wait().unwrap());
+        status.code().or(status.signal().map(|signal| 128 + signal)).unwrap()
     }
 
     /// All that was shown so far.

@@ -102,11 +102,20 @@ const WORDS: [(&[&str], &[&str]); 7] = [
     ),
     // To find out which ports are taken is all that is done with a network.
     (&["std::net"], &["fleet/ports.rs"]),
-    // `status --watch` clears the screen, `init` asks a question, `App` finds out whether stdout is a terminal, and `mcp` speaks
-    // a protocol on it.
+    // `status --watch` clears the screen, `init` asks a question, `App` finds out whether stdout is a terminal, `mcp` speaks
+    // a protocol on it, and a relay passes on what an agent draws.
     (
         &["println!", "print!(", "eprint!", "io::stdout()", "io::stderr()"],
-        &["output.rs", "output/", "app.rs", "commands/status.rs", "commands/init.rs", "commands/mcp.rs"],
+        &[
+            "output.rs",
+            "output/",
+            "app.rs",
+            "commands/status.rs",
+            "commands/init.rs",
+            "commands/mcp.rs",
+            "fleet/relay/pty.rs",
+            "fleet/relay/copying.rs",
+        ],
     ),
     // Waiting is for the kernel's queue, a watch, or a channel. The store waits for a writer that does not lock.
     (

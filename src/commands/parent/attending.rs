@@ -19,6 +19,7 @@ use crate::error::Failure;
 use crate::fleet::brief::{BLOCKED, DONE};
 use crate::fleet::child::Ended;
 use crate::fleet::files::Witness;
+use crate::fleet::relay::Relaying;
 use crate::fleet::screen::Shows;
 use crate::fleet::stream::{Limit, Progress};
 use crate::protocol::op::JobTurn;
@@ -46,6 +47,7 @@ pub(super) struct Watch<'w> {
     pub(super) progress: Progress,
     delivering: Delivering,
     screen: Option<Screen>,
+    relaying: Option<Relaying>,
     witness: Witness,
     turn: Option<JobTurn>,
     beaten: Instant,
@@ -70,15 +72,22 @@ enum Reached {
 }
 
 impl<'w> Watch<'w> {
-    /// Its hooks had seen that many prompts before it was started.
-    pub(super) fn new(app: &'w App, task: &'w Task, instance: &'w str, words: &Words, prompts: u64) -> Watch<'w> {
+    /// Its hooks had seen that many prompts before it was started; and the relay that it may have.
+    pub(super) fn new(
+        app: &'w App,
+        task: &'w Task,
+        instance: &'w str,
+        words: &Words,
+        (prompts, relaying): (u64, Option<Relaying>),
+    ) -> Watch<'w> {
         Watch {
             app,
             task,
             instance,
             progress: Progress::after(task.used.clone()),
-            delivering: Delivering::new(words, prompts),
+            delivering: Delivering::new(words, prompts, relaying.as_ref()),
             screen: Screen::of(app, task),
+            relaying,
             witness: Witness::default(),
             turn: None,
             beaten: Instant::now(),
@@ -158,9 +167,17 @@ impl<'w> Watch<'w> {
             self.take_in(witness);
         }
         self.was_in_turn |= self.witness.prompts > 0;
-        if self.delivering.is_handed_over() {
-            self.delivering.look(self.app, self.task, &self.progress, &self.witness, None);
+        if self.delivering.is_handed_over() || self.relaying.is_some() {
+            let fate = self.relaying.as_ref().map(Relaying::fate);
+            self.delivering.look(self.app, self.task, &self.progress, &self.witness, (None, fate.as_ref()));
         }
+    }
+
+    /// Puts the person's terminal back, and says what of the prompt did not come about in the agent's.
+    pub(super) fn leave_terminal(&mut self) -> Option<String> {
+        let mut relaying = self.relaying.take()?;
+        relaying.end();
+        relaying.shortfall()
     }
 
     fn look(&mut self) {
@@ -177,8 +194,9 @@ impl<'w> Watch<'w> {
         }
         self.look_at_screen();
         self.look_for_limit();
-        let screen = self.screen.as_mut();
-        self.delivering.look(self.app, self.task, &self.progress, &self.witness, screen);
+        let fate = self.relaying.as_ref().map(Relaying::fate);
+        let terminal = (self.screen.as_mut(), fate.as_ref());
+        self.delivering.look(self.app, self.task, &self.progress, &self.witness, terminal);
         let turn = self.turn_now().unwrap_or_default();
         if turn != self.turn.clone().unwrap_or_default() {
             self.turn = Some(turn.clone());

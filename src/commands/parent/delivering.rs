@@ -11,6 +11,7 @@ use super::{App, JobNote, Opening, Runtime, Task, note};
 use crate::app::pause;
 use crate::fleet::files::{Receipt, Witness};
 use crate::fleet::paste::{Pasted, Unpasted, Unready, is_held, is_shown, press_enter, proof, put};
+use crate::fleet::relay::{Fate, Relaying, left_out};
 use crate::fleet::screen::Shows;
 use crate::fleet::stream::Progress;
 use crate::protocol::fleet::Delivery;
@@ -75,13 +76,14 @@ enum Stage {
 }
 
 impl Delivering {
-    pub(super) fn new(words: &Words, prompts_before: u64) -> Delivering {
+    /// The relay, where there is one, has them pasted.
+    pub(super) fn new(words: &Words, prompts_before: u64, relaying: Option<&Relaying>) -> Delivering {
         Delivering {
             stage: Stage::Queued,
             words: words.text.clone(),
             message: words.message.clone(),
             begun: Instant::now(),
-            removed: String::new(),
+            removed: relaying.map(Relaying::left_out).unwrap_or_default(),
             prompts_before,
             stuck: String::new(),
         }
@@ -115,17 +117,21 @@ impl Delivering {
         task: &Task,
         progress: &Progress,
         witness: &Witness,
-        screen: Option<&mut Screen>,
+        (screen, fate): (Option<&mut Screen>, Option<&Fate>),
     ) {
         if self.stage == Stage::Queued && task.runtime != Runtime::Tmux {
-            // What it was given when it was started it may have taken long ago.
-            self.was_given(app, task);
+            match fate {
+                Some(Fate::Waiting) => {}
+                Some(Fate::Withheld(why)) => self.give_up(app, task, why),
+                // What it was given when it was started it may have taken long ago.
+                Some(Fate::Written | Fate::Sent) | None => self.was_given(app, task),
+            }
         }
         let is_taken = self.is_handed_over() && witness.prompts > self.prompts_before;
         match (self.stage, screen) {
             (Stage::Settled, _) => {}
             _ if is_taken => {
-                let receipt = proof(&self.words, task.runtime == Runtime::Tmux, &witness.prompt_digest);
+                let receipt = proof(&self.words, task.is_pasted(), &witness.prompt_digest);
                 self.settle(app, task, Delivery::Acknowledged, receipt);
             }
             (Stage::Delivered(..), None) if progress.is_acknowledged => {
@@ -138,21 +144,22 @@ impl Delivering {
             (Stage::Delivered(since, _), None) if task.runtime == Runtime::Terminal && since.elapsed() >= TO_BEGIN => {
                 // It may first ask who sits there whether to begin.
                 if task.opening == Opening::Sent {
-                    self.give_up(app, task, "it was started with it; nothing says that it took it");
+                    let how = if task.is_pasted() { "it was pasted" } else { "it was started with it" };
+                    self.give_up(app, task, &format!("{how}; nothing says that it took it"));
                 }
             }
             (Stage::Queued | Stage::Delivered(..), None) | (Stage::Unsure, _) => {}
         }
     }
 
-    /// It got them when it was started.
+    /// It got them when it was started, or a little later from the relay.
     fn was_given(&mut self, app: &App, task: &Task) {
         self.stage = Stage::Delivered(Instant::now(), 1);
         match task.opening {
-            Opening::Sent => self.say(app, task, Delivery::Delivered, String::new()),
+            Opening::Sent => self.say(app, task, Delivery::Delivered, self.with_removed("")),
             Opening::Prefilled => {
-                let receipt = "written, and not sent: that is for who sits there";
-                self.say(app, task, Delivery::Delivered, receipt.to_owned());
+                let receipt = self.with_removed("written, and not sent: that is for who sits there");
+                self.say(app, task, Delivery::Delivered, receipt);
             }
             Opening::Nothing => self.stage = Stage::Settled,
         }
@@ -193,8 +200,7 @@ impl Delivering {
 
     /// Presses Enter, unless something is asked since.
     fn enter(&mut self, app: &App, task: &Task, witness: &Witness, screen: &mut Screen, pasted: &Pasted) {
-        let removed: Vec<String> = pasted.removed.iter().map(|(what, count)| format!("{count} × {what}")).collect();
-        self.removed = if removed.is_empty() { String::new() } else { format!("left out: {}", removed.join(", ")) };
+        self.removed = left_out(&pasted.removed);
         self.prompts_before = witness.prompts;
         self.see(screen);
         if let Shows::Question(question) = &screen.shows {
@@ -247,8 +253,11 @@ impl Delivering {
 
     fn settle(&mut self, app: &App, task: &Task, delivery: Delivery, receipt: &str) {
         (self.stage, self.stuck) = (Stage::Settled, String::new());
-        let words = [receipt, &self.removed].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
-        self.say(app, task, delivery, words);
+        self.say(app, task, delivery, self.with_removed(receipt));
+    }
+
+    fn with_removed(&self, receipt: &str) -> String {
+        [receipt, &self.removed].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
     }
 
     fn say(&self, app: &App, task: &Task, delivery: Delivery, receipt: String) {

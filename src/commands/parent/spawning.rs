@@ -6,9 +6,11 @@ use super::{App, Event, Opening, Runtime, Task, preparing};
 use crate::error::Failure;
 use crate::fleet::agents::Manner;
 use crate::fleet::child::{AgentProcess, Streams, input, listen};
+use crate::fleet::relay::{Relay, Relaying};
 use crate::fleet::stream::{Lines, Seen};
 
-/// Starts the agent, and listens to it where it has no terminal.
+/// Starts the agent, and listens to it where it has no terminal. Where its command line cannot carry what it is to be opened
+/// with, it gets a terminal of its own, between it and the person's.
 ///
 /// # Errors
 /// When it cannot be started, or has no such manner.
@@ -18,15 +20,14 @@ pub(super) fn spawn(
     instance: &str,
     words: &str,
     sender: &mpsc::Sender<Event>,
-) -> Result<AgentProcess, Failure> {
+) -> Result<(AgentProcess, Option<Relaying>), Failure> {
     let manner = match (task.runtime, &*task.session) {
         (Runtime::Headless, "") => Manner::Headless,
         (Runtime::Headless, session) => Manner::HeadlessResumed(session),
         (Runtime::Tmux, "") => Manner::Interactive,
         (Runtime::Terminal, "") => match task.opening {
-            Opening::Nothing => Manner::Interactive,
-            Opening::Prefilled => Manner::Prefilled(words),
-            Opening::Sent => Manner::Sent(words),
+            opening if opening.is_pasted(task.profile.agent) => Manner::Interactive,
+            opening => opening.manner(words),
         },
         (Runtime::Tmux | Runtime::Terminal, session) => Manner::Resumed(session),
     };
@@ -39,9 +40,14 @@ pub(super) fn spawn(
     };
     let variables = preparing::variables(app, task, instance);
     let errors = task.files.errors();
-    let streams = match task.runtime {
-        Runtime::Tmux | Runtime::Terminal => Streams::Terminal,
-        Runtime::Headless => Streams::Piped { input: input(words).map_err(unstarted)?, errors: &errors },
+    let relay = match task.is_relayed() {
+        true => Some(Relay::open(task.profile.agent, words, task.opening == Opening::Sent).map_err(unstarted)?),
+        false => None,
+    };
+    let streams = match (task.runtime, &relay) {
+        (_, Some(relay)) => Streams::Relayed(relay),
+        (Runtime::Tmux | Runtime::Terminal, None) => Streams::Terminal,
+        (Runtime::Headless, None) => Streams::Piped { input: input(words).map_err(unstarted)?, errors: &errors },
     };
     let mut agent = AgentProcess::start(&launch, &task.worktree, &variables, streams).map_err(unstarted)?;
     if let Some(output) = agent.output() {
@@ -57,7 +63,8 @@ pub(super) fn spawn(
             heard
         });
     }
-    Ok(agent)
+    let relaying = relay.map(|relay| relay.begin(agent.id()));
+    Ok((agent, relaying))
 }
 
 fn tell(sender: &mpsc::Sender<Event>, seen: Vec<Seen>) {

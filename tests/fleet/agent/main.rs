@@ -54,7 +54,7 @@ fn headless(mut agent: Agent) -> i32 {
 /// A prompt, and a turn for each text that is entered, the first perhaps on its command line: sent, or only written.
 fn interactive(mut agent: Agent, args: &[String]) -> i32 {
     std::thread::sleep(agent.script.slow_start);
-    let mut prompt = Prompt::open(&agent.script, &agent.hooks.tool);
+    let mut prompt = Prompt::open(&agent.script, &agent.hooks.tool, &agent.record);
     if agent.script.asks_to_trust && !trust::is_given(&agent.record) {
         prompt.close();
         return 1;

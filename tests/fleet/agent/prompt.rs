@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use crate::record::Record;
 use crate::script::Script;
 
 const START: &[u8] = b"\x1b[200~";
@@ -38,6 +39,7 @@ pub struct Prompt {
     swallow_enters: u64,
     ignore_pastes: u64,
     drawn: &'static str,
+    record: Record,
 }
 
 /// What the real ones show while they wait, in another order.
@@ -45,12 +47,9 @@ const CLAUDE: &str = "\r\n  ⏵⏵ accept edits on (shift+tab to cycle)\r\n❯ "
 const CODEX: &str = "\r\n  ? for shortcuts\r\n› ";
 
 impl Prompt {
-    pub fn open(script: &Script, tool: &str) -> Prompt {
+    pub fn open(script: &Script, tool: &str, record: &Record) -> Prompt {
         let before = tcgetattr(std::io::stdin().as_fd()).unwrap();
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(std::io::stdin().as_fd(), OptionalActions::Flush, &raw).unwrap();
-        show(b"\x1b[?2004h");
+        take_keys(&before);
         Prompt {
             before,
             text: Vec::new(),
@@ -61,6 +60,7 @@ impl Prompt {
             swallow_enters: script.swallow_enters,
             ignore_pastes: script.ignore_pastes,
             drawn: if tool == "codex" { CODEX } else { CLAUDE },
+            record: record.clone(),
         }
     }
 
@@ -127,12 +127,26 @@ impl Prompt {
         }
         self.pastes += 1;
         self.text.extend(paste);
+        self.record.note("input", &self.text);
         let lines = paste.iter().filter(|byte| **byte == b'\n').count();
         if lines == 0 && paste.len() <= SHOWN {
             show(paste);
         } else {
             show(format!("[Pasted text #{} +{lines} lines]", self.pastes).as_bytes());
         }
+    }
+
+    /// As Gemini CLI does: it goes on when it is continued, not before.
+    fn suspend(&mut self) {
+        let mut continued = signal_hook::iterator::Signals::new([signal_hook::consts::SIGCONT]).unwrap();
+        self.close();
+        self.record.moment("suspended");
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP).unwrap();
+        continued.forever().next();
+        self.record.moment("continued");
+        take_keys(&self.before);
+        self.draw();
+        show(&self.text);
     }
 
     fn key(&mut self, byte: u8) -> Option<Event> {
@@ -142,6 +156,7 @@ impl Prompt {
             b'\r' if !self.text.is_empty() => return Some(Event::Entered(std::mem::take(&mut self.text))),
             b'\r' | 0x1b => {}
             0x03 | 0x04 => return Some(Event::Interrupted),
+            0x1a => self.suspend(),
             0x7f => self.text.truncate(self.text.len().saturating_sub(1)),
             _ => {
                 self.text.push(byte);
@@ -150,6 +165,13 @@ impl Prompt {
         }
         None
     }
+}
+
+fn take_keys(before: &Termios) {
+    let mut raw = before.clone();
+    raw.make_raw();
+    tcsetattr(std::io::stdin().as_fd(), OptionalActions::Flush, &raw).unwrap();
+    show(b"\x1b[?2004h");
 }
 
 /// What one read gives, with no buffer between that would join two; nothing when the terminal is gone.

@@ -3,7 +3,7 @@
 //! ```json
 //! {"record": "/tmp/x", "hooks": true, "turns": [[{"say": "Well"}, {"commit": "One"}, {"done": "Did it"}]]}
 //! ```
-//! `record`: a folder for what it was given, each prompt in a file `prompt-0001`. `hooks`: whether it runs aio's hooks.
+//! `record`: a folder for what it was given, each prompt in a file `prompt-0001`, its input box after a paste in `input`. `hooks`: whether it runs aio's hooks.
 //! `slow_start_ms`: how long it takes until it reads keys. `swallow_enters`, `ignore_pastes`: how many. `turns`: the steps of
 //! each turn; the last are also those of all later turns. `asks_to_trust`: whether it asks that first, in a terminal, as Claude Code
 //! does: with the answer that ends it chosen. When it does what is left in `moments`. A step is one of:

@@ -1,0 +1,34 @@
+//! In the terminal of whoever starts them: a prompt for agents whose command lines cannot carry one that is not sent.
+
+use super::*;
+use crate::terminal::Terminal;
+
+/// Lines that begin as commands do, and what would end a paste.
+const PROMPT: &str = "Fix-the-'parser'\n/help me\n\n!ls \"é 漢字 🎉\" \u{1b}[201~\u{3}$HOME `x`";
+const WRITTEN: &str = "Fix-the-'parser'\n/help me\n\n!ls \"é 漢字 🎉\" $HOME `x`";
+/// An agent that sends what it is given does so by then.
+const TO_SEND: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_prompt_is_written_where_one_types_and_sent_by_enter() {
+    for (agent, words) in [(Agent::Codex, &["cp"][..]), (Agent::Gemini, &["gp"]), (Agent::Codex, &["cp--"])] {
+        let fleet = Fleet::new(&[agent], |_, _| done());
+        let mut terminal = Terminal::start(&mut fleet.command(&[words, &[PROMPT]].concat()));
+        terminal.shows("Fix-the-'parser'");
+        std::thread::sleep(TO_SEND);
+        assert!(fleet.turns(agent).is_empty(), "{words:?}: it was sent");
+        terminal.keys(b"\r");
+        let turn = fleet.reach(agent, |turn| turn.told.contains("Fix-the"));
+        assert!(turn.told.contains(WRITTEN), "{words:?}: {:?}", turn.told);
+        if words == ["cp--"] {
+            let job =
+                fleet.until("its hook", || Some(fleet.job(agent)).filter(|job| job["delivery"] == "acknowledged"));
+            assert!(job["receipt"].as_str().unwrap().starts_with("hook: to the byte; left out: "), "{job:#}");
+        }
+        terminal.keys(b"\x03");
+        std::thread::sleep(Duration::from_millis(300));
+        terminal.keys(b"\x03");
+        let (_, shown) = terminal.end();
+        assert!(!shown.contains("the prompt was not written"), "{shown}");
+    }
+}
