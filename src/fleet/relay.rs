@@ -10,6 +10,7 @@ mod prompt;
 mod pty;
 mod settings;
 mod typing;
+mod wake;
 
 use std::fmt;
 use std::io;
@@ -18,17 +19,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rustix::fd::OwnedFd;
 use rustix::process::Pid;
-use signal_hook::SigId;
-use signal_hook::consts::{SIGCHLD, SIGCONT, SIGWINCH};
 
 pub use self::prompt::Fate;
 pub use self::settings::TerminalSettings;
 
-use self::copying::{Copying, Wake};
+use self::copying::Copying;
 use self::prompt::Prompt;
 use self::pty::Pty;
+use self::wake::{Wake, Waker};
 use super::agents::Agent;
 
 /// A terminal for an agent that is yet to be started.
@@ -37,8 +36,7 @@ pub struct Relay {
     prompt: Prompt,
     left_out: Vec<(String, usize)>,
     wake: Wake,
-    waker: OwnedFd,
-    signals: Registered,
+    waker: Waker,
 }
 
 /// An agent's terminal, at work until the agent has ended.
@@ -46,9 +44,8 @@ pub struct Relaying {
     fate: Arc<Mutex<Fate>>,
     left_out: Vec<(String, usize)>,
     is_over: Arc<AtomicBool>,
-    waker: OwnedFd,
+    waker: Waker,
     thread: Option<JoinHandle<()>>,
-    _signals: Registered,
 }
 
 impl Relay {
@@ -59,9 +56,8 @@ impl Relay {
     pub fn open(agent: &'static Agent, words: &str, is_sent: bool) -> io::Result<Relay> {
         let size = copying::size_here();
         let (wake, waker) = Wake::new()?;
-        let signals = Registered::new(&wake, &waker)?;
         let (prompt, left_out) = Prompt::new(agent, words, is_sent, size);
-        Ok(Relay { pty: Pty::open(size)?, prompt, left_out, wake, waker, signals })
+        Ok(Relay { pty: Pty::open(size)?, prompt, left_out, wake, waker })
     }
 
     /// Has what is yet to be started lead a session there.
@@ -79,14 +75,7 @@ impl Relay {
         let shared = (Arc::clone(&fate), Arc::clone(&is_over));
         let mut copying = Copying::new(self.pty.into_ours(), agent, self.prompt, self.wake, shared);
         let thread = std::thread::spawn(move || copying.until_the_end());
-        Relaying {
-            fate,
-            left_out: self.left_out,
-            is_over,
-            waker: self.waker,
-            thread: Some(thread),
-            _signals: self.signals,
-        }
+        Relaying { fate, left_out: self.left_out, is_over, waker: self.waker, thread: Some(thread) }
     }
 }
 
@@ -113,8 +102,7 @@ impl Relaying {
     /// Shows what the agent that has ended drew last, and puts the person's terminal back.
     pub fn end(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // A full pipe wakes it, too.
-        rustix::io::write(&self.waker, &[0]).map(drop).unwrap_or_default();
+        self.waker.wake();
         if let Some(thread) = self.thread.take() {
             // It was told on stderr why it panicked; the terminal is put back either way.
             thread.join().unwrap_or_default();
@@ -137,27 +125,6 @@ impl fmt::Debug for Relay {
 impl fmt::Debug for Relaying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Relaying").field("fate", &self.fate()).finish_non_exhaustive()
-    }
-}
-
-/// Signals that are listened to as long as this lives.
-struct Registered(Vec<SigId>);
-
-impl Registered {
-    fn new(wake: &Wake, waker: &OwnedFd) -> io::Result<Registered> {
-        let mut registered = Registered(vec![signal_hook::flag::register(SIGCONT, wake.was_continued())?]);
-        for signal in [SIGWINCH, SIGCHLD, SIGCONT] {
-            registered.0.push(signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?);
-        }
-        Ok(registered)
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.0.drain(..).for_each(|id| {
-            signal_hook::low_level::unregister(id);
-        });
     }
 }
 

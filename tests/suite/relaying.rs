@@ -103,7 +103,7 @@ fn nothing_is_typed_at_a_question() {
 #[test]
 fn a_prompt_that_was_never_written_is_told_of() {
     let fleet = Fleet::new();
-    let slow = json!({ "record": fleet.given, "slow_start_ms": 1000, "turns": [[{ "quit": 0 }]] });
+    let slow = json!({ "record": fleet.given, "slow_start_ms": 3000, "turns": [[{ "quit": 0 }]] });
     let mut terminal = start(&fleet, &slow, &["cp", "Mind"]);
     recorded(&fleet, "pid");
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -114,7 +114,7 @@ fn a_prompt_that_was_never_written_is_told_of() {
     let (code, shown) = terminal.end();
     assert!(code == 0 && !has(&fleet, "input"), "{shown}");
     let words = "aio: the prompt was left to you: you had begun to type there; it is in the command line that you started it with";
-    assert!(shown.contains(words) || shown.contains("the prompt was not written"), "{shown}");
+    assert!(shown.contains(words), "{shown}");
     let mut asking = script(&fleet, json!([]));
     asking["asks_to_trust"] = true.into();
     let mut terminal = start(&fleet, &asking, &["cp", "Mind"]);
@@ -203,6 +203,12 @@ fn an_agent_ends_with_the_terminal_and_by_the_signals_that_aio_gets() {
         assert!(Command::new("kill").arg(terminal.pid().to_string()).status().unwrap().success());
         let (code, shown) = terminal.end();
         assert_eq!(code, 128 + 15, "{words:?}: {shown}");
+        assert!(is_gone(&agent), "{words:?}: its agent runs on");
+        let terminal = start(&fleet, &script(&fleet, json!([])), words);
+        terminal.shows("› Mind");
+        let agent = recorded(&fleet, "pid");
+        // As by `kill -9`.
+        drop(terminal);
         assert!(is_gone(&agent), "{words:?}: its agent runs on");
     }
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, getpid, kill_current_process_group, kill_process, kill_process_group, waitid,
 };
@@ -19,6 +19,7 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetwinsize, tcsetwinsize
 
 use super::prompt::{Fate, Prompt, Step};
 use super::settings::Raw;
+use super::wake::Wake;
 
 /// No more is read while so much waits to be written, in bytes.
 const MOST_WAITING: usize = 256 << 10;
@@ -30,33 +31,6 @@ const MOST_LAST_WORDS: usize = 4 << 20;
 const TO_SUSPEND: Duration = Duration::from_millis(300);
 /// Within so long this process is stopped, once it was told to be.
 const TO_STOP: Duration = Duration::from_millis(500);
-
-/// What wakes the thread: signals, and the end.
-pub(super) struct Wake {
-    pipe: OwnedFd,
-    was_continued: Arc<AtomicBool>,
-}
-
-impl Wake {
-    /// And what to write to.
-    pub(super) fn new() -> io::Result<(Wake, OwnedFd)> {
-        let (pipe, waker) = rustix::pipe::pipe()?;
-        for end in [&pipe, &waker] {
-            fcntl_setfd(end, FdFlags::CLOEXEC)?;
-            fcntl_setfl(end, fcntl_getfl(end)? | OFlags::NONBLOCK)?;
-        }
-        Ok((Wake { pipe, was_continued: Arc::default() }, waker))
-    }
-
-    pub(super) fn was_continued(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.was_continued)
-    }
-
-    fn empty(&self) {
-        let mut bytes = [0; 64];
-        while rustix::io::read(&self.pipe, &mut bytes).is_ok_and(|length| length > 0) {}
-    }
-}
 
 /// The size of the terminal that this process has.
 pub(super) fn size_here() -> Winsize {
@@ -100,6 +74,7 @@ impl Copying {
         wake: Wake,
         (fate, is_over): (Arc<Mutex<Fate>>, Arc<AtomicBool>),
     ) -> Copying {
+        let size = tcgetwinsize(&agent_end).unwrap_or_else(|_| size_here());
         Copying {
             agent_end: Some(agent_end),
             agent,
@@ -107,7 +82,7 @@ impl Copying {
             to_agent: Vec::new(),
             to_person: Vec::new(),
             prompt,
-            size: size_here(),
+            size,
             raw: Raw::enter(),
             suspends_at: None,
             wake,
@@ -139,7 +114,6 @@ impl Copying {
             }
         }
         self.show_the_last();
-        self.raw.leave();
     }
 
     fn wait(&self) -> io::Result<Ready> {
@@ -154,7 +128,7 @@ impl Copying {
         let agent_end = self.agent_end.as_ref().filter(|_| !agent.is_empty()).map(AsFd::as_fd);
         // A descriptor of which nothing is wanted would still tell of its end, again and again.
         let wanted: [(Option<BorrowedFd<'_>>, PollFlags); 4] = [
-            (Some(self.wake.pipe.as_fd()), PollFlags::IN),
+            (Some(self.wake.as_fd()), PollFlags::IN),
             (keys, PollFlags::IN),
             (output, PollFlags::OUT),
             (agent_end, agent),
@@ -184,7 +158,7 @@ impl Copying {
 
     fn heed_signals(&mut self) {
         self.wake.empty();
-        if self.wake.was_continued.swap(false, Ordering::Relaxed) {
+        if self.wake.was_continued() {
             self.raw.again();
         }
         self.pass_size_on();
@@ -228,10 +202,10 @@ impl Copying {
         // What ignores it goes on, with the agent.
         kill_current_process_group(Signal::TSTP).unwrap_or_default();
         let deadline = Instant::now() + TO_STOP;
-        while !self.wake.was_continued.swap(false, Ordering::Relaxed) && Instant::now() < deadline {
+        while !self.wake.was_continued() && Instant::now() < deadline {
             let patience = Timespec::try_from(deadline.saturating_duration_since(Instant::now())).ok();
             // It is looked at again at once.
-            poll(&mut [PollFd::new(&self.wake.pipe, PollFlags::IN)], patience.as_ref()).map(drop).unwrap_or_default();
+            poll(&mut [PollFd::new(&self.wake, PollFlags::IN)], patience.as_ref()).map(drop).unwrap_or_default();
             self.wake.empty();
         }
         self.raw.again();

@@ -52,8 +52,8 @@ impl Raw {
         let has_it = || tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| group == rustix::process::getpgrp());
         if let Some(mut settings) = self.0.0.clone().filter(|_| has_it()) {
             settings.make_raw();
-            // Drained, not flushed: what was typed ahead is the agent's. It may be gone.
-            tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &settings).unwrap_or_default();
+            // Not flushed: what was typed ahead is the agent's. It may be gone.
+            tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &settings).unwrap_or_default();
         }
     }
 

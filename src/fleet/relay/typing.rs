@@ -75,19 +75,21 @@ impl Typing {
         }
     }
 
-    /// A paste's beginning or end, or a key as newer terminals tell it: `CSI code ; modifiers u`.
+    /// A paste's beginning or end, or a key as newer terminals tell it: `CSI code ; modifiers : event u`.
     fn sequence(&mut self, parameters: &[u8], last: u8) {
         match (parameters, last) {
             (b"200", b'~') => self.is_pasting = true,
             (b"201", b'~') => self.is_pasting = false,
             ([b'0'..=b'9', ..], b'u') => {
                 const SHIFT_AND_LOCKS: u32 = 1 | 64 | 128;
-                let text = String::from_utf8_lossy(parameters);
-                let mut numbers = text.split(';').map(|part| part.split(':').next().unwrap_or_default().parse().ok());
-                let code = numbers.next().flatten().unwrap_or(0);
-                let modifiers: u32 = numbers.next().flatten().unwrap_or(1);
-                if modifiers.saturating_sub(1) & !SHIFT_AND_LOCKS == 0 {
-                    self.key(code);
+                const RELEASE: u32 = 3;
+                let number = |parameter: usize, part: usize| -> Option<u32> {
+                    let parameter = parameters.split(|byte| *byte == b';').nth(parameter)?;
+                    std::str::from_utf8(parameter.split(|byte| *byte == b':').nth(part)?).ok()?.parse().ok()
+                };
+                let modifiers = number(1, 0).unwrap_or(1).saturating_sub(1);
+                if modifiers & !SHIFT_AND_LOCKS == 0 && number(1, 1) != Some(RELEASE) {
+                    self.key(number(0, 0).unwrap_or(0));
                 }
             }
             _ => {}
@@ -114,9 +116,18 @@ mod tests {
         {
             assert!(has_text(typed), "{typed:?}");
         }
-        for keys in
-            [&b""[..], b"\r", b"yes\r", b"\x03", b"\x1b[A\x1bOB", b"\x1bx", b"\x1b[99;5u", b"a\x1b[13u", b"\x7f\t"]
-        {
+        for keys in [
+            &b""[..],
+            b"\r",
+            b"yes\r",
+            b"\x03",
+            b"\x1b[A\x1bOB",
+            b"\x1bx",
+            b"\x1b[99;5u",
+            b"\x1b[97;1:3u",
+            b"a\x1b[13u",
+            b"\x7f\t",
+        ] {
             assert!(!has_text(keys), "{keys:?}");
         }
     }

@@ -6,6 +6,25 @@ use crate::terminal::Terminal;
 /// Lines that begin as commands do, and what would end a paste.
 const PROMPT: &str = "Fix-the-'parser'\n/help me\n\n!ls \"é 漢字 🎉\" \u{1b}[201~\u{3}$HOME `x`";
 const WRITTEN: &str = "Fix-the-'parser'\n/help me\n\n!ls \"é 漢字 🎉\" $HOME `x`";
+/// What stands where one types cannot answer a question: it is written when a person has.
+#[test]
+fn nothing_is_written_at_a_question() {
+    let fleet = Fleet::new(&[Agent::Codex], |_, _| done());
+    fleet.distrust();
+    let mut terminal = Terminal::start(&mut fleet.command(&["cp", "Fix-the-parser"]));
+    terminal.shows("Trust");
+    std::thread::sleep(TO_SEND);
+    assert!(!terminal.text().contains("Fix-the-parser"), "{}", terminal.text());
+    terminal.keys(b"\r");
+    terminal.shows("Fix-the-parser");
+    terminal.keys(b"\r");
+    fleet.reach(Agent::Codex, |turn| turn.told.contains("Fix-the-parser"));
+    terminal.keys(b"\x03");
+    std::thread::sleep(Duration::from_millis(300));
+    terminal.keys(b"\x03");
+    terminal.end();
+}
+
 /// An agent that sends what it is given does so by then.
 const TO_SEND: Duration = Duration::from_secs(3);
 

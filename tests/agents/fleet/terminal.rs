@@ -110,7 +110,7 @@ fn a_task_waits_until_a_person_has_trusted_the_repository() {
 
 impl Fleet {
     /// Nobody has said yet that this repository is to be trusted.
-    fn distrust(&self) {
+    pub(super) fn distrust(&self) {
         let home = &self.stage.world.home;
         let path = home.join(".claude.json");
         let mut memory: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
