@@ -9,7 +9,7 @@ const WRITTEN: &str = "Fix-the-'parser'\n/help me\n\n!ls \"é 漢字 🎉\" $HOM
 /// What stands where one types cannot answer a question: it is written when a person has.
 #[test]
 fn nothing_is_written_at_a_question() {
-    let fleet = Fleet::new(&[Agent::Codex], |_, _| done());
+    let fleet = Fleet::new(&[Agent::Claude, Agent::Codex], |_, _| done());
     fleet.distrust();
     let mut terminal = Terminal::start(&mut fleet.command(&["cp", "Fix-the-parser"]));
     terminal.shows("Trust");
