@@ -162,9 +162,9 @@ impl App {
         std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
     }
 
-    /// The names of all variables of the environment.
-    pub fn variable_names(&self) -> Vec<String> {
-        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+    /// All variables of the environment.
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        std::env::vars_os().collect()
     }
 
     /// The person's home.

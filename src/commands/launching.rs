@@ -22,7 +22,7 @@ use crate::fleet::spec::{self, Wanted};
 use crate::output::{Line, Report, Style};
 use crate::protocol::op::{NewJob, Op, Outcome, Request};
 
-pub(super) use starting::{begin_all, begin_apart};
+pub(super) use starting::{begin_all, begin_apart, keep_environment};
 pub(super) use watching::{Started, of_way};
 
 /// Of a task, this much names it.
@@ -139,6 +139,7 @@ fn nothing_launched(mut failed: Vec<(String, Failure)>) -> Failure {
 /// # Errors
 /// When they cannot be written down; nothing was begun then.
 pub(super) fn queue(app: &App, jobs: Vec<NewJob>, task: &str, interruption: &Interruption) -> Result<Started, Failure> {
+    keep_environment(app, jobs.iter().map(|job| &*job.id))?;
     let next = write_down(app, &jobs, task)?;
     begin_all(app, &next);
     let mut started = watching::until_taken(app, &jobs, &next, interruption);

@@ -109,6 +109,7 @@ pub(super) fn keep(app: &App, job: &str, opening: Opening) -> Result<Kept, Failu
         Begun::Yes(task) => task,
     };
     task.opening = opening;
+    task.files.forget_environment();
     if let Err(error) = task.files.reserve_end() {
         app.warn(&format!("its end could not be kept in a file, should it not be written otherwise: {error}"));
     }

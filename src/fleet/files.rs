@@ -6,8 +6,10 @@
 
 mod end;
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,7 @@ use crate::protocol::fleet::Delivery;
 /// The folder's name in the state directory.
 pub const FOLDER: &str = "jobs";
 const TASK: &str = "task";
+const ENVIRONMENT: &str = "environment";
 const WITNESS: &str = "hooks";
 const INBOX: &str = "inbox";
 const SENT: &str = "sent";
@@ -166,6 +169,32 @@ impl JobFiles {
         self.folder.join(TASK)
     }
 
+    /// Keeps the variables it is to be started with: whoever begins it, at whatever time, may have others.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn keep_environment(&self, variables: &[(OsString, OsString)]) -> io::Result<()> {
+        let entry = |(name, value): &(OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat();
+        write_synced(&self.folder, ENVIRONMENT, &variables.iter().flat_map(entry).collect::<Vec<u8>>())
+    }
+
+    /// Those variables, until it has begun.
+    pub fn environment(&self) -> Option<Vec<(OsString, OsString)>> {
+        let bytes = fs::read(self.folder.join(ENVIRONMENT)).ok()?;
+        let entries = bytes.split(|byte| *byte == 0).filter_map(|entry| {
+            let name = entry.iter().position(|byte| *byte == b'=').filter(|length| *length > 0)?;
+            let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+            Some((text(&entry[..name]), text(&entry[name + 1..])))
+        });
+        Some(entries.collect())
+    }
+
+    /// Forgets them: they may have secrets in them.
+    pub fn forget_environment(&self) {
+        // They may not be there.
+        fs::remove_file(self.folder.join(ENVIRONMENT)).unwrap_or_default();
+    }
+
     /// Notes what the hooks saw.
     ///
     /// # Errors
@@ -282,7 +311,24 @@ fn write_synced(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn an_environment_is_kept_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = JobFiles::of(dir.path(), "x");
+        assert_eq!(files.environment(), None);
+        let pairs: [(&[u8], &[u8]); 4] =
+            [(b"A", b"b=c\nd"), (b"EMPTY", b""), (b"RAW", b"\xff"), (b"BASH_FUNC_x%%", b"() { :; }")];
+        let variables = pairs.map(|(name, value)| (OsStr::from_bytes(name).into(), OsStr::from_bytes(value).into()));
+        files.keep_environment(&variables).unwrap();
+        assert_eq!(files.environment().unwrap(), variables);
+        assert_eq!(fs::metadata(dir.path().join("jobs/x/environment")).unwrap().permissions().mode() & 0o777, 0o600);
+        files.forget_environment();
+        assert_eq!(files.environment(), None);
+    }
 
     #[test]
     fn messages_keep_their_order_and_are_taken_one_by_one() {

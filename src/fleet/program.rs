@@ -16,7 +16,7 @@ pub struct Program {
     name: OsString,
     args: Vec<OsString>,
     folder: Option<PathBuf>,
-    variables: Vec<(&'static str, OsString)>,
+    variables: Vec<(OsString, OsString)>,
     removed: Vec<&'static str>,
     input: Vec<u8>,
     log: Option<PathBuf>,
@@ -100,8 +100,8 @@ impl Program {
 
     /// Sets a variable of its environment.
     #[must_use]
-    pub fn variable(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Program {
-        self.variables.push((name, value.as_ref().to_owned()));
+    pub fn variable(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Program {
+        self.variables.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 

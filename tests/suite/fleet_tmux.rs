@@ -55,7 +55,7 @@ impl Server {
         program: &OsStr,
         args: &[OsString],
     ) -> Result<(Pane, u32), TmuxError> {
-        let inherited: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
+        let inherited: Vec<(OsString, OsString)> = std::env::vars_os().collect();
         let folder = &self.world.project;
         self.tmux.start(&Start { job, folder, inherited: &inherited, environment, program, args })
     }

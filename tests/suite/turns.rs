@@ -1,5 +1,6 @@
 //! `--seq` and `--max`: whose turn it is, whatever becomes of the others.
 
+use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, within};
@@ -147,4 +148,34 @@ fn whoever_is_stopped_makes_place_and_waits_for_one_to_go_on() {
     assert_eq!(fleet.jobs().iter().filter(|job| RUNNING.contains(&job["state"].as_str().unwrap())).count(), 1);
     go(&fleet);
     become_(&fleet, &["done", "done"]);
+}
+
+#[test]
+fn whoever_begins_one_it_runs_as_it_was_asked_for() {
+    for runtime in ["--headless", "--tmux"] {
+        if runtime == "--tmux" && version().is_err() && !cfg!(feature = "proofs") {
+            eprintln!("not tried in tmux: apt-get install tmux");
+            continue;
+        }
+        let fleet = Fleet::new();
+        launch(&fleet, 0, &["l:1", "c:1", "--max", "1", runtime, "x"]);
+        become_(&fleet, &["working", "queued"]);
+        let ids = ids(&fleet);
+        let kept = fleet.world.dir.join("jobs").join(&ids[1]).join("environment");
+        assert!(kept.exists());
+        // By one who has another script, and is asked for nothing.
+        kill_parent(&fleet);
+        assert_eq!(run(fleet.command(&json!({})).env_remove("AIO_FAKE_AGENT").arg("cleanup")).code, 0);
+        become_(&fleet, &["crashed", "working"]);
+        assert!(!kept.exists(), "it has begun");
+        go(&fleet);
+        become_(&fleet, &["crashed", "done"]);
+        ids.iter().for_each(|id| assert_eq!(fleet.aio(&["remove", id]).code, 0));
+    }
+}
+
+/// Of the first job.
+fn kill_parent(fleet: &Fleet) {
+    let pid = fleet.world.state()["jobs"][0]["parentPid"].to_string();
+    assert_eq!(run(std::process::Command::new("kill").args(["-9", &pid])).code, 0);
 }

@@ -110,6 +110,7 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Fa
     {
         report.notes.push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
     }
+    JobFiles::of(app.store.dir(), id).forget_environment();
     let op = Op::RemoveJob { job: id.to_owned(), rescue: rescues.first().cloned() };
     if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {
         launching::begin_all(app, &next);

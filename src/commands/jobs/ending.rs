@@ -125,6 +125,7 @@ impl Ending {
         match app.transact(&Request { actor: None, op: Op::EndJob { job: self.id.clone(), end: end.clone() } }) {
             Ok(outcome) => {
                 files.forget_end();
+                files.forget_environment();
                 if let Outcome::Jobs { next } = outcome {
                     launching::begin_all(app, &next);
                 }

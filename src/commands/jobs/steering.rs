@@ -218,6 +218,7 @@ pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report
     if !words.trim().is_empty() {
         leave(app, &id, &words)?;
     }
+    launching::keep_environment(app, [&*id].into_iter())?;
     if let Outcome::Jobs { next } =
         app.transact(&Request { actor: None, op: Op::RequeueJob { job: id.clone(), restarts: 1 } })?
     {

@@ -21,6 +21,7 @@ pub(in crate::commands) fn begin_all(app: &App, jobs: &[String]) {
         if !is_queued(app, &job) {
             continue;
         }
+        JobFiles::of(app.store.dir(), &job).forget_environment();
         let end = JobEnd { result: "failed".to_owned(), failure: failure.message, ..JobEnd::default() };
         let ended = app.transact(&Request { actor: None, op: Op::EndJob { job, end } });
         match ended {
@@ -47,9 +48,7 @@ fn begin(app: &App, id: &str) -> Result<(), Failure> {
     let log = JobFiles::of(app.store.dir(), id).parent_log();
     let log = OpenOptions::new().create(true).append(true).open(log).map_err(|error| unstarted(&error))?;
     let mut command = Command::new(program);
-    for name in own_variables(app) {
-        command.env_remove(name);
-    }
+    command.env_clear().envs(environment(app, id));
     command.args(["parent", "--apart", id]).current_dir("/").env("AIO_DIR", app.store.dir()).env(JOB, id);
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(|error| unstarted(&error))?).stderr(log);
     // A group of its own: what ends this command does not end the job.
@@ -77,24 +76,43 @@ fn begin_in_terminal(app: &App, id: &str, project: &Path, program: &Path) -> Res
         Some(_) => tmux.kill(id).map(drop).map_err(failure)?,
         None => {}
     }
-    let own = own_variables(app);
-    let inherited: Vec<String> = app.variable_names().into_iter().filter(|name| !own.contains(&&**name)).collect();
-    let environment = [("AIO_DIR".to_owned(), app.store.dir().as_os_str().to_owned())];
+    let inherited = environment(app, id);
+    let besides = [("AIO_DIR".to_owned(), app.store.dir().as_os_str().to_owned())];
     let args: [OsString; 2] = ["parent".into(), id.into()];
     let start = Start {
         job: id,
         folder: project,
         inherited: &inherited,
-        environment: &environment,
+        environment: &besides,
         program: program.as_os_str(),
         args: &args,
     };
     tmux.start(&start).map(drop).map_err(failure)
 }
 
-/// The variables that this process has because it works for a job itself; they are not those of the jobs it begins.
-fn own_variables(app: &App) -> &'static [&'static str] {
-    if app.variable(JOB).is_some() { &OF_A_JOB } else { &[] }
+/// Keeps the variables that whoever asks for these jobs has, for whoever begins them: another job's parent, a cleanup.
+///
+/// # Errors
+/// When they cannot be written.
+pub(in crate::commands) fn keep_environment<'j>(app: &App, jobs: impl Iterator<Item = &'j str>) -> Result<(), Failure> {
+    let variables = variables(app);
+    for id in jobs {
+        JobFiles::of(app.store.dir(), id).keep_environment(&variables).map_err(|error| {
+            let message = format!("the environment of {id} cannot be kept: {error}; nothing was launched");
+            Failure::environment(message).hint("free some space")
+        })?;
+    }
+    Ok(())
+}
+
+fn environment(app: &App, id: &str) -> Vec<(OsString, OsString)> {
+    JobFiles::of(app.store.dir(), id).environment().unwrap_or_else(|| variables(app))
+}
+
+/// Those that this process has, but what it has because it works for a job itself: that is not for the jobs it begins.
+fn variables(app: &App) -> Vec<(OsString, OsString)> {
+    let own: &[&str] = if app.variable(JOB).is_some() { &OF_A_JOB } else { &[] };
+    app.variables().into_iter().filter(|(name, _)| !own.iter().any(|own| name == own)).collect()
 }
 
 fn unstarted(error: &std::io::Error) -> Failure {

@@ -325,9 +325,9 @@ fn asks_to_stop(keys: &[u8]) -> bool {
 fn write_some(fd: &OwnedFd, bytes: &mut Vec<u8>) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
+            Ok(0) | Err(Errno::AGAIN) => return Ok(()),
             Ok(length) => drop(bytes.drain(..length)),
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }

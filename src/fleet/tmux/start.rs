@@ -33,9 +33,9 @@ pub struct Start<'s> {
     pub job: &'s str,
     /// Where.
     pub folder: &'s Path,
-    /// The names of all variables that the caller has. tmux takes their values from the caller, but only of those that
-    /// it is told of; a pattern for all takes one in tmux 3.3. Of letters, digits and `_`; others are not passed on.
-    pub inherited: &'s [String],
+    /// The variables it inherits. tmux takes them from its caller, but only those that it is told of; a pattern for all takes
+    /// one in tmux 3.3. Names of letters, digits and `_`; others are not passed on.
+    pub inherited: &'s [(OsString, OsString)],
     /// What its environment has besides.
     pub environment: &'s [(String, OsString)],
     /// The program, as a path or as found on the caller's `PATH`.
@@ -60,7 +60,11 @@ impl Tmux {
         }
         self.forget_the_first_environment()?;
         // It is the client's folder that counts: tmux would expand a folder that it is told.
-        let program = self.program().within(start.folder).args(words(start));
+        let mut program = self.program().within(start.folder).args(words(start));
+        // Which server that is depends on this one.
+        for (name, value) in start.inherited.iter().filter(|(name, _)| name != "TMUX_TMPDIR") {
+            program = program.variable(name, value);
+        }
         let ran = self.ask(program)?;
         let text = ran.text();
         let made = text.split_once(' ').and_then(|(id, pid)| Some((id, pid.parse().ok()?)));
@@ -92,8 +96,8 @@ fn words(start: &Start<'_>) -> Vec<OsString> {
     words.extend(
         OPTIONS.iter().flat_map(|(name, value)| [";", "set-option", "-g", "-q", name, value]).map(OsString::from),
     );
-    let is_plain = |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let inherited: Vec<&str> = start.inherited.iter().filter(is_plain).map(String::as_str).collect();
+    let is_plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let inherited: Vec<&str> = start.inherited.iter().filter_map(|(name, _)| name.to_str()).filter(is_plain).collect();
     words.extend([";", "set-option", "-g", "update-environment", &inherited.join(" ")].map(OsString::from));
     words.extend(
         [";", "new-session", "-d", "-P", "-F", "#{pane_id} #{pane_pid}", "-x", "200", "-y", "50"].map(OsString::from),
@@ -120,7 +124,7 @@ mod tests {
     fn all(program: &str, args: &[&str]) -> Vec<OsString> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         let environment = [("A".to_owned(), OsString::from("b c;"))];
-        let inherited = ["HOME", "BASH_FUNC_x%%", "LC_ALL"].map(str::to_owned);
+        let inherited = ["HOME", "BASH_FUNC_x%%", "LC_ALL"].map(|name| (name.into(), "x".into()));
         let (folder, program) = (Path::new("/"), OsStr::new(program));
         words(&Start { job: "x", folder, inherited: &inherited, environment: &environment, program, args: &args })
     }
