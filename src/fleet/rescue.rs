@@ -1,7 +1,7 @@
 //! Work that is kept when its worktree goes: under refs, which nothing but a person removes.
 //!
-//! Owns `refs/aio/rescue/<job>/<n>`. Guarantees that what would be lost with a worktree and its branch is under a ref before
-//! there is a [`Proof`], and that without a proof nothing can be removed; that neither the worktree nor its index is touched;
+//! Owns `refs/aio/rescue/<job>/<n>`. Guarantees that what a worktree and its branch have and their target has not is under a ref
+//! before there is a [`Proof`], and that without a proof nothing can be removed; that neither the worktree nor its index is touched;
 //! that a ref is never written over, and the same work not kept twice. Content is kept as git would commit it: by the
 //! project's own rules for line ends and filters, without what it ignores. Removes nothing.
 //!
@@ -30,6 +30,8 @@ pub struct Workplace<'a> {
     pub worktree: &'a Path,
     /// The job's branch, which goes with it.
     pub branch: &'a str,
+    /// The branch that its work is for: what that has, here or at a remote, has come home.
+    pub target: &'a str,
     /// The job's id, under which its work is kept.
     pub job: &'a str,
 }
@@ -107,7 +109,8 @@ pub enum Unsaved {
     Lost(String),
 }
 
-/// Keeps what would be lost. What is reachable from another branch, a remote's branch or a tag is kept already.
+/// Keeps what has not come home. What some other branch, a remote's or a tag has is kept all the same: whoever has it may
+/// move or remove that at any time.
 ///
 /// # Errors
 /// When anything could not be looked at, or cannot be kept; then nothing may be removed.

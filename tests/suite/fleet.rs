@@ -175,6 +175,7 @@ fn nothing_is_lost_when_a_worktree_is_removed() {
     assert!(ran.err.contains(&format!("deleted with {id}, as git ignores it: .env, build/\n")), "{ran:?}");
     let job = fleet.job("done");
     let rescue = job["rescue"].as_str().unwrap();
+    assert!(fleet.aio(&["diff", id]).out.contains("+++ b/dirty.txt"), "what was kept is shown");
     for file in ["b.txt", "dirty.txt"] {
         let kept = git(&fleet.world.project, &["show", &format!("{rescue}:{file}")]);
         assert_eq!((kept.code, &*kept.out), (0, "x\n"), "{file}");

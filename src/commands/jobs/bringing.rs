@@ -54,9 +54,9 @@ fn show(progress: &mut Progress, ids: &[String], at: usize) {
 fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Failure> {
     let ending = Ending::find(app, id)?;
     let stage = &*ending.stage;
-    let (runtime, project, worktree, branch) = with_job(app, id, |_, job| {
-        Ok((job.runtime.to_string(), unspell(&job.project), unspell(&job.worktree), job.branch.to_string()))
-    })?;
+    let (runtime, project, worktree) =
+        with_job(app, id, |_, job| Ok((job.runtime.to_string(), unspell(&job.project), unspell(&job.worktree))))?;
+    let (branch, target) = with_job(app, id, |_, job| Ok((job.branch.to_string(), job.target.to_string())))?;
     if stage == "running" && !ending.is_orphaned {
         return Err(Failure::new(Exit::Refused, "running", format!("{id} runs")).hint(format!("aio stop {id}")));
     }
@@ -67,7 +67,7 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Fa
     ending.settle(app)?;
     let mut rescues = Vec::new();
     if worktree.exists() || project.exists() {
-        let place = Workplace { project: &project, worktree: &worktree, branch: &branch, job: id };
+        let place = Workplace { project: &project, worktree: &worktree, branch: &branch, target: &target, job: id };
         match save(&place) {
             Ok(proof) => {
                 rescues = proof.kept().iter().map(|kept| kept.name.clone()).collect();

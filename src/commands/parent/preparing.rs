@@ -82,7 +82,8 @@ pub(super) fn worktree(app: &App, task: &mut Task, shown: &mut Shown) -> Result<
 
 /// What an earlier parent had made when it was killed, or what the setup command failed in. Whatever is in it is kept.
 fn take_away_half_made(app: &App, task: &Task) -> Result<(), Failure> {
-    let place = Workplace { project: &task.project, worktree: &task.worktree, branch: &task.branch, job: &task.id };
+    let (project, worktree) = (&*task.project, &*task.worktree);
+    let place = Workplace { project, worktree, branch: &task.branch, target: &task.target, job: &task.id };
     let stays = |error: &dyn std::fmt::Display| {
         let message = format!("what was made of its worktree stays: {error}");
         Failure::environment(message).hint(format!("look at {}, then aio retry {}", task.worktree.display(), task.id))

@@ -25,7 +25,7 @@ pub(super) struct Keeper<'s> {
     kept: Vec<Kept>,
 }
 
-/// A ref that has a commit in its history, and will after the worktree and its branch are gone.
+/// A ref that has a commit in its history: the target, or one that keeps it for this job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::fleet) struct Witness {
     pub(in crate::fleet) name: String,
@@ -33,30 +33,23 @@ pub(in crate::fleet) struct Witness {
     pub(in crate::fleet) object: String,
 }
 
-/// A ref that stays and has the commit; one that nobody but a person removes, if there is one.
+/// A ref that has the commit, if there is one; one that nobody but a person moves first.
 pub(in crate::fleet) fn witness(site: &Site, commit: &str) -> Result<Option<Witness>, Unsaved> {
-    let format = "--format=%(objectname) %(refname) %(symref)";
-    let asked =
-        ["for-each-ref", format, "--contains", commit, "refs/aio/rescue", "refs/tags", "refs/heads", "refs/remotes"];
-    let ran = done(site.repository.git().args(asked), "look for what has a commit")?;
-    let own = site.branch_ref();
+    let asked = ["for-each-ref", "--format=%(objectname) %(refname) %(symref)", "--contains", commit];
+    let ran = done(site.repository.git().args(asked).args(site.homes()), "look for what has a commit")?;
     let text = ran.text();
     let of_line = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
-        [object, name, ""] if name != own => Some(Witness { name: name.to_owned(), object: object.to_owned() }),
+        [object, name, ""] => Some(Witness { name: name.to_owned(), object: object.to_owned() }),
         _ => None,
     };
-    // Other jobs' branches last: they go, too.
-    let rank = |witness: &Witness| {
-        (!witness.name.starts_with("refs/aio/rescue/"), witness.name.starts_with("refs/heads/aio/"))
-    };
-    Ok(text.lines().filter_map(of_line).min_by_key(rank))
+    Ok(text.lines().filter_map(of_line).min_by_key(|witness| !witness.name.starts_with("refs/aio/rescue/")))
 }
 
 impl<'s> Keeper<'s> {
     /// # Errors
     /// When the job's id cannot be part of a ref's name.
     pub(super) fn new(site: &'s Site, job: &'s str) -> Result<Keeper<'s>, Unsaved> {
-        let folder = format!("refs/aio/rescue/{job}");
+        let folder = site.rescue_folder();
         let is_good = !job.contains('/') && site.repository.git().args(["check-ref-format", &folder]).run()?.is_good();
         match is_good {
             true => Ok(Keeper { site, job, folder, commits: Vec::new(), kept: Vec::new() }),
@@ -91,7 +84,7 @@ impl<'s> Keeper<'s> {
             None => Some(self.create(commit)?),
         };
         self.commits.push(commit.to_owned());
-        // What another has is not this job's to name; what an earlier attempt kept is.
+        // What the target has is not to be named; what an earlier attempt kept is.
         let own = name.filter(|name| name.strip_prefix(&*self.folder).is_some_and(|rest| rest.starts_with('/')));
         self.kept.extend(own.map(|name| Kept { kind, name, commit: commit.to_owned() }));
         Ok(())

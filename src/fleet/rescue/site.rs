@@ -15,6 +15,8 @@ pub(in crate::fleet) struct Site {
     pub(in crate::fleet) repository: Repository,
     pub(in crate::fleet) worktree: PathBuf,
     pub(in crate::fleet) branch: String,
+    target: String,
+    job: String,
     /// Where git keeps the worktree's HEAD and index; none where git forgot the worktree.
     pub(in crate::fleet) admin: Option<PathBuf>,
     /// Whether the folder is there.
@@ -37,7 +39,8 @@ impl Site {
         } else if admin.as_ref().is_some_and(|admin| admin.join("locked").exists()) {
             return Err(Unsaved::Away(worktree));
         }
-        Ok(Site { repository, worktree, branch: place.branch.to_owned(), admin, is_there })
+        let [branch, target, job] = [place.branch, place.target, place.job].map(str::to_owned);
+        Ok(Site { repository, worktree, branch, target, job, admin, is_there })
     }
 
     /// Whether folder and directory are there, or not there, as when they were found.
@@ -74,6 +77,20 @@ impl Site {
 
     pub(in crate::fleet) fn branch_ref(&self) -> String {
         format!("refs/heads/{}", self.branch)
+    }
+
+    /// Where what is kept for the job is.
+    pub(super) fn rescue_folder(&self) -> String {
+        format!("refs/aio/rescue/{}", self.job)
+    }
+
+    /// The refs that have what has come home, or was kept, as patterns.
+    pub(super) fn homes(&self) -> Vec<String> {
+        let mut homes = vec![self.rescue_folder()];
+        if !self.target.is_empty() && self.target != self.branch {
+            homes.extend(["heads", "remotes", "remotes/*"].map(|kind| format!("refs/{kind}/{}", self.target)));
+        }
+        homes
     }
 }
 

@@ -52,7 +52,7 @@ impl Job {
 
     fn save(&self) -> Result<Proof, Unsaved> {
         let project = &self.scratch.project;
-        save(&Workplace { project, worktree: &self.worktree, branch: "aio/job", job: "claude-abc123" })
+        save(&Workplace { project, worktree: &self.worktree, branch: "aio/job", target: "main", job: "claude-abc123" })
     }
 
     /// The folder's content without what is ignored.
@@ -135,17 +135,28 @@ fn where_nothing_would_be_lost_nothing_is_kept() {
 
 #[test]
 fn commits_that_came_home_are_not_kept_again() {
-    for home in ["branch", "tag", "remote"] {
+    for home in ["heads/main", "remotes/origin/main", "remotes/main"] {
         let job = Job::new();
         job.write("new", "new\n");
         let done = job.commit("done");
-        match home {
-            "branch" => job.scratch.git(&["branch", "home", &done]),
-            "tag" => job.scratch.git(&["tag", "-a", "-m", "home", "home", &done]),
-            _ => job.scratch.git(&["update-ref", "refs/remotes/origin/aio/job", &done]),
-        };
+        job.scratch.git(&["checkout", "--quiet", "--detach"]);
+        job.scratch.git(&["update-ref", &format!("refs/{home}"), &done]);
         assert!(job.save_and_remove().kept().is_empty(), "{home}");
         assert_eq!(job.scratch.git(&["branch", "--list", "aio/job"]), "", "{home}");
+    }
+}
+
+#[test]
+fn commits_that_somebody_else_has_are_kept_all_the_same() {
+    for other in ["heads/aio/other", "heads/main-2", "tags/home", "remotes/origin/aio/job", "aio/rescue/codex-1/1"] {
+        let job = Job::new();
+        job.write("new", "new\n");
+        let done = job.commit("done");
+        job.scratch.git(&["update-ref", &format!("refs/{other}"), &done]);
+        let proof = job.save_and_remove();
+        assert_eq!((proof.kept().len(), &proof.kept()[0].commit), (1, &done), "{other}");
+        job.scratch.git(&["update-ref", "-d", &format!("refs/{other}")]);
+        assert_eq!(job.scratch.git(&["rev-parse", proof.reference().unwrap()]), done);
     }
 }
 

@@ -181,8 +181,8 @@ fn clear_aside(aside: &Path) -> io::Result<()> {
     clear(aside)
 }
 
-/// Removes the branch, if it is what it was, while another ref has all of it: in one step, and one after the other in a
-/// repository, so that of two branches that are each other's only witness one stays.
+/// Removes the branch, if it is what it was, while the target or a rescue ref has all of it: in one step, and one after the
+/// other in a repository, so that a lock on it that is there can be told from another aio's.
 fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
     let Some(tip) = tip else { return Ok(Branch::WasGone) };
     let common = site.repository.common_dir()?;
@@ -191,7 +191,7 @@ fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
     if let Some(path) = site.repository.checked_out_at(&site.branch)? {
         return Ok(Branch::Left(format!("it is checked out at {}", path.display())));
     }
-    let mut why = "no other ref has its commits".to_owned();
+    let mut why = "neither its target nor a rescue ref has its commits".to_owned();
     for _ in 0..RACES {
         let Some(witness) = witness(site, tip)? else { break };
         let own = site.branch_ref();
@@ -212,8 +212,8 @@ fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
     Ok(Branch::Left(why))
 }
 
-/// What is held while branches of a repository are removed: a lock on its folder, which goes with the process. Without it, two
-/// that are each other's witnesses wait for each other. None where another has it for too long.
+/// What is held while branches of a repository are removed: a lock on its folder, which goes with the process. None where another
+/// has it for too long.
 fn alone(common: &Path) -> io::Result<Option<File>> {
     let folder = File::open(common)?;
     let deadline = Instant::now() + TURN_PATIENCE;

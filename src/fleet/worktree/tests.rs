@@ -130,7 +130,13 @@ fn many_are_made_and_removed_at_once() {
     let cycle = &|number: usize| {
         let (branch, worktree) = (format!("aio/{number}"), making.scratch.path(&format!("w/{number}")));
         create(&Plan { branch: &branch, worktree: &worktree, ..making.plan() }, &mut |_| {}).unwrap();
-        let place = Workplace { project: &making.scratch.project, worktree: &worktree, branch: &branch, job: "c-1" };
+        let place = Workplace {
+            project: &making.scratch.project,
+            worktree: &worktree,
+            branch: &branch,
+            target: "main",
+            job: "c-1",
+        };
         assert_eq!(remove(&save(&place).unwrap()).unwrap().branch, Branch::Removed);
     };
     std::thread::scope(|scope| {

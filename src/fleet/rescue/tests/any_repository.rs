@@ -81,7 +81,7 @@ fn a_path_that_leads_over_a_link() {
     symlink(job.scratch.project.parent().unwrap(), &link).unwrap();
     job.write("new", "new\n");
     let (project, worktree) = (link.join("project"), link.join("w"));
-    let place = Workplace { project: &project, worktree: &worktree, branch: "aio/job", job: "c-1" };
+    let place = Workplace { project: &project, worktree: &worktree, branch: "aio/job", target: "main", job: "c-1" };
     let proof = save(&place).unwrap();
     assert_eq!(remove(&proof).unwrap().branch, Branch::Removed);
     assert!(!job.worktree.exists());

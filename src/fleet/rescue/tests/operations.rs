@@ -135,28 +135,32 @@ fn a_branch_that_the_agent_went_over_to_stays() {
     let job = Job::new();
     job.git(&["switch", "--quiet", "-c", "own-name"]);
     job.write("new", "new\n");
-    job.commit("done");
+    let done = job.commit("done");
     let proof = job.save_and_remove();
-    assert!(proof.kept().is_empty());
+    assert_eq!((proof.kept().len(), &proof.kept()[0].commit), (1, &done));
     assert_eq!(job.scratch.git(&["branch", "--format=%(refname:short)"]), "main\nown-name");
 }
 
 #[test]
-fn of_two_branches_that_have_the_same_work_one_stays() {
+fn the_same_work_of_two_is_kept_for_each() {
     let job = Job::new();
     job.write("new", "new\n");
     let done = job.commit("done");
     let second = job.scratch.path("second");
     job.scratch.git(&["worktree", "add", "--quiet", "-b", "aio/second", second.to_str().unwrap(), &done]);
-    let place = Workplace { project: &job.scratch.project, worktree: &second, branch: "aio/second", job: "codex-1" };
+    let place = Workplace {
+        project: &job.scratch.project,
+        worktree: &second,
+        branch: "aio/second",
+        target: "main",
+        job: "codex-1",
+    };
     let (one, two) = (job.save().unwrap(), save(&place).unwrap());
-    assert!(one.kept().is_empty() && two.kept().is_empty());
-    assert_eq!(remove(&one).unwrap().branch, Branch::Removed);
-    assert!(matches!(remove(&two), Err(crate::fleet::worktree::Unremoved::Unsaved(Unsaved::Lost(_)))));
-    assert!(second.exists());
-    let again = save(&place).unwrap();
-    assert_eq!(again.kept()[0].commit, done);
-    remove(&again).unwrap();
+    for proof in [one, two] {
+        assert_eq!(proof.kept()[0].commit, done);
+        assert_eq!(remove(&proof).unwrap().branch, Branch::Removed);
+    }
+    assert!(!second.exists());
 }
 
 #[test]
@@ -167,14 +171,18 @@ fn two_that_are_removed_at_once_do_not_count_on_each_other() {
         let done = job.commit("done");
         let second = job.scratch.path("second");
         job.scratch.git(&["worktree", "add", "--quiet", "-b", "aio/second", second.to_str().unwrap(), &done]);
-        let place =
-            Workplace { project: &job.scratch.project, worktree: &second, branch: "aio/second", job: "codex-1" };
+        let place = Workplace {
+            project: &job.scratch.project,
+            worktree: &second,
+            branch: "aio/second",
+            target: "main",
+            job: "codex-1",
+        };
         let proofs = [job.save().unwrap(), save(&place).unwrap()];
         std::thread::scope(|scope| {
-            // Whichever comes second may be refused; that is what is tried here.
-            let removing = proofs.each_ref().map(|proof| scope.spawn(move || remove(proof).is_ok()));
-            assert!(removing.map(|thread| thread.join().unwrap()).contains(&true));
+            let removing = proofs.each_ref().map(|proof| scope.spawn(move || remove(proof).unwrap().branch));
+            assert_eq!(removing.map(|thread| thread.join().unwrap()), [Branch::Removed, Branch::Removed]);
         });
-        assert_ne!(job.scratch.git(&["for-each-ref", "--contains", &done]), "");
+        assert_eq!(job.scratch.git(&["for-each-ref", "--contains", &done]).lines().count(), 2);
     }
 }

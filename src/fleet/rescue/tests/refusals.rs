@@ -99,13 +99,16 @@ fn work_in_a_submodule() {
 #[test]
 fn folders_that_are_no_worktree_of_the_project() {
     let job = Job::new();
-    let place = |worktree| save(&Workplace { project: &job.scratch.project, worktree, branch: "aio/job", job: "c-1" });
+    let place = |worktree| {
+        save(&Workplace { project: &job.scratch.project, worktree, branch: "aio/job", target: "main", job: "c-1" })
+    };
     assert!(matches!(place(&job.scratch.project), Err(Unsaved::NotAWorktree(_))));
     assert!(matches!(place(job.scratch.project.parent().unwrap()), Err(Unsaved::NotAWorktree(_))));
     fs::remove_file(job.worktree.join(".git")).unwrap();
     said(&job.worktree, &["init", "--quiet"]);
     assert!(matches!(place(&job.worktree), Err(Unsaved::OtherRepository(_))));
-    let outside = Workplace { project: Path::new("/"), worktree: &job.worktree, branch: "b", job: "c-1" };
+    let outside =
+        Workplace { project: Path::new("/"), worktree: &job.worktree, branch: "b", target: "main", job: "c-1" };
     assert!(matches!(save(&outside), Err(Unsaved::Git(Trouble::NoRepository(_)))));
 }
 
@@ -137,7 +140,13 @@ fn a_locked_worktree_is_saved_and_removed_but_not_while_it_is_away() {
 fn ids_that_cannot_be_part_of_a_ref() {
     let job = Job::new();
     for id in ["", "a/b", "..", "a b", "x.lock", "a\nb"] {
-        let place = Workplace { project: &job.scratch.project, worktree: &job.worktree, branch: "aio/job", job: id };
+        let place = Workplace {
+            project: &job.scratch.project,
+            worktree: &job.worktree,
+            branch: "aio/job",
+            target: "main",
+            job: id,
+        };
         assert!(matches!(save(&place), Err(Unsaved::BadJob(_))), "{id:?}");
     }
 }
