@@ -1,6 +1,6 @@
 //! `aio cleanup`
 
-mod leftovers;
+pub(super) mod leftovers;
 
 use serde_json::json;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::cleanup::leftovers::unowned;
 use super::repair;
 use crate::app::App;
 use crate::cli::DoctorArgs;
@@ -68,6 +69,7 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<Report, Failure> {
         git(),
     ]);
     findings.extend(case(app));
+    findings.extend(lost_jobs(app));
     findings.extend(agents::findings(app));
     let broken = findings.iter().any(|finding| finding.grade == Grade::Broken);
     let mut report = Report::silent(if broken { "broken" } else { "healthy" });
@@ -209,6 +211,18 @@ fn leftovers(app: &App) -> Finding {
             "look at them, then remove them",
         ),
     }
+}
+
+/// Worktrees of jobs that the state does not have any more: somebody lost or changed it.
+fn lost_jobs(app: &App) -> Option<Finding> {
+    // Of a state that cannot be read more is said elsewhere.
+    let folders = unowned(app).unwrap_or_default();
+    let first = folders.first()?;
+    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    let branch = first.file_name().unwrap_or_default().to_string_lossy();
+    let remedy =
+        format!("see git -C {} status; its branch is aio/{branch}; aio cleanup names what runs", first.display());
+    Some(Finding::notice("lost jobs", format!("no job has {}", names.join(", ")), remedy))
 }
 
 fn room(app: &App) -> Finding {

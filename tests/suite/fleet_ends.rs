@@ -253,6 +253,11 @@ fn a_section_of_jobs_that_cannot_be_read_can_be_repaired() {
     let repaired = fleet.aio(&["doctor", "--repair"]);
     assert!(repaired.out.contains("0 projects, 1 jobs; the old file is "), "{repaired:?}");
     assert_eq!(fleet.job("review")["id"], id);
+    fleet.world.edit(|state| state["jobs"][0]["stage"] = json!(7));
+    let repaired = fleet.aio(&["doctor", "--repair"]);
+    let lost = format!("lost jobs: no job has {}/worktrees/project/{id}; see git -C ", fleet.world.dir.display());
+    assert!(repaired.out.contains("0 jobs") && repaired.out.contains(&lost), "{repaired:?}");
+    assert!(fleet.aio(&["cleanup"]).err.contains(&format!("/{id} status\n")));
 }
 
 #[test]

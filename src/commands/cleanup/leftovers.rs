@@ -75,7 +75,7 @@ pub(super) fn sweep(app: &App) -> Result<Vec<String>, Failure> {
     let standings = app.with_state(standings)?;
     let mut notes = close_terminals(app, &standings);
     notes.extend(merge::sweep_rooms(&merging::scratch(app)));
-    notes.extend(app.with_state(|state| unowned(app, state))?);
+    notes.extend(unowned(app)?.iter().map(|path| format!("no job has {0}; next: git -C {0} status", path.display())));
     Ok(notes)
 }
 
@@ -109,10 +109,14 @@ fn close_terminals(app: &App, standings: &BTreeMap<String, String>) -> Vec<Strin
 }
 
 /// Folders where worktrees are made that no job knows. They may hold work.
-fn unowned(app: &App, state: &State<'_>) -> Result<Vec<String>, Failure> {
-    let jobs = entries(state)?;
-    let known: Vec<PathBuf> =
-        jobs.iter().filter(|job| job.stage != *"removed").map(|job| unspell(&job.worktree)).collect();
+///
+/// # Errors
+/// When the state cannot be read.
+pub(in crate::commands) fn unowned(app: &App) -> Result<Vec<PathBuf>, Failure> {
+    let known: Vec<PathBuf> = app.with_state(|state| {
+        let jobs = entries(state)?;
+        Ok(jobs.iter().filter(|job| job.stage != *"removed").map(|job| unspell(&job.worktree)).collect())
+    })?;
     let is_known = |folder: &Path| {
         let aside = worktree::is_left_aside(folder);
         known.iter().any(|worktree| worktree == folder || aside.as_ref() == Some(worktree))
@@ -122,6 +126,5 @@ fn unowned(app: &App, state: &State<'_>) -> Result<Vec<String>, Failure> {
         entries.map(|entry| entry.path()).filter(|path| path.is_dir())
     };
     let all = folders(app.store.dir().join("worktrees")).flat_map(folders);
-    let unowned = all.filter(|folder| !is_known(folder));
-    Ok(unowned.map(|path| format!("no job has {0}; next: git -C {0} status", path.display())).collect())
+    Ok(all.filter(|folder| !is_known(folder)).collect())
 }
