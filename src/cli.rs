@@ -11,6 +11,7 @@ mod short;
 
 use std::ffi::{OsStr, OsString};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use args::DEFAULT_WAIT;
@@ -196,7 +197,7 @@ fn root() -> Command {
         .about("Lets several AI coding agents work on one machine without overwriting each other")
         .after_help(
             "Short forms: aio c, l, g or a starts codex, claude, gemini or amp here; with p, as lp, its prompt is \
-             written and not sent (claude only), with pp it is sent; with -- at the end, as c-- or cpp--, it works in a new worktree. \
+             written and not sent, with pp it is sent; with -- at the end, as c-- or cpp--, it works in a new worktree. \
              See aio start --help\n\n\
              Exit codes: 0 done, 1 refused, 2 usage, 3 not registered, 4 state unreadable, 5 busy, 6 environment",
         )
@@ -206,6 +207,32 @@ fn root() -> Command {
 pub fn verb(args: &[OsString]) -> Option<&'static str> {
     let word = &args[verb_position(args)?];
     VERBS.iter().copied().find(|verb| word == *verb)
+}
+
+/// Where a word was taken for an option that could be one of the last words: it, and the line that has it so. None where what
+/// follows has options, which would be words then, too.
+pub fn with_words_apart(error: &clap::Error, args: &[OsString]) -> Option<(String, String)> {
+    error.get(ContextKind::Suggested).filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    let Some(ContextValue::String(dashed)) = error.get(ContextKind::InvalidArg) else { return None };
+    let at = args.iter().rposition(|arg| arg.to_str().is_some_and(|arg| arg.starts_with(&**dashed)))?;
+    let (before, words) = args.split_at(at);
+    if words[1..].iter().any(|word| word.as_encoded_bytes().starts_with(b"-")) {
+        return None;
+    }
+    let spelled =
+        |words: &[OsString]| words.iter().map(|word| Some(quoted(word.to_str()?))).collect::<Option<Vec<_>>>();
+    let before = spelled(before.get(1..)?)?.join(" ");
+    let line = format!("aio {before} -- {}", spelled(words)?.join(" "));
+    (!line.contains(char::is_control)).then(|| (quoted(dashed), line))
+}
+
+/// As one word of a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// Where the verb stands: the first word that is not an option of every command.

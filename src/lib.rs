@@ -45,10 +45,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let is_hook = cli::verb(&args) == Some("hook");
     let json = !is_hook && args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let help = cli::verb(&args).map_or_else(|| "aio --help".to_owned(), |verb| format!("aio {verb} --help"));
-    let (result, changed) = match cli::parse(args) {
+    let (result, changed) = match cli::parse(args.clone()) {
         Ok(invocation) => run(invocation),
         Err(error) if !error.use_stderr() => return print_help(&error),
-        Err(error) => (Err(misunderstood(&error).hint(help)), false),
+        Err(error) => (Err(misunderstood(&error, &args, help)), false),
     };
     let exit = app::output(json).finish(result, changed);
     if is_hook { ExitCode::SUCCESS } else { exit.into() }
@@ -71,11 +71,14 @@ fn print_help(help: &clap::Error) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// clap's explanation, in one line.
-fn misunderstood(error: &clap::Error) -> Failure {
+/// clap's explanation, in one line. Words that begin with a dash are to be had as words: how, is said whole.
+fn misunderstood(error: &clap::Error, args: &[OsString], help: String) -> Failure {
+    if let Some((dashed, line)) = cli::with_words_apart(error, args) {
+        return Failure::usage(format!("{dashed} is no option of this; as a word: {line}")).hint(help);
+    }
     let text = error.render().to_string();
     let explanation = text.split("\n\nUsage:").next().unwrap_or_default();
     let explanation = explanation.split("\n\nFor more information").next().unwrap_or_default();
     let words: Vec<&str> = explanation.split_whitespace().collect();
-    Failure::usage(words.join(" ").trim_start_matches("error: "))
+    Failure::usage(words.join(" ").trim_start_matches("error: ")).hint(help)
 }

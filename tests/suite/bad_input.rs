@@ -56,6 +56,10 @@ fn unknown_verbs_kinds_and_options() {
     at.refuses(&["claim"], 2, &["KIND|TARGET"]);
     at.refuses(&["claim", "file"], 2, &["which file?"]);
     at.refuses(&["run"], 2, &["COMMAND"]);
+    let line = format!(r"aio --as {} multi l:1 it -- '-x it'\''s' now; next: aio multi --help", at.claude);
+    at.refuses(&["multi", "l:1", "it", "-x it's", "now"], 2, &["-x is no option of this; as a word: ", &line]);
+    at.refuses(&["multi", "l:1", "-x", "--max", "1"], 2, &["'-x'"]);
+    at.refuses(&["multi", "l:1", "-x\n", "it"], 2, &["'-x'"]);
     at.refuses(&["guard"], 2, &["PATHS"]);
 }
 
