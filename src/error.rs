@@ -202,6 +202,10 @@ impl From<Refusal> for Failure {
                 let message = format!("{word:?} names more than one {what}: {}", candidates.join(" "));
                 Failure::new(Exit::Usage, "ambiguous", message).hint("use more of the id")
             }
+            Refusal::Taken { what: "word", word } => {
+                let message = format!("{word:?} is no name for a project: it means all of them, or an agent");
+                Failure::new(Exit::Refused, "taken", message).hint("choose another --name, or leave it out")
+            }
             Refusal::Taken { what, word } => {
                 let list = if what == "project" { "aio projects" } else { "aio jobs" };
                 Failure::new(Exit::Refused, "taken", format!("{word} is a {what}")).hint(format!("{list} shows it"))

@@ -3,6 +3,7 @@
 mod picture;
 mod watching;
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +37,9 @@ fn look(app: &App, args: &ConflictsArgs) -> Result<Looked, Failure> {
     let is_alone = projects.len() == 1;
     let mut looked = Looked::default();
     for project in &projects {
-        let of: Vec<&Worker> = workers.iter().filter(|worker| worker.project == *project).collect();
+        let repository = repository(project);
+        let of: Vec<&Worker> =
+            workers.iter().filter(|worker| self::repository(&worker.project) == repository).collect();
         match compare(app, project, &of).and_then(|survey| Picture::of(app, project, &of, survey)) {
             Ok(picture) => looked.pictures.push(picture),
             Err(failure) if is_alone => return Err(failure),
@@ -62,6 +65,8 @@ fn all_of(workers: &[Worker]) -> Vec<PathBuf> {
     let mut projects: Vec<PathBuf> = workers.iter().map(|worker| worker.project.clone()).collect();
     projects.sort_unstable();
     projects.dedup();
+    let mut seen = HashSet::new();
+    projects.retain(|project| seen.insert(repository(project)));
     projects
 }
 
@@ -72,13 +77,19 @@ fn named(app: &App, word: &OsStr) -> Result<PathBuf, Failure> {
 /// The project whose repository this is, in whichever of its worktrees.
 fn current(app: &App, workers: &[Worker]) -> Result<PathBuf, Failure> {
     let here = unspell(&app.current_project());
-    let repository = |folder: &Path| worktree_of(folder).map(|worktree| worktree.common_dir);
-    let Some(own) = repository(&here) else {
+    if worktree_of(&here).is_none() {
         let message = format!("{} is in no git repository", here.display());
         return Err(Failure::environment(message).hint("aio conflicts --all"));
-    };
-    let is_same = |worker: &&Worker| worker.project == here || repository(&worker.project).as_ref() == Some(&own);
+    }
+    let own = repository(&here);
+    let is_same = |worker: &&Worker| repository(&worker.project) == own;
     Ok(workers.iter().find(is_same).map_or(here.clone(), |worker| worker.project.clone()))
+}
+
+/// What jobs must share for their branches to be compared; of a folder that is gone, that folder.
+fn repository(project: &Path) -> PathBuf {
+    let worktree = worktree_of(project).filter(|worktree| worktree.root == project);
+    worktree.map_or_else(|| project.to_owned(), |worktree| worktree.common_dir)
 }
 
 fn compare(app: &App, project: &Path, workers: &[&Worker]) -> Result<Survey, Failure> {

@@ -64,10 +64,11 @@ pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
 
 fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     let project = args.project.as_ref().map(|word| projects::resolve(app, word)).transpose()?;
+    let is_wanted = project.as_ref().map(projects::is_of);
     let (seen, git, hidden) = app.with_state(|state| {
         let jobs = entries(state)?;
         let wanted = |job: &&Job<'_>| {
-            (args.all || job.stage != *"removed") && project.as_ref().is_none_or(|project| job.project == *project.path)
+            (args.all || job.stage != *"removed") && is_wanted.as_ref().is_none_or(|is_wanted| is_wanted(job))
         };
         let hidden = jobs.iter().filter(|job| !args.all && job.stage == *"removed" && !job.rescue.is_empty()).count();
         let (seen, git) = look_all(app, state, &jobs.iter().filter(wanted).collect::<Vec<_>>());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::jobs::entries;
+use super::projects::home_of;
 use crate::app::{App, unspell};
 use crate::error::{Exit, Failure};
 use crate::fleet::merge::{Trouble, current_branch};
@@ -16,7 +17,7 @@ use crate::protocol::fleet::{Job, Standing, find_job, standing};
 pub(super) struct Worker {
     pub(super) id: String,
     pub(super) title: String,
-    /// The project's own worktree.
+    /// The main worktree of its repository.
     pub(super) project: PathBuf,
     pub(super) branch: String,
     pub(super) worktree: PathBuf,
@@ -39,7 +40,7 @@ impl Worker {
         Worker {
             id: job.id.to_string(),
             title: job.title.to_string(),
-            project: unspell(&job.project),
+            project: home_of(job),
             branch: job.branch.to_string(),
             worktree: unspell(&job.worktree),
             target: job.target.to_string(),

@@ -1,4 +1,7 @@
 //! `aio projects`: what agents are launched into, each with a number and a name.
+//!
+//! A project is a repository's main worktree, in whichever of its worktrees it is named: what is launched in a linked one, as a
+//! job's own is, belongs with what is launched beside it, and stays when that worktree is removed.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,10 +13,11 @@ use crate::app::{App, spell, unspell};
 use crate::cli::{ProjectsArgs, ProjectsVerb};
 use crate::error::Failure;
 use crate::fleet::git::{Repository, Trouble};
+use crate::fleet::profile;
 use crate::host::path::Existing;
-use crate::host::repository::worktree_of;
+use crate::host::repository::{Worktree, worktree_of};
 use crate::output::{Line, Report, Style};
-use crate::protocol::fleet::{Project, find_project};
+use crate::protocol::fleet::{Job, Project, find_project};
 use crate::protocol::id;
 use crate::protocol::op::{NewProject, Op, Outcome, Refusal, Request};
 use crate::table::{Cell, Table};
@@ -88,7 +92,36 @@ fn with_known<T>(app: &App, mut ask: impl FnMut(&[Project<'_>]) -> Result<T, Fai
     })
 }
 
-/// The root of the git worktree at or around a folder.
+/// The main worktree of the repository whose worktree this is; this, where that is known nowhere.
+fn main_of(Worktree { root, common_dir }: Worktree) -> PathBuf {
+    if common_dir == root.join(".git") {
+        return root;
+    }
+    let main = Repository::open(&root).and_then(|repository| repository.main_worktree());
+    main.ok().flatten().unwrap_or(root)
+}
+
+/// Where the repository of a job is. Its record may name a linked worktree, which may be gone while the job's own is there.
+pub(super) fn home_of(job: &Job<'_>) -> PathBuf {
+    let (recorded, own) = (unspell(&job.project), unspell(&job.worktree));
+    // Its own, which is what may be taken away, is no home for it.
+    let found = if recorded.is_dir() { main_at(&recorded) } else { main_at(&own).filter(|main| *main != own) };
+    found.unwrap_or(recorded)
+}
+
+/// The main worktree, from the top of any. What is none is not taken for a part of whatever is around it.
+fn main_at(top: &Path) -> Option<PathBuf> {
+    worktree_of(top).filter(|worktree| worktree.root == top).map(main_of)
+}
+
+/// Tells whether a job is of a project.
+pub(super) fn is_of(project: &Named) -> impl Fn(&Job<'_>) -> bool {
+    let path = unspell(&project.path);
+    let home = main_at(&path).unwrap_or(path);
+    move |job| unspell(&job.project) == home || home_of(job) == home
+}
+
+/// The main worktree of the repository at or around a folder.
 fn worktree(app: &App, typed: &Path) -> Result<PathBuf, Failure> {
     let resolved = app.physical(None, typed)?;
     let shown = typed.display();
@@ -100,7 +133,7 @@ fn worktree(app: &App, typed: &Path) -> Result<PathBuf, Failure> {
         let kind = if is_bare { Trouble::Bare } else { Trouble::NoRepository };
         return Err(trouble(kind(resolved.path)));
     };
-    Ok(worktree.root)
+    Ok(main_of(worktree))
 }
 
 fn add(app: &App, paths: &[std::ffi::OsString], name: Option<&str>, setup: Option<&str>) -> Result<Report, Failure> {
@@ -119,11 +152,22 @@ fn add(app: &App, paths: &[std::ffi::OsString], name: Option<&str>, setup: Optio
     let roots: Vec<PathBuf> = paths.iter().map(|path| worktree(app, Path::new(path))).collect::<Result<_, _>>()?;
     let mut report = Report::silent("project-added");
     for root in &roots {
-        let new = NewProject { path: spell(root), name: name.map(str::to_owned), setup: setup.map(str::to_owned) };
+        let new = NewProject {
+            path: spell(root),
+            name: name.map(str::to_owned),
+            setup: setup.map(str::to_owned),
+            reserved: reserved(app),
+        };
         let name = change(app, Op::AddProject(new))?;
         report.lines.push(format!("Added: {name}  {}", root.display()).into());
     }
     Ok(report.with(json!({ "projects": with_known(app, |known| Ok(rows(known)))? })))
+}
+
+/// What asks for agents where a project could be named.
+fn reserved(app: &App) -> Vec<String> {
+    let words = |profile: profile::Profile| [profile.letter().map(String::from), Some(profile.name)];
+    profile::all(app.profiles()).into_iter().flat_map(words).flatten().collect()
 }
 
 fn list(app: &App) -> Result<Report, Failure> {

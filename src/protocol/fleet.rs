@@ -19,7 +19,7 @@ pub const PORTS_PER_JOB: u16 = 10;
 record! {
     /// A project that agents are launched into. Its number is its place in the list, from 1.
     pub struct Project<'a> {
-        /// Absolute path of the repository's worktree.
+        /// Absolute path of the repository's main worktree; of one that has none, of the linked worktree it was named by.
         path: Text<'a> = always "path",
         /// By which it can be named; no other project's.
         name: Text<'a> = always "name",
@@ -35,7 +35,7 @@ record! {
     pub struct Job<'a> {
         /// By which it is named.
         id: Text<'a> = always "id",
-        /// Absolute path of the project's own worktree.
+        /// As a project's `path`. Older versions wrote the linked worktree it was launched from.
         project: Text<'a> = always "project",
         /// The profile it was launched by: an agent's name, or one of `config.toml`.
         profile: Text<'a> = always "profile",
@@ -311,10 +311,15 @@ pub fn find_job<'j, 'a>(jobs: &'j [Job<'a>], word: &str) -> Result<&'j Job<'a>, 
 /// What no project may be called: it means all of them.
 pub const EVERY: &str = "all";
 
-/// A name for a project that none of the others has, from its folder's.
-pub fn free_name(projects: &[Project<'_>], wanted: &str) -> String {
+/// Whether no project may be called that, for these words or [`EVERY`].
+pub fn is_reserved(name: &str, words: &[String]) -> bool {
+    name == EVERY || words.iter().any(|word| word == name)
+}
+
+/// A name for a project that none of the others has and that means nothing else, from its folder's.
+pub fn free_name(projects: &[Project<'_>], reserved: &[String], wanted: &str) -> String {
     let plain = id::tool_name(wanted).unwrap_or_else(|| "project".to_owned());
-    let is_taken = |name: &str| name == EVERY || projects.iter().any(|project| project.name == *name);
+    let is_taken = |name: &str| is_reserved(name, reserved) || projects.iter().any(|project| project.name == *name);
     let numbered = (2..).map(|number| format!("{plain}-{number}"));
     let mut names = [plain.clone()].into_iter().chain(numbered);
     names.find(|name| !is_taken(name)).unwrap_or(plain)

@@ -179,6 +179,7 @@ fn what_is_no_job_is_refused() {
         }
     }
     fleet.edit("claude-aabbbb", "project", json!("/no/such/project"));
+    fleet.edit("claude-aabbbb", "worktree", json!("/no/such/worktree"));
     for verb in ["merge", "pr", "diff"] {
         refuses(&fleet.aio(&[verb, "claude-aabbbb"]), 6, &["/no/such/project"]);
     }

@@ -8,6 +8,7 @@ use crate::app::{App, spell, unspell};
 use crate::cli::SomeJobsArgs;
 use crate::commands::interrupting::Interruption;
 use crate::commands::launching;
+use crate::commands::projects::home_of;
 use crate::error::{Exit, Failure};
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::{self, Runtime};
@@ -55,7 +56,7 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Fa
     let ending = Ending::find(app, id)?;
     let stage = &*ending.stage;
     let (runtime, project, worktree) =
-        with_job(app, id, |_, job| Ok((job.runtime.to_string(), unspell(&job.project), unspell(&job.worktree))))?;
+        with_job(app, id, |_, job| Ok((job.runtime.to_string(), home_of(job), unspell(&job.worktree))))?;
     let (branch, target) = with_job(app, id, |_, job| Ok((job.branch.to_string(), job.target.to_string())))?;
     if stage == "running" && !ending.is_orphaned {
         return Err(Failure::new(Exit::Refused, "running", format!("{id} runs")).hint(format!("aio stop {id}")));
@@ -151,7 +152,7 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
             }
             let new = NewJob {
                 id: String::new(),
-                project: job.project.to_string(),
+                project: spell(&home_of(job)),
                 profile: job.profile.to_string(),
                 tool: job.tool.to_string(),
                 runtime: retried_runtime(app, job)?.name().to_owned(),

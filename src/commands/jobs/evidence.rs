@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::app::{App, unspell, wall_ms};
+use crate::commands::projects::home_of;
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::Runtime;
 use crate::fleet::remains::Running;
@@ -120,7 +121,7 @@ fn end_as_kept(job: &mut Job<'_>, evidence: &Evidence, dir: &Path) -> &'static s
 fn place(job: &Job<'_>) -> Option<Place> {
     let worktree = unspell(&job.worktree);
     let is_there = job.stage != *"removed" && !job.base.is_empty() && worktree.is_dir();
-    is_there.then(|| Place { worktree, project: unspell(&job.project), base: job.base.to_string() })
+    is_there.then(|| Place { worktree, project: home_of(job), base: job.base.to_string() })
 }
 
 /// What of others matters to what is to be done about a job.

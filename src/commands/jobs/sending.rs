@@ -141,11 +141,11 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
         Err(failure) if failure.code == "ambiguous" => return Err(failure),
         Err(_) => {}
     }
-    let project = if to == EVERY { None } else { Some(projects::resolve(app, OsStr::new(to))?.path) };
+    let project = if to == EVERY { None } else { Some(projects::resolve(app, OsStr::new(to))?) };
+    let is_of = project.as_ref().map(projects::is_of);
     let ids = app.with_state(|state| {
         let jobs = entries(state)?;
-        let is_meant =
-            |job: &&Job<'_>| job.stage == *"running" && project.as_ref().is_none_or(|path| job.project == **path);
+        let is_meant = |job: &&Job<'_>| job.stage == *"running" && is_of.as_ref().is_none_or(|is_of| is_of(job));
         Ok(jobs.iter().filter(is_meant).map(|job| job.id.to_string()).collect::<Vec<_>>())
     })?;
     if ids.is_empty() { Err(Failure::usage(format!("no job of {to} runs")).hint("aio jobs")) } else { Ok(ids) }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use std::time::Duration;
 
-use super::{Repository, Trouble, done, entries};
+use super::{Repository, Trouble, done, entries, git, whole_path};
 
 /// For a look at every file of a worktree.
 const LOOKING: Duration = Duration::from_secs(120);
@@ -40,6 +40,32 @@ impl Repository {
             }
         }
         Ok(found)
+    }
+
+    /// The main one. None where it is known nowhere: a bare repository has none, and `git init --separate-git-dir` does not
+    /// write down which it is. (The first that git lists is then the repository itself.)
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn main_worktree(&self) -> Result<Option<PathBuf>, Trouble> {
+        let common = self.common_dir()?;
+        let own = done(self.git().args(["rev-parse", "--absolute-git-dir"]), "find the repository")?;
+        if whole_path(own.out).canonicalize().is_ok_and(|own| own == common) {
+            return Ok((!self.is_bare()).then(|| self.root().to_owned()));
+        }
+        // Submodules say it; else it is around `.git`.
+        let named = git(&common).args(["config", "--get", "core.worktree"]).run()?;
+        let candidate = match named.is_good() {
+            true => common.join(whole_path(named.out)).canonicalize().ok(),
+            false if common.file_name() == Some(OsStr::new(".git")) => common.parent().map(Path::to_owned),
+            false => None,
+        };
+        let is_main = |folder: &PathBuf| {
+            Repository::open(folder).is_ok_and(|main| {
+                !main.is_bare() && main.root() == folder && main.common_dir().is_ok_and(|its| its == common)
+            })
+        };
+        Ok(candidate.filter(is_main))
     }
 
     /// Where a branch is checked out.

@@ -1,7 +1,7 @@
 //! Projects and jobs: who starts when, with which ports, and what the end of one means for the others.
 
 use super::super::evidence::Evidence;
-use super::super::fleet::{Delivery, EVERY, Job, PORTS_PER_JOB, Project, find_job, find_project, free_name};
+use super::super::fleet::{Delivery, Job, PORTS_PER_JOB, Project, find_job, find_project, free_name, is_reserved};
 use super::super::op::{
     Change, Event, JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject, Outcome, Refusal, Usage,
 };
@@ -17,10 +17,13 @@ impl<'a> Turn<'a, '_> {
         let projects = self.state.projects.entries_mut().map_err(malformed)?;
         let has_name = |project: &Project<'_>, name: &str| project.name == *name && project.path != *new.path;
         // A name that somebody chose is that or none.
-        if let Some(name) = new.name.as_ref()
-            && (name == EVERY || projects.iter().any(|project| has_name(project, name)))
-        {
-            return Err(Refusal::Taken { what: "project", word: name.clone() });
+        if let Some(name) = new.name.as_ref() {
+            if is_reserved(name, &new.reserved) {
+                return Err(Refusal::Taken { what: "word", word: name.clone() });
+            }
+            if projects.iter().any(|project| has_name(project, name)) {
+                return Err(Refusal::Taken { what: "project", word: name.clone() });
+            }
         }
         if let Some(known) = projects.iter_mut().find(|project| project.path == *new.path) {
             let setup = new.setup.clone().unwrap_or_else(|| known.setup.to_string());
@@ -33,7 +36,7 @@ impl<'a> Turn<'a, '_> {
             return Ok(Outcome::Project { name });
         }
         let folder = new.path.rsplit('/').next().unwrap_or_default();
-        let name = free_name(projects, new.name.as_deref().unwrap_or(folder));
+        let name = free_name(projects, &new.reserved, new.name.as_deref().unwrap_or(folder));
         projects.push(Project {
             path: new.path.clone().into(),
             name: name.clone().into(),

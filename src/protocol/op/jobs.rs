@@ -14,6 +14,8 @@ pub struct NewProject {
     pub name: Option<String>,
     /// What prepares a new worktree; none leaves it.
     pub setup: Option<String>,
+    /// What it may not be called: words that mean something else where a project is named.
+    pub reserved: Vec<String>,
 }
 
 /// See [`super::Op::QueueJobs`]. The fields are those of [`Job`](super::super::fleet::Job).

@@ -310,7 +310,9 @@ fn what_cannot_be_merged_is_refused() {
     fleet.edit("claude-second", "target", json!("release"));
     must(&fleet.project(), &["branch", "release"]);
     no(&["claude-first0", "claude-second"], 2, &["is for main, and claude-second for release", "--into"]);
-    fleet.edit("claude-second", "project", json!(other));
+    let stranger = fleet.world.home.join("stranger");
+    fleet.begin(&stranger);
+    fleet.edit("claude-second", "project", json!(stranger));
     no(&["claude-first0", "claude-second"], 2, &["different projects"]);
     fs::remove_dir_all(&other).unwrap();
     fleet.edit("claude-second", "project", json!(fleet.project()));

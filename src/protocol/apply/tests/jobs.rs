@@ -309,12 +309,23 @@ fn projects_are_numbered_and_named() {
     assert_eq!((add(&mut desk, "/x/Web App"), add(&mut desk, "/y/web-app")), ("web-app".into(), "web-app-2".into()));
     assert_eq!(add(&mut desk, "/x/Web App"), "web-app", "added once");
     assert_eq!(add(&mut desk, "/z"), "z");
-    for (path, name) in [("/x/Web App", "z"), ("/new", "web-app"), ("/new", "all")] {
+    for (path, name) in [("/x/Web App", "z"), ("/new", "web-app")] {
         let new = NewProject { path: path.to_owned(), name: Some(name.to_owned()), ..NewProject::default() };
         let refused = desk.perform(None, Op::AddProject(new));
         assert!(matches!(refused, Err(Refusal::Taken { what: "project", .. })), "{path} {name}");
     }
-    assert_eq!(free_name(&[], "all"), "all-2");
+    for (name, words) in [("all", vec![]), ("x", vec!["x".to_owned()])] {
+        let new = NewProject {
+            path: "/new".to_owned(),
+            name: Some(name.to_owned()),
+            reserved: words,
+            ..NewProject::default()
+        };
+        let refused = desk.perform(None, Op::AddProject(new));
+        assert!(matches!(refused, Err(Refusal::Taken { what: "word", .. })), "{name}");
+    }
+    assert_eq!(free_name(&[], &[], "all"), "all-2");
+    assert_eq!(free_name(&[], &["x".to_owned(), "x-2".to_owned()], "X"), "x-3");
     desk.perform(None, Op::MoveProject { project: "z".to_owned(), to: 1 }).unwrap();
     let names = |desk: &Desk| -> Vec<String> {
         desk.state.projects.entries().unwrap().iter().map(|project| project.name.to_string()).collect()
