@@ -11,6 +11,7 @@ use toml::Spanned;
 use crate::error::Failure;
 use crate::fleet::profile::{self, Profile, Runtime};
 use crate::protocol::evidence::{CrossWorktree, Settings};
+use crate::protocol::fleet::PORTS_PER_JOB;
 
 /// The file's name in the state directory.
 pub const FILE: &str = "config.toml";
@@ -176,9 +177,13 @@ fn beads(text: &str) -> Result<&'static [&'static str], String> {
 fn ports(text: &str) -> Result<(u16, u16), String> {
     let range =
         text.split_once('-').and_then(|(first, last)| Some((first.trim().parse().ok()?, last.trim().parse().ok()?)));
-    range
+    let (first, last) = range
         .filter(|(first, last)| *first >= 1024 && first < last)
-        .ok_or_else(|| format!("ports = {text:?} is no range of ports from 1024 on: write it as 21000-23999"))
+        .ok_or_else(|| format!("ports = {text:?} is no range of ports from 1024 on: write it as 21000-23999"))?;
+    if last - first < PORTS_PER_JOB - 1 {
+        return Err(format!("ports = {text:?} has fewer than the {PORTS_PER_JOB} ports that each job gets"));
+    }
+    Ok((first, last))
 }
 
 fn cross_worktree(text: &str) -> Result<CrossWorktree, String> {
@@ -225,6 +230,7 @@ mod tests {
         for (text, line, reason) in [
             ("runtime = \"tmux\"\n\nauto_ttl = \"soon\"\n", 3, "auto_ttl = \"soon\": "),
             ("# ports\nports = \"9-1\"\n", 2, "ports = \"9-1\" is no range of ports"),
+            ("ports = \"22000-22008\"\n", 1, "ports = \"22000-22008\" has fewer than the 10 ports that each job gets"),
             ("beads = \"off\"\nbeads\n", 2, ""),
             ("\n\n\nlock_timeout = 3\n", 4, "invalid type: integer"),
             ("[profiles.fast]\nagent = \"codex\"\n[profiles.slow]\nspeed = 1\n", 3, "profiles.slow.agent is missing"),

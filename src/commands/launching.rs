@@ -98,6 +98,7 @@ fn launch(
         return Err(nothing_launched(failed));
     }
     let jobs = jobs(app, &sites, wanted, task, options);
+    preflight::ports(app, at_once(jobs.len(), options))?;
     if options.dry_run {
         for job in &jobs {
             report.lines.push(line(
@@ -184,6 +185,16 @@ fn jobs(app: &App, sites: &[Site], wanted: &[Wanted], task: &str, options: &Laun
         }
     }
     jobs
+}
+
+/// How many of a launch run at once.
+fn at_once(jobs: usize, options: &LaunchOptions) -> usize {
+    let most = match options.max {
+        _ if options.seq => 1,
+        None | Some(0) => usize::MAX,
+        Some(max) => max as usize,
+    };
+    jobs.min(most)
 }
 
 fn backoff_ms(backoff: std::time::Duration) -> u64 {

@@ -113,6 +113,7 @@ fn apart(
     prompt: &str,
 ) -> Result<Report, Failure> {
     preflight::space(app)?;
+    preflight::ports(app, 1)?;
     let project = projects::resolve(app, OsStr::new("."))?;
     let target = preflight::look_at(&unspell(&project.path), target)?;
     let site = Site { project, target };

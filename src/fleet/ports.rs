@@ -18,9 +18,18 @@ const ADDRESSES: [IpAddr; 4] = [
     IpAddr::V6(Ipv6Addr::UNSPECIFIED),
 ];
 
+/// What is busy is looked at so often: whoever else looks has a port for a moment, too.
+const LOOKS: usize = 4;
+
 /// The ports from `from` to `to`, both included, that cannot be listened on.
 pub fn busy(from: u16, to: u16) -> Vec<u16> {
-    (from..=to).filter(|port| ADDRESSES.iter().any(|address| is_busy(*address, *port))).collect()
+    let cannot = |port: &u16| ADDRESSES.iter().any(|address| is_busy(*address, *port));
+    let mut busy: Vec<u16> = (from..=to).filter(cannot).collect();
+    for _ in 1..LOOKS {
+        std::thread::yield_now();
+        busy.retain(cannot);
+    }
+    busy
 }
 
 fn is_busy(address: IpAddr, port: u16) -> bool {

@@ -87,7 +87,8 @@ record! {
         exit_code: Option<i32> = sparse "exitCode",
         /// The signal that ended the agent; 0 for none.
         signal: u32 = sparse "signal",
-        /// Why it failed or crashed, in words; of one that runs, why it is about to be started again.
+        /// Why it failed or crashed, in words; of one that runs, why it is about to be started again; of one that
+        /// is queued, why it could not start.
         failure: Text<'a> = sparse "failure",
         /// What the agent said at the end.
         said: Text<'a> = sparse "said",

@@ -31,6 +31,8 @@ mod merging;
 mod model;
 mod paths;
 mod plugin;
+mod ports;
+mod projects;
 mod queue;
 mod relaying;
 mod running;

@@ -7,7 +7,7 @@ use super::with_job;
 use crate::app::{App, spell, unspell};
 use crate::cli::SomeJobsArgs;
 use crate::commands::interrupting::Interruption;
-use crate::commands::launching;
+use crate::commands::launching::{self, preflight};
 use crate::commands::projects::home_of;
 use crate::error::{Exit, Failure};
 use crate::fleet::files::JobFiles;
@@ -170,6 +170,7 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
             };
             Ok((new, job.id.to_string()))
         })?;
+        preflight::ports(app, 1)?;
         let task = JobFiles::of(app.store.dir(), &old).task().map_err(|error| {
             Failure::environment(format!("the task of {old} cannot be read: {error}")).hint("launch it anew")
         })?;

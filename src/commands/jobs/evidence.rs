@@ -280,6 +280,12 @@ fn remark(job: &Job<'_>, standing: Standing, evidence: &Evidence, around: &Aroun
         }
         Standing::Crashed if job.stage == *"running" => format!("{}; next: aio logs {id}", &*job.failure),
         Standing::Crashed | Standing::Failed => format!("{}; next: aio logs {id}, aio resume {id}", &*job.failure),
+        Standing::Queued if !job.failure.is_empty() => {
+            format!(
+                "{}; it begins once another job ends; next: wider ports in config.toml, then aio cleanup",
+                &*job.failure
+            )
+        }
         Standing::Queued if around.due.iter().any(|due| due == id) => {
             "its turn has come; should it not begin by itself: aio cleanup".to_owned()
         }

@@ -11,9 +11,11 @@ use crate::fleet::agents::LoginState;
 use crate::fleet::git::look::free_space;
 use crate::fleet::git::remote::Reach;
 use crate::fleet::git::{Head, Repository, Trouble};
+use crate::fleet::ports::busy;
 use crate::fleet::tmux;
-use crate::output::{Progress, Step};
-use crate::protocol::fleet::Job;
+use crate::output::{Progress, Step, count};
+use crate::protocol::apply::free_blocks;
+use crate::protocol::fleet::{Job, PORTS_PER_JOB};
 use crate::protocol::time;
 
 /// Less than this left on the disk is too little for worktrees.
@@ -75,6 +77,23 @@ pub(in crate::commands) fn space(app: &App) -> Result<(), Failure> {
         return Err(Failure::environment(message).hint("free some space, or set AIO_DIR to another disk"));
     }
     Ok(())
+}
+
+/// Whether so many jobs more can run at once, each with ports of its own.
+pub(in crate::commands) fn ports(app: &App, jobs: usize) -> Result<(), Failure> {
+    let (from, to) = app.job_ports();
+    let busy = busy(from, to);
+    let free = app.with_state(|state| Ok(free_blocks(state, (from, to), &busy, &app.evidence_of_jobs(state))?))?;
+    if jobs <= free {
+        return Ok(());
+    }
+    let message = format!(
+        "{} would run at once, {PORTS_PER_JOB} ports each, and {from}-{to} has room for {free} more; nothing was launched",
+        count(jobs as u64, "job")
+    );
+    let fewer = if free == 0 || jobs == 1 { String::new() } else { format!(", or --max {free}") };
+    let hint = format!("a wider ports = \"FIRST-LAST\" in {}/config.toml{fewer}", app.store.dir().display());
+    Err(Failure::environment(message).hint(hint))
 }
 
 /// The projects that can be launched into, and the names of the others, with what is in the way there.

@@ -96,7 +96,7 @@ fn word(job: &Job<'_>, is_begun: bool) -> (Style, &'static str) {
     let is_taken = job.delivery == *Delivery::Acknowledged.name();
     let is_unsure = job.delivery == *Delivery::Unconfirmed.name();
     match &*job.stage {
-        "queued" if is_begun => (Style::Notice, "STARTING"),
+        "queued" if is_begun && job.failure.is_empty() => (Style::Notice, "STARTING"),
         "queued" => (Style::Faint, "QUEUED"),
         "ended" if job.result != *"done" => (Style::Bad, "FAILED"),
         _ if is_taken || job.stage == *"ended" => (Style::Good, "LAUNCHED"),

@@ -5,7 +5,7 @@ use super::super::fleet::{Delivery, Job, PORTS_PER_JOB, Project, find_job, find_
 use super::super::op::{
     Change, Event, JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject, Outcome, Refusal, Usage,
 };
-use super::super::state::Claim;
+use super::super::state::{Claim, State};
 use super::Turn;
 
 /// How many jobs whose worktrees are gone are remembered.
@@ -115,7 +115,7 @@ impl<'a> Turn<'a, '_> {
     /// may be started again.
     pub(super) fn start_job(&mut self, start: &JobStart) -> Result<Outcome, Refusal> {
         let (now, evidence) = (self.now_stamp(), self.evidence);
-        let claimed: Vec<u16> = self.state.claims.iter().filter_map(claimed_port).collect();
+        let claimed = claimed_ports(&self.state);
         let jobs = self.state.jobs.entries_mut().map_err(malformed)?;
         let id = find_job(jobs, &start.job)?.id.clone();
         let at = jobs.iter().position(|job| job.id == id).unwrap_or_default();
@@ -131,12 +131,15 @@ impl<'a> Turn<'a, '_> {
         if let Some(reason) = waits {
             return Ok(Outcome::JobWaits { reason });
         }
-        let meets = |job: &Job<'_>, first: u16| job.port != 0 && job.port.abs_diff(first) < PORTS_PER_JOB;
         let is_anothers = |first| jobs.iter().any(|job| job.id != id && meets(job, first) && job.occupies(evidence));
         let is_used = |first| start.busy_ports.iter().chain(&claimed).any(|port| is_in(first, *port));
         // What it had it has again, unless another has it now.
         let port = Some(job.port).filter(|own| *own != 0 && !is_anothers(*own));
-        let port = port.unwrap_or_else(|| free_port(start.ports, |first| is_anothers(first) || is_used(first)));
+        let mut free = blocks(start.ports).filter(|first| !(is_anothers(*first) || is_used(*first)));
+        let Some(port) = port.or_else(|| free.next()) else {
+            let reason = format!("no {PORTS_PER_JOB} ports are free in {}-{}", start.ports.0, start.ports.1);
+            return Ok(self.wait_for_ports(at, reason));
+        };
         let job = &mut jobs[at];
         if is_own {
             job.restarts -= 1;
@@ -158,6 +161,19 @@ impl<'a> Turn<'a, '_> {
         let id = id.to_string();
         self.note_job(Event::JobStarted, &id, (attempt > 1).then(|| format!("attempt {attempt}")));
         Ok(Outcome::JobStarted { port, attempt })
+    }
+
+    /// One that is queued stays so, and says why.
+    fn wait_for_ports(&mut self, at: usize, reason: String) -> Outcome {
+        if let Ok(jobs) = self.state.jobs.entries_mut()
+            && jobs[at].stage == *"queued"
+            && jobs[at].failure != *reason
+        {
+            jobs[at].failure = reason.clone().into();
+            let id = jobs[at].id.to_string();
+            self.note_job(Event::JobNoted, &id, Some(reason.clone()));
+        }
+        Outcome::JobWaits { reason }
     }
 
     pub(super) fn note_on_job(&mut self, word: &str, note: &JobNote) -> Result<Outcome, Refusal> {
@@ -332,15 +348,35 @@ fn why_not_yet(jobs: &[Job<'_>], at: usize, occupies: impl Fn(&Job<'_>) -> bool)
     is_full.then(|| format!("{running} of its launch run, as many as may"))
 }
 
-/// The first port of a range that nobody has; 0 where there is none.
-fn free_port((from, to): (u16, u16), is_taken: impl Fn(u16) -> bool) -> u16 {
-    let mut firsts = (from..=to).step_by(usize::from(PORTS_PER_JOB));
-    firsts.find(|first| to - first >= PORTS_PER_JOB - 1 && *first != 0 && !is_taken(*first)).unwrap_or(0)
+/// How many jobs could be given ports of a range now, in which these are used by others.
+///
+/// # Errors
+/// When the jobs cannot be read.
+pub fn free_blocks(state: &State<'_>, range: (u16, u16), busy: &[u16], evidence: &Evidence) -> Result<usize, Refusal> {
+    let (jobs, claimed) = (state.jobs.entries().map_err(malformed)?, claimed_ports(state));
+    let is_anothers = |first| jobs.iter().any(|job| meets(job, first) && job.occupies(evidence));
+    let is_used = |first| busy.iter().chain(&claimed).any(|port| is_in(first, *port));
+    Ok(blocks(range).filter(|first| !is_anothers(*first) && !is_used(*first)).count())
+}
+
+/// The first port of each job that there is room for in a range.
+fn blocks((from, to): (u16, u16)) -> impl Iterator<Item = u16> {
+    let firsts = (from..=to).step_by(usize::from(PORTS_PER_JOB));
+    firsts.filter(move |first| to - first >= PORTS_PER_JOB - 1 && *first != 0)
+}
+
+/// Whether a job has some of the ports from that one on.
+fn meets(job: &Job<'_>, first: u16) -> bool {
+    job.port != 0 && job.port.abs_diff(first) < PORTS_PER_JOB
 }
 
 /// Whether a port is one of the range that begins with that one.
 fn is_in(first: u16, port: u16) -> bool {
     (first..first.saturating_add(PORTS_PER_JOB)).contains(&port)
+}
+
+fn claimed_ports(state: &State<'_>) -> Vec<u16> {
+    state.claims.iter().filter_map(claimed_port).collect()
 }
 
 /// The port that a claim is on.

@@ -22,7 +22,7 @@ use super::time;
 
 pub(in crate::protocol) use claiming::grant_of;
 pub use claiming::{conflict_with, in_line_for};
-pub use jobs::due;
+pub use jobs::{due, free_blocks};
 pub use memory::{KEPT_ENTRIES, KEPT_PER_PROJECT};
 
 /// A decision to be written down, unless `changes` is empty.

@@ -94,12 +94,12 @@ pub enum Outcome {
     },
     /// It may begin.
     JobStarted {
-        /// The first of its ports; 0 where none is free.
+        /// The first of its ports.
         port: u16,
         /// The how manieth start this is.
         attempt: u32,
     },
-    /// It is not its turn.
+    /// It is not its turn, or there are no ports for it.
     JobWaits {
         /// Why.
         reason: String,

@@ -2,6 +2,7 @@
 
 use super::super::super::fleet::{Delivery, Job, Standing, free_name, standing};
 use super::super::super::op::{JobEnd, JobNote, JobStart, JobTurn, NewJob, NewProject};
+use super::super::jobs::free_blocks;
 use super::*;
 
 impl Desk {
@@ -152,12 +153,16 @@ fn ports_are_each_jobs_own() {
     desk.queue(&[("a", ""), ("b", ""), ("c", "")], 0);
     assert_eq!(desk.start("a", 1), Ok(5010), "somebody uses one of the first ten");
     assert_eq!(desk.start("b", 2), Ok(5020));
-    assert_eq!(desk.start("c", 3), Ok(0), "there are no more");
-    desk.end("a", "done");
-    desk.queue(&[("d", "")], 0);
-    assert_eq!(desk.start("d", 4), Ok(5010), "what ended gives them back");
+    let range = |desk: &Desk| free_blocks(&desk.state, (5000, 5034), &[5003], &desk.evidence).unwrap();
+    assert_eq!((desk.start("c", 3), range(&desk)), (Err("no 10 ports are free in 5000-5034".to_owned()), 0));
+    assert_eq!((desk.standing("c"), &*desk.job("c").failure), (Standing::Queued, "no 10 ports are free in 5000-5034"));
+    let before = desk.state.clone();
+    assert!(desk.start("c", 3).is_err());
+    assert_eq!(desk.state, before, "it is said once");
+    assert_eq!((desk.end("a", "done"), range(&desk)), (vec!["c".to_owned()], 1), "what ended gives them back");
+    assert_eq!((desk.start("c", 4), &*desk.job("c").failure), (Ok(5010), ""));
     desk.next(Op::RequeueJob { job: "a".to_owned(), restarts: 0 });
-    assert_eq!(desk.start("a", 5), Ok(0), "what it had is another's now");
+    assert!(desk.start("a", 5).is_err(), "what it had is another's now");
     desk.end("b", "done");
     desk.next(Op::RequeueJob { job: "b".to_owned(), restarts: 0 });
     assert_eq!(desk.start("b", 6), Ok(5020), "nobody took it");
