@@ -362,7 +362,12 @@ pub fn free_blocks(state: &State<'_>, range: (u16, u16), busy: &[u16], evidence:
 /// The first port of each job that there is room for in a range.
 fn blocks((from, to): (u16, u16)) -> impl Iterator<Item = u16> {
     let firsts = (from..=to).step_by(usize::from(PORTS_PER_JOB));
-    firsts.filter(move |first| to - first >= PORTS_PER_JOB - 1 && *first != 0)
+    firsts.filter(move |first| is_whole(*first, to))
+}
+
+/// Whether a job's ports from that one on end with this one at the latest.
+fn is_whole(first: u16, to: u16) -> bool {
+    first != 0 && to - first >= PORTS_PER_JOB - 1
 }
 
 /// Whether a job has some of the ports from that one on.
