@@ -57,7 +57,7 @@ pub struct ParentArgs {
 /// How agents are launched
 #[derive(Args, Debug, Default)]
 pub struct LaunchOptions {
-    /// One after the other, and none after the first that does not end well
+    /// One after the other, none after the first that does not end well; waits until all have ended
     #[arg(long)]
     pub seq: bool,
     /// At most so many at once; the others wait for their turn

@@ -2,7 +2,7 @@
 
 pub(super) mod bringing;
 pub(super) mod ending;
-mod evidence;
+pub(super) mod evidence;
 pub(super) mod reporting;
 pub(super) mod sending;
 pub(super) mod steering;

@@ -1,6 +1,7 @@
 //! `aio multi` and `aio all`: agents launched, each as a job of its own, after a look at everything that could go wrong.
 
 pub(super) mod preflight;
+mod sequence;
 mod starting;
 mod watching;
 
@@ -110,10 +111,22 @@ fn launch(
         return Ok(report);
     }
     interruption.before("nothing was launched")?;
-    let started = queue(app, jobs.clone(), task, &interruption)?;
-    report.lines.extend(started.lines);
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
     report = report.with(json!({ "jobs": ids, "batch": jobs.first().map(|job| &job.batch) }));
+    let begun = set_going(app, &jobs, task)?;
+    if options.seq {
+        report = sequence::until_ended(app, &jobs, report, &interruption)?;
+        if interruption.came() {
+            return Ok(interruption.end(app, report, "", Some(&ids)));
+        }
+        if !failed.is_empty() && report.exit == Exit::Done {
+            report.exit = Exit::Refused;
+            report.code = "launched-in-part";
+        }
+        return Ok(report);
+    }
+    let started = watch(app, &jobs, &begun, &interruption);
+    report.lines.extend(started.lines);
     if interruption.came() {
         return Ok(interruption.end(app, report, "", Some(&ids)));
     }
@@ -140,15 +153,26 @@ fn nothing_launched(mut failed: Vec<(String, Failure)>) -> Failure {
 /// # Errors
 /// When they cannot be written down; nothing was begun then.
 pub(super) fn queue(app: &App, jobs: Vec<NewJob>, task: &str, interruption: &Interruption) -> Result<Started, Failure> {
+    let begun = set_going(app, &jobs, task)?;
+    Ok(watch(app, &jobs, &begun, interruption))
+}
+
+/// Has jobs wait for their turn, and begins those whose turn it is. Gives those.
+fn set_going(app: &App, jobs: &[NewJob], task: &str) -> Result<Vec<String>, Failure> {
     keep_environment(app, jobs.iter().map(|job| &*job.id))?;
-    let next = write_down(app, &jobs, task)?;
+    let next = write_down(app, jobs, task)?;
     begin_all(app, &next);
-    let mut started = watching::until_taken(app, &jobs, &next, interruption);
+    Ok(next)
+}
+
+/// Watches until jobs have begun, or wait for their turn.
+fn watch(app: &App, jobs: &[NewJob], begun: &[String], interruption: &Interruption) -> Started {
+    let mut started = watching::until_taken(app, jobs, begun, interruption);
     started.notes.extend(started.unconfirmed.iter().filter_map(|(tool, project)| {
         let remedy = doctor::agents::missing(app, tool, &unspell(project))?;
         Some(format!("{tool} is not set up, so no hook of it can say what it took or does; next: {remedy}"))
     }));
-    Ok(started)
+    started
 }
 
 /// Has jobs wait for their turn. Gives the jobs whose turn it is.

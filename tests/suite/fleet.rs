@@ -239,9 +239,9 @@ fn a_killed_parent_is_seen_and_cleaned_up() {
 #[test]
 fn one_after_the_other_stops_at_the_first_that_fails() {
     let fleet = Fleet::new();
-    fleet.launch(json!([{ "exit": 1 }]), &["l:3", "--seq", "x"]);
-    let states = || fleet.jobs().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
-    assert!(within(10, || states() == ["failed", "stopped", "stopped"]), "{:?}", states());
+    let ran = fleet.launch(json!([{ "exit": 1 }]), &["l:3", "--seq", "x"]);
+    let states: Vec<String> = fleet.jobs().iter().map(|job| job["state"].as_str().unwrap().to_owned()).collect();
+    assert_eq!((ran.code, states), (1, ["failed", "stopped", "stopped"].map(str::to_owned).to_vec()), "{ran:?}");
 }
 
 #[test]

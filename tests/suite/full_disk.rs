@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, within, write};
 use crate::harness::{Ran, run};
+use crate::interrupting::Running;
 
 /// Enough for a job's small files, and not for the state.
 const LIMIT: u64 = 16 << 10;
@@ -22,6 +23,8 @@ struct Scene {
     fleet: Fleet,
     id: String,
     parent: Pid,
+    /// Of a sequence it watches to the end.
+    launching: Running,
 }
 
 impl Scene {
@@ -30,12 +33,14 @@ impl Scene {
         let wait = format!("until [ -e '{}' ]; do sleep 0.05; done", fleet.world.home.join("go").display());
         let steps = json!([write("b.txt"), { "sleep_ms": 1 }, { "run": ["sh", "-c", wait] },
             { "usage": { "input": 100, "output": 20 } }, { "say": "Did it" }]);
-        fleet.launch(steps, &[args, &["x"]].concat());
-        assert!(within(60, || fleet.jobs()[0]["state"] == "working" && fleet.given.join("moments").exists()));
+        let script = json!({ "record": fleet.given, "hooks": true, "turns": [steps] });
+        let launching = Running::start(fleet.command(&script).arg("multi").args(args).arg("x"));
+        assert!(within(60, || fleet.jobs().iter().any(|job| job["state"] == "working")
+            && fleet.given.join("moments").exists()));
         fleet.world.edit(|state| state["padding"] = "x".repeat(2 * usize::try_from(LIMIT).unwrap()).into());
         let job = fleet.world.state()["jobs"][0].clone();
         let parent = Pid::from_raw(job["parentPid"].as_i64().unwrap().try_into().unwrap()).unwrap();
-        let scene = Scene { id: job["id"].as_str().unwrap().to_owned(), fleet, parent };
+        let scene = Scene { id: job["id"].as_str().unwrap().to_owned(), fleet, parent, launching };
         scene.limit(Some(LIMIT));
         scene
     }
@@ -107,6 +112,8 @@ fn an_end_that_cannot_be_written_is_shown_and_written_as_soon_as_it_can_be() {
         "the next one begins: {:#?}",
         scene.fleet.jobs()
     );
+    let ran = scene.launching.end();
+    assert_eq!((ran.code, ran.out.matches("REVIEW").count()), (0, 2), "{ran:?}");
 }
 
 #[test]

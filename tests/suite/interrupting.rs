@@ -10,20 +10,24 @@ use crate::fleet::{Fleet, within, write};
 use crate::harness::{Ran, ended, eventually, run};
 use crate::terminal::Terminal;
 
-/// A command in the background that is interrupted.
-struct Running(Option<Child>);
+/// A command in the background.
+pub struct Running(Option<Child>);
 
 impl Running {
-    fn start(command: &mut Command) -> Running {
+    pub fn start(command: &mut Command) -> Running {
         Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()))
     }
 
-    fn interrupt(&self) {
-        let pid = self.0.as_ref().unwrap().id().to_string();
-        assert_eq!(run(Command::new("kill").args(["-INT", &pid])).code, 0);
+    pub fn interrupt(&self) {
+        self.signal("-INT");
     }
 
-    fn end(mut self) -> Ran {
+    pub fn signal(&self, name: &str) {
+        let pid = self.0.as_ref().unwrap().id().to_string();
+        assert_eq!(run(Command::new("kill").args([name, &pid])).code, 0);
+    }
+
+    pub fn end(mut self) -> Ran {
         ended(self.0.take().unwrap().wait_with_output().unwrap())
     }
 }

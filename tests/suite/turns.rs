@@ -1,18 +1,36 @@
 //! `--seq` and `--max`: whose turn it is, whatever becomes of the others.
 
+use std::process::Command;
+
 use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within};
+use crate::fleet::{Fleet, within, write};
 use crate::harness::{Ran, run};
+use crate::interrupting::Running;
 
 const RUNNING: [&str; 3] = ["starting", "working", "waiting for you"];
 
 /// Agents whose turns last until a file is there, and end with this code.
 fn launch(fleet: &Fleet, code: i32, args: &[&str]) -> Ran {
+    run(launching(fleet, code).arg("multi").args(args))
+}
+
+/// The same, while the one who launches them waits.
+fn launch_in_sequence(fleet: &Fleet, code: i32, agents: &[&str]) -> Running {
+    Running::start(launching(fleet, code).args(["multi", "--seq"]).args(agents).arg("x"))
+}
+
+fn launching(fleet: &Fleet, code: i32) -> Command {
     let wait = format!("until [ -e {}/go ]; do sleep 0.05; done", fleet.world.home.display());
     let end = if code == 0 { json!({ "done": "x" }) } else { json!({ "exit": code }) };
-    fleet.launch(json!([{ "run": ["sh", "-c", wait] }, end]), args)
+    let turn = json!([{ "run": ["sh", "-c", wait] }, end]);
+    fleet.command(&json!({ "record": fleet.given, "hooks": true, "turns": [turn] }))
+}
+
+/// How each line begins.
+fn words(ran: &Ran) -> Vec<&str> {
+    ran.out.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect()
 }
 
 fn go(fleet: &Fleet) {
@@ -54,9 +72,13 @@ fn stamp<'j>(job: &'j Value, name: &str) -> &'j str {
 fn each_begins_when_the_one_before_is_done() {
     let fleet = Fleet::new();
     go(&fleet);
-    launch(&fleet, 0, &["l:2", "c:1", "--seq", "x"]);
+    let launching = launch_in_sequence(&fleet, 0, &["l:2", "c:1"]);
+    assert!(within(30, || !ids(&fleet).is_empty()));
     assert_eq!(most_at_once(&fleet), 1);
     become_(&fleet, &["done", "done", "done"]);
+    let ran = launching.end();
+    assert_eq!((ran.code, words(&ran)), (0, vec!["DONE"; 3]), "{ran:?}");
+    assert!(ran.err.contains("aio: 3 done; next: aio jobs\n") && ran.err.contains(": done (3/3 ended)"), "{ran:?}");
     let state = fleet.world.state();
     let jobs = state["jobs"].as_array().unwrap();
     for pair in jobs.windows(2) {
@@ -68,11 +90,16 @@ fn each_begins_when_the_one_before_is_done() {
 #[test]
 fn nothing_after_the_first_failure_ever_starts() {
     let fleet = Fleet::new();
-    launch(&fleet, 3, &["l:3", "--seq", "x"]);
+    let launching = launch_in_sequence(&fleet, 3, &["l:3"]);
     become_(&fleet, &["working", "queued", "queued"]);
     go(&fleet);
     become_(&fleet, &["failed", "stopped", "stopped"]);
     let ids = ids(&fleet);
+    let ran = launching.end();
+    assert_eq!((ran.code, words(&ran)), (1, vec!["FAILED", "SKIPPED", "SKIPPED"]), "{ran:?}");
+    assert!(ran.out.contains(&format!(": not started: {} did not end well\n", ids[0])), "{ran:?}");
+    let next = format!("aio: 1 failed, 2 skipped; next: aio logs {0}; aio retry {0}\n", ids[0]);
+    assert!(ran.err.ends_with(&next), "{ran:?}");
     // Neither by what comes later, nor because the one before ends well after all.
     let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
     assert_eq!(run(fleet.command(&script).args(["resume", &ids[0]])).code, 0);
@@ -91,11 +118,13 @@ fn nothing_after_the_first_failure_ever_starts() {
 #[test]
 fn a_stop_in_the_middle_stops_what_was_to_come() {
     let fleet = Fleet::new();
-    launch(&fleet, 0, &["l:3", "--seq", "x"]);
+    let launching = launch_in_sequence(&fleet, 0, &["l:3"]);
     become_(&fleet, &["working", "queued", "queued"]);
     let ids = ids(&fleet);
     assert_eq!(fleet.aio(&["stop", &ids[0]]).code, 0);
     become_(&fleet, &["stopped", "stopped", "stopped"]);
+    let ran = launching.end();
+    assert_eq!((ran.code, words(&ran)), (1, vec!["STOPPED", "SKIPPED", "SKIPPED"]), "{ran:?}");
     go(&fleet);
     assert_eq!(fleet.aio(&["cleanup"]).code, 0);
     become_(&fleet, &["stopped", "stopped", "stopped"]);
@@ -104,7 +133,7 @@ fn a_stop_in_the_middle_stops_what_was_to_come() {
 #[test]
 fn a_queued_one_that_is_removed_takes_with_it_what_was_to_come_after() {
     let fleet = Fleet::new();
-    launch(&fleet, 0, &["l:3", "--seq", "x"]);
+    let launching = launch_in_sequence(&fleet, 0, &["l:3"]);
     become_(&fleet, &["working", "queued", "queued"]);
     let ids = ids(&fleet);
     let ran = fleet.aio(&["remove", &ids[1]]);
@@ -112,6 +141,51 @@ fn a_queued_one_that_is_removed_takes_with_it_what_was_to_come_after() {
     become_(&fleet, &["working", "stopped", "stopped"]);
     go(&fleet);
     become_(&fleet, &["done", "stopped", "stopped"]);
+    let ran = launching.end();
+    assert_eq!((ran.code, words(&ran)), (1, vec!["DONE", "SKIPPED", "SKIPPED"]), "{ran:?}");
+}
+
+#[test]
+fn whoever_waits_for_a_sequence_goes_on_when_all_of_it_is_to_be_reviewed() {
+    let fleet = Fleet::new();
+    let steps = json!([write("b.txt"), { "commit": "One" }, { "sleep_ms": 300 }, { "done": "x" }]);
+    let ran = fleet.launch(steps, &["l:1", "c:1", "--seq", "--json", "x"]);
+    let answer: Value = serde_json::from_str(&ran.out).unwrap();
+    let ids = ids(&fleet);
+    let end = |id| json!({ "job": id, "state": "review", "failure": "" });
+    assert_eq!((ran.code, &answer["code"]), (0, &json!("launched")), "{ran:?}");
+    assert_eq!(answer["data"]["ends"], json!([end(&ids[0]), end(&ids[1])]), "{ran:?}");
+    assert_eq!(states(&fleet), ["review", "review"]);
+}
+
+#[test]
+fn a_sequence_runs_on_when_nobody_watches_it_any_more() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let fleet = Fleet::new();
+        let launching = launch_in_sequence(&fleet, 0, &["l:2"]);
+        become_(&fleet, &["working", "queued"]);
+        launching.signal(signal);
+        let ran = launching.end();
+        assert_eq!((ran.code, words(&ran)), (code, vec!["WORKING", "QUEUED"]), "{ran:?}");
+        let ids = ids(&fleet);
+        let said = format!("Interrupted: 1 job runs on: {}; 1 waits for its turn: {}; next: aio jobs", ids[0], ids[1]);
+        assert!(ran.err.contains(&said), "{ran:?}");
+        go(&fleet);
+        become_(&fleet, &["done", "done"]);
+    }
+}
+
+#[test]
+fn a_sequence_without_the_process_above_its_agent_is_not_waited_for() {
+    let fleet = Fleet::new();
+    let launching = launch_in_sequence(&fleet, 0, &["l:2"]);
+    become_(&fleet, &["working", "queued"]);
+    kill_parent(&fleet);
+    let ran = launching.end();
+    assert_eq!((ran.code, words(&ran)), (1, vec!["CRASHED", "QUEUED"]), "{ran:?}");
+    assert!(ran.err.ends_with("next: aio cleanup, then aio jobs\n"), "{ran:?}");
+    assert_eq!(fleet.aio(&["cleanup"]).code, 0);
+    become_(&fleet, &["crashed", "stopped"]);
 }
 
 #[test]

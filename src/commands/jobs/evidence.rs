@@ -30,6 +30,8 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) id: String,
     pub(in crate::commands) standing: Standing,
     pub(in crate::commands) project: String,
+    /// The project's own worktree, as it is spelled in the record.
+    pub(in crate::commands) folder: String,
     pub(in crate::commands) branch: String,
     pub(in crate::commands) worktree: String,
     pub(in crate::commands) profile: String,
@@ -66,6 +68,8 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) messages_waiting: usize,
     /// Its worktree was taken away.
     pub(in crate::commands) is_removed: bool,
+    /// Its parent vanished, and did not write down how it ended.
+    pub(in crate::commands) is_orphaned: bool,
     /// Its processes that run on although its parent is gone.
     pub(in crate::commands) orphans: Vec<u32>,
 }
@@ -184,9 +188,11 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
         },
         is_removed: job.stage == *"removed",
         messages_waiting: if job.stage == *"removed" { 0 } else { JobFiles::of(dir, &job.id).waiting() },
+        is_orphaned: job.is_orphaned(evidence),
         orphans: orphans(job, evidence, around),
         id: job.id.to_string(),
         project: around.name_of(&job.project),
+        folder: job.project.to_string(),
         branch: job.branch.to_string(),
         worktree: job.worktree.to_string(),
         profile: job.profile.to_string(),

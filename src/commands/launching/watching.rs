@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{App, Interruption, JobFiles, Line, NewJob, Style, line, unspell};
 use crate::output::{Progress, Step};
-use crate::protocol::fleet::{Delivery, Job, find_job, standing};
+use crate::protocol::fleet::{Delivery, Job, Standing, find_job, standing};
 
 /// How long to watch until agents have taken their tasks.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -46,11 +46,12 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
     let looked = app.with_state(|state| {
         let known = state.jobs.entries().unwrap_or_default();
         let evidence = app.evidence_of_jobs(state);
-        let (mut started, mut words) = (Started::default(), Vec::new());
+        let (mut started, mut words, mut failed) = (Started::default(), Vec::new(), Vec::new());
         for new in jobs {
             let Ok(job) = find_job(&known, &new.id) else { continue };
             let (style, word) = word(job, begun.contains(&new.id));
             words.push(word);
+            failed.extend((word == "FAILED").then_some(&*new.id));
             started.settled += usize::from(word != "STARTING");
             started.untaken += usize::from(!matches!(word, "LAUNCHED" | "QUEUED"));
             if word == "UNCONFIRMED" {
@@ -71,8 +72,17 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
             started.steps.push(step(app, job, word));
         }
         if let Some(first) = jobs.first() {
-            let next = format!("next: aio jobs; aio logs -f {0}; aio stop {0}", first.id);
-            started.notes.push(format!("{}; {next}", summary(&words)));
+            let next = match &*failed {
+                // What has ended can be neither followed nor stopped.
+                [failed, ..] if words.iter().all(|word| matches!(*word, "FAILED" | "QUEUED")) => {
+                    format!("aio logs {failed}; aio retry {failed}")
+                }
+                _ => {
+                    let followed = jobs.iter().find(|job| !failed.contains(&&*job.id)).unwrap_or(first);
+                    format!("aio jobs; aio logs -f {0}; aio stop {0}", followed.id)
+                }
+            };
+            started.notes.push(format!("{}; next: {next}", summary(&words)));
         }
         Ok(started)
     });
@@ -118,6 +128,15 @@ fn step(app: &App, job: &Job<'_>, word: &str) -> Step {
         _ => JobFiles::of(app.store.dir(), &job.id).step(),
     };
     of_way(&job.id, &at)
+}
+
+/// Where on its way it is until it ends, and how it ended.
+pub(super) fn on_its_way(app: &App, job: &Job<'_>, standing: Standing) -> Step {
+    match standing {
+        Standing::Queued => of_way(&job.id, WAY[0]),
+        Standing::Starting => of_way(&job.id, &JobFiles::of(app.store.dir(), &job.id).step()),
+        standing => of_way(&job.id, standing.name()),
+    }
 }
 
 /// A step of the way. What stands nowhere on it is at its end.
