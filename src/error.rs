@@ -196,7 +196,7 @@ impl From<Refusal> for Failure {
                     "project" => "aio projects",
                     _ => "aio context list",
                 };
-                Failure::new(Exit::Usage, "unknown", format!("no {what} {word:?}")).hint(format!("{list} shows them"))
+                Failure::new(Exit::Usage, "unknown", format!("no {what} {word:?}")).hint(list)
             }
             Refusal::Ambiguous { what, word, candidates } => {
                 let message = format!("{word:?} names more than one {what}: {}", candidates.join(" "));
@@ -208,7 +208,7 @@ impl From<Refusal> for Failure {
             }
             Refusal::Taken { what, word } => {
                 let list = if what == "project" { "aio projects" } else { "aio jobs" };
-                Failure::new(Exit::Refused, "taken", format!("{word} is a {what}")).hint(format!("{list} shows it"))
+                Failure::new(Exit::Refused, "taken", format!("{word} is a {what}")).hint(list)
             }
             Refusal::Malformed(reason) => {
                 let message = format!("a section of state.json cannot be read: {reason}; nothing was changed");
@@ -231,6 +231,12 @@ pub fn not_registered(id: &str) -> Failure {
 /// A project must be there before anything can be done in it.
 pub fn no_such_project(folder: &std::path::Path) -> Failure {
     Failure::environment(format!("no such project: {}", folder.display())).hint("create the folder, or name another")
+}
+
+/// A job's project was moved or deleted: what it did cannot be looked at without it.
+pub fn project_is_gone(job: &str, folder: &std::path::Path) -> Failure {
+    Failure::environment(format!("the project of {job} is gone: {}", folder.display()))
+        .hint(format!("mv it back to {}", folder.display()))
 }
 
 fn held(conflicts: &[Conflict]) -> Failure {

@@ -196,6 +196,7 @@ fn holds(seen: &Seen) -> String {
 fn work(seen: &Seen) -> String {
     match (seen.files, seen.commits) {
         (Some(files), Some(commits)) => format!("{}, {}", count(files as u64, "file"), count(commits as u64, "commit")),
+        _ if seen.is_work_unknown => "unknown work".to_owned(),
         _ => "no worktree".to_owned(),
     }
 }

@@ -21,7 +21,8 @@ use checks::{commits_of, holders, must_be_committed, must_rest};
 
 pub(super) fn run(app: &App, args: &MergeArgs) -> Result<Report, Failure> {
     let interruption = Interruption::catch(None)?;
-    merge_jobs(app, args, &interruption).map_err(|failure| interruption.explain(failure))
+    merge_jobs(app, args, &interruption)
+        .map_err(|failure| interruption.explain(merging::name_again(failure, &command(&args.jobs))))
 }
 
 fn merge_jobs(app: &App, args: &MergeArgs, interruption: &Interruption) -> Result<Report, Failure> {
@@ -162,6 +163,11 @@ impl Plan {
         report.notes = self.notes;
         report
     }
+}
+
+/// What merges these, as it was asked for.
+fn command(jobs: &[String]) -> String {
+    format!("aio merge {}", jobs.join(" "))
 }
 
 fn mend(worker: &Worker, target: &str) -> String {

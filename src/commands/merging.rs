@@ -7,8 +7,9 @@ use serde_json::json;
 use super::jobs::entries;
 use super::projects::home_of;
 use crate::app::{App, unspell};
-use crate::error::{Exit, Failure};
-use crate::fleet::merge::{Trouble, current_branch};
+use crate::error::{Exit, Failure, project_is_gone};
+use crate::fleet::files::JobFiles;
+use crate::fleet::merge::{AGAIN, Trouble, current_branch};
 use crate::fleet::program::Unrun;
 use crate::protocol::evidence::Evidence;
 use crate::protocol::fleet::{Job, Standing, find_job, standing};
@@ -31,12 +32,14 @@ pub(super) struct Worker {
     pub(super) since: String,
     pub(super) instance: String,
     pub(super) is_merged: bool,
+    /// Its agent has ended, and its record does not say so yet.
+    pub(super) is_unwritten: bool,
     /// The ref that keeps what was not merged when it was removed.
     pub(super) rescue: String,
 }
 
 impl Worker {
-    fn of(job: &Job<'_>, evidence: &Evidence) -> Worker {
+    fn of(job: &Job<'_>, evidence: &Evidence, dir: &Path) -> Worker {
         Worker {
             id: job.id.to_string(),
             title: job.title.to_string(),
@@ -51,6 +54,7 @@ impl Worker {
             since: job.queued_at.to_string(),
             instance: job.instance.to_string(),
             is_merged: !job.merged.is_empty(),
+            is_unwritten: job.stage == *"running" && JobFiles::of(dir, &job.id).kept_end(job.attempt).is_some(),
             rescue: job.rescue.to_string(),
         }
     }
@@ -78,7 +82,7 @@ impl Worker {
     pub(super) fn must_have_project(&self) -> Result<(), Failure> {
         match self.project.is_dir() {
             true => Ok(()),
-            false => Err(crate::error::no_such_project(&self.project)),
+            false => Err(project_is_gone(&self.id, &self.project)),
         }
     }
 
@@ -86,7 +90,7 @@ impl Worker {
     pub(super) fn must_have_branch(&self) -> Result<(), Failure> {
         let refuse = |message, hint| Err(Failure::new(Exit::Refused, "not-ready", message).hint(hint));
         match &*self.stage {
-            "queued" => refuse(format!("{} has not begun", self.id), "aio jobs shows what it waits for".to_owned()),
+            "queued" => refuse(format!("{} has not begun", self.id), "aio jobs".to_owned()),
             "removed" if self.rescue.is_empty() => {
                 refuse(format!("{} was removed, and had nothing to keep", self.id), "aio jobs".to_owned())
             }
@@ -106,7 +110,7 @@ impl Worker {
 pub(super) fn find(app: &App, word: &str) -> Result<Worker, Failure> {
     app.with_state(|state| {
         let jobs = entries(state)?;
-        Ok(Worker::of(find_job(&jobs, word)?, &app.evidence_of_jobs(state)))
+        Ok(Worker::of(find_job(&jobs, word)?, &app.evidence_of_jobs(state), app.store.dir()))
     })
 }
 
@@ -117,8 +121,14 @@ pub(super) fn find(app: &App, word: &str) -> Result<Worker, Failure> {
 pub(super) fn all(app: &App) -> Result<Vec<Worker>, Failure> {
     app.with_state(|state| {
         let evidence = app.evidence_of_jobs(state);
-        Ok(entries(state)?.iter().map(|job| Worker::of(job, &evidence)).collect())
+        Ok(entries(state)?.iter().map(|job| Worker::of(job, &evidence, app.store.dir())).collect())
     })
+}
+
+/// Names the command that is to be tried again.
+pub(super) fn name_again(mut failure: Failure, command: &str) -> Failure {
+    failure.hints.iter_mut().for_each(|hint| *hint = hint.replace(AGAIN, command));
+    failure
 }
 
 /// How a trouble ends the command.

@@ -318,7 +318,10 @@ fn attempt(
     let working_on = Op::SetTask { description: task.title.clone(), issue: None };
     app.transact(&Request { actor: Some(instance.clone()), op: working_on })?;
     task.files.forget_witness();
-    let mut words = Words::own(preparing::brief(task)?);
+    let mut words = match Words::to_go_on_with(task) {
+        Some(words) => words,
+        None => Words::own(preparing::brief(task)?),
+    };
     loop {
         preparing::forget_last_word(task);
         if task.is_stopped() {

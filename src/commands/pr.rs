@@ -25,7 +25,8 @@ pub(super) fn run(app: &App, args: &PrArgs) -> Result<Report, Failure> {
     let is_there = merging::is_there(&worker.worktree);
     let folder = if is_there { &worker.worktree } else { &worker.project };
     let proposal = Proposal { folder, branch: &worker.branch, target: &target, title: &title, body: &body };
-    let mut report = propose(proposal)?;
+    let again = format!("aio pr {}", worker.id);
+    let mut report = propose(proposal).map_err(|failure| merging::name_again(failure, &again))?;
     if is_there {
         report.notes.extend(left_behind(&worker)?);
     }

@@ -26,6 +26,8 @@ const WITNESS: &str = "hooks";
 const INBOX: &str = "inbox";
 const SENT: &str = "sent";
 const STEP: &str = "step";
+const MAKING: &str = "making";
+const FIRST: &str = "first";
 /// The only member of a line of ours among an agent's.
 const ATTEMPT: &str = "aioAttempt";
 
@@ -148,6 +150,37 @@ impl JobFiles {
         append(&self.output(), format!("{}\n", text.trim_end()).as_bytes())
     }
 
+    /// Notes that its worktree is being made: until [`JobFiles::end_making`], whatever is there is half of it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin_making(&self) -> io::Result<()> {
+        write_synced(&self.folder, MAKING, b"")
+    }
+
+    /// Notes that its worktree is whole.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn end_making(&self) -> io::Result<()> {
+        fs::remove_file(self.folder.join(MAKING))
+    }
+
+    /// Whether its worktree was begun and is not known to be whole.
+    pub fn is_half_made(&self) -> bool {
+        self.folder.join(MAKING).exists()
+    }
+
+    /// Held by who takes its worktree away, as long as the file is open.
+    ///
+    /// # Errors
+    /// When there is no such job, or its file cannot be locked.
+    pub fn lock_removal(&self) -> io::Result<fs::File> {
+        let file = fs::File::open(self.task_file())?;
+        file.lock()?;
+        Ok(file)
+    }
+
     /// Keeps the task.
     ///
     /// # Errors
@@ -222,6 +255,21 @@ impl JobFiles {
     /// When it cannot be written.
     pub fn leave(&self, message: &Message) -> io::Result<()> {
         write_synced(&self.folder.join(INBOX), &message.id, message.text.as_bytes())
+    }
+
+    /// Has a message that was left be what the agent is told first when it goes on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn tell_first(&self, message: &str) -> io::Result<()> {
+        write_synced(&self.folder, FIRST, message.as_bytes())
+    }
+
+    /// That message, once.
+    pub fn told_first(&self) -> Option<Message> {
+        let id = fs::read_to_string(self.folder.join(FIRST)).ok()?;
+        fs::remove_file(self.folder.join(FIRST)).ok()?;
+        self.messages().into_iter().find(|message| message.id == id)
     }
 
     /// How many messages wait.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use git::{ahead, arrived, branch_ref, common, current_branch, is_shallow, resolve, tip, touched, uncommitted};
 pub use site::{Site, checked_out, must_be_free};
-pub use trouble::{Trouble, listed};
+pub use trouble::{AGAIN, Trouble, listed};
 
 use git::{answer, git, run_merging, was_killed};
 

@@ -57,7 +57,7 @@ impl Scene {
     fn aio_limited(&self, args: &[&str]) -> Ran {
         let template = self.fleet.command(&json!({}));
         let mut command = Command::new("bash");
-        let line = format!("ulimit -S -f {}; exec aio \"$@\"", LIMIT >> 10);
+        let line = format!("trap '' XFSZ; ulimit -S -f {}; exec aio \"$@\"", LIMIT >> 10);
         command.env_clear().envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.current_dir(&self.fleet.world.project).args(["-c", &line, "bash"]).args(args);
         run(&mut command)
@@ -98,6 +98,11 @@ fn an_end_that_cannot_be_written_is_shown_and_written_as_soon_as_it_can_be() {
     assert_eq!(scene.record()["stage"], "running", "nobody could write it");
     let shown = scene.shown().1;
     assert!(shown.contains("is tried again by itself; next: free some space"), "{shown}");
+    let ran = scene.fleet.aio(&["merge", &scene.id]);
+    let said = format!("{} has ended, which could not be written down yet; next: free some space", scene.id);
+    assert!(ran.code == 1 && ran.err.contains(&said), "{ran:?}");
+    let ran = scene.aio_limited(&["send", &scene.id, &"x".repeat(2 * usize::try_from(LIMIT).unwrap())]);
+    assert!(ran.code == 6 && ran.err.contains("; next: free some space, then send it again"), "{ran:?}");
     assert!(!within(4, || scene.has_ended()), "the parent gave up: {}", scene.fleet.parent_log(&scene.record()));
     scene.limit(None);
     assert!(within(30, || scene.record()["stage"] == "ended"), "{:#}", scene.record());

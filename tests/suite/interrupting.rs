@@ -77,7 +77,7 @@ fn slow_hook(fleet: &Fleet, name: &str) -> (PathBuf, PathBuf) {
 }
 
 /// Git itself, as slow as that.
-fn slow_git(fleet: &Fleet) -> (PathBuf, PathBuf) {
+pub fn slow_git(fleet: &Fleet) -> (PathBuf, PathBuf) {
     let (began, go) = (fleet.world.home.join("began"), fleet.world.home.join("go"));
     let paths = std::env::var_os("PATH").unwrap();
     let git = std::env::split_paths(&paths).map(|folder| folder.join("git")).find(|git| git.exists()).unwrap();
@@ -97,7 +97,7 @@ fn minds_interruptions(pid: u32) {
     eventually("a handler", || caught()?.then_some(()));
 }
 
-fn executable(path: &Path, text: &str) {
+pub fn executable(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();

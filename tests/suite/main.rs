@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should say where")]
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
+mod advice;
 mod bad_input;
 mod beads;
 mod claims;

@@ -217,7 +217,8 @@ fn whoever_is_stopped_makes_place_and_waits_for_one_to_go_on() {
     assert_eq!(fleet.aio(&["stop", &ids[0]]).code, 0);
     become_(&fleet, &["stopped", "working"]);
     let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
-    assert_eq!(run(fleet.command(&script).args(["resume", &ids[0]])).code, 0);
+    let ran = run(fleet.command(&script).args(["resume", &ids[0]]));
+    assert_eq!((ran.code, ran.out), (0, format!("Queued: {}\n", ids[0])), "{}", ran.err);
     become_(&fleet, &["queued", "working"]);
     assert_eq!(fleet.jobs().iter().filter(|job| RUNNING.contains(&job["state"].as_str().unwrap())).count(), 1);
     go(&fleet);

@@ -1,5 +1,7 @@
 //! `aio remove` and `aio retry`: a job's worktree taken away with nothing lost, and its task tried anew.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::ending::Ending;
@@ -9,10 +11,10 @@ use crate::cli::SomeJobsArgs;
 use crate::commands::interrupting::Interruption;
 use crate::commands::launching::{self, preflight};
 use crate::commands::projects::home_of;
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, project_is_gone};
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::{self, Runtime};
-use crate::fleet::rescue::{Workplace, save};
+use crate::fleet::rescue::{Kept, Workplace, save};
 use crate::fleet::tmux::Tmux;
 use crate::fleet::worktree;
 use crate::output::{Progress, Report, Step};
@@ -33,6 +35,12 @@ pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Repo
         }
         if ids.len() > 1 {
             show(&mut progress, &ids, at);
+        }
+        // Another who removes it is waited for. Where it cannot be locked, it is removed all the same.
+        let _lock = JobFiles::of(app.store.dir(), id).lock_removal().ok();
+        if with_job(app, id, |_, job| Ok(job.stage == *"removed"))? {
+            report.lines.push(format!("Already removed: {id}").into());
+            continue;
         }
         let rescues = take_away(app, id, &mut report).map_err(|failure| interruption.explain(failure))?;
         let kept = match &*rescues {
@@ -61,9 +69,6 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Fa
     if stage == "running" && !ending.is_orphaned {
         return Err(Failure::new(Exit::Refused, "running", format!("{id} runs")).hint(format!("aio stop {id}")));
     }
-    if stage == "removed" {
-        return Ok(Vec::new());
-    }
     // What is written while a folder is being removed is lost.
     ending.settle(app)?;
     let mut rescues = Vec::new();
@@ -82,7 +87,7 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Fa
                 }
                 report
                     .notes
-                    .extend(proof.kept().iter().map(|kept| format!("to have it back: {}", kept.restore_hint())));
+                    .extend(proof.kept().iter().map(|kept| format!("to have it back: {}", back(kept, &project))));
                 let removed = worktree::remove(&proof).map_err(|error| {
                     Failure::environment(format!("{id} was not removed: {error}")).hint(format!("aio diff {id}"))
                 })?;
@@ -117,6 +122,12 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Fa
         launching::begin_all(app, &next);
     }
     Ok(rescues)
+}
+
+/// What brings back what was kept, from wherever it is pasted.
+fn back(kept: &Kept, project: &Path) -> String {
+    let hint = kept.restore_hint();
+    format!("git -C {} {}", project.display(), hint.strip_prefix("git ").unwrap_or(&hint))
 }
 
 /// Where a job runs that is retried: one that somebody sat before runs by itself then.
@@ -168,6 +179,9 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
                 restarts: 1,
                 backoff_ms: job.backoff_ms,
             };
+            if !unspell(&job.project).is_dir() {
+                return Err(project_is_gone(&job.id, &unspell(&job.project)));
+            }
             Ok((new, job.id.to_string()))
         })?;
         preflight::ports(app, 1)?;

@@ -68,6 +68,8 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) messages_waiting: usize,
     /// Its worktree was taken away.
     pub(in crate::commands) is_removed: bool,
+    /// There is a worktree, and git cannot be asked about it.
+    pub(in crate::commands) is_work_unknown: bool,
     /// Its parent vanished, and did not write down how it ended.
     pub(in crate::commands) is_orphaned: bool,
     /// Its processes that run on although its parent is gone.
@@ -169,6 +171,7 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
     let is_unknown = work.is_none() && place(job).is_some();
     let has_work = job.merged.is_empty() && (is_unknown || work.is_some_and(|work| work != Work::default()));
     let standing = standing(job, has_work, evidence);
+    let has_ended = job.stage == *"ended";
     let since = if job.started_at.is_empty() { &job.queued_at } else { &job.started_at };
     Seen {
         standing,
@@ -180,6 +183,21 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
         attach: attach(job, dir),
         remark: match standing {
             _ if found == Found::Unanswered => unknown_work(job, "git did not answer"),
+            _ if has_ended && !unspell(&job.project).is_dir() => {
+                let project = &*job.project;
+                after_failure(
+                    job,
+                    &format!("its project is gone, so its work is not known; next: mv it back to {project}"),
+                )
+            }
+            _ if has_ended && job.merged.is_empty() && is_worktree_gone(job, dir) => {
+                // What it committed is on its branch.
+                let diff = if job.is_done() { format!("aio diff {}, ", &*job.id) } else { String::new() };
+                after_failure(
+                    job,
+                    &format!("its worktree is gone; next: {diff}aio retry {0}, aio remove {0}", &*job.id),
+                )
+            }
             Standing::Review if is_unknown => unknown_work(job, "git cannot be asked there"),
             Standing::Review if work.is_some_and(|work| work.commits == 0) => {
                 format!("nothing is committed; next: aio diff {0}, aio resume {0} \"Commit your work\"", &*job.id)
@@ -188,6 +206,7 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
         },
         is_removed: job.stage == *"removed",
         messages_waiting: if job.stage == *"removed" { 0 } else { JobFiles::of(dir, &job.id).waiting() },
+        is_work_unknown: is_unknown,
         is_orphaned: job.is_orphaned(evidence),
         orphans: orphans(job, evidence, around),
         id: job.id.to_string(),
@@ -261,6 +280,17 @@ pub(super) fn clock(stamp: &str) -> String {
     let day = time::date(stamp);
     let hour = stamp.get(11..16).unwrap_or(stamp);
     if day == time::date(&today) { format!("{hour} UTC") } else { format!("{day} {hour} UTC") }
+}
+
+/// Whether a job that had a worktree cannot go on, because that is not there any more.
+pub(super) fn is_worktree_gone(job: &Job<'_>, dir: &Path) -> bool {
+    let was_whole = !job.base.is_empty() && !JobFiles::of(dir, &job.id).is_half_made();
+    was_whole && !unspell(&job.worktree).join(".git").exists()
+}
+
+/// What is to be known besides how it failed, if it did.
+fn after_failure(job: &Job<'_>, words: &str) -> String {
+    if job.failure.is_empty() { words.to_owned() } else { format!("{}; {words}", &*job.failure) }
 }
 
 fn unknown_work(job: &Job<'_>, why: &str) -> String {

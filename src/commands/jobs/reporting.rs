@@ -108,8 +108,10 @@ fn total(seen: &[Seen]) -> String {
     let sum =
         |source: &str| seen.iter().filter(|seen| seen.cost_source == source).map(|seen| seen.cost_micros).sum::<u64>();
     let unknown = seen.iter().filter(|seen| seen.cost_source.is_empty()).count();
+    let untold = seen.iter().filter(|seen| seen.input_tokens + seen.output_tokens == 0).count();
     format!(
-        "{tokens} tokens; cost {} reported, {} computed, unknown of {}",
+        "tokens {tokens} reported, unknown of {}; cost {} reported, {} computed, unknown of {}",
+        count(untold as u64, "job"),
         dollars(sum("reported")),
         dollars(sum("computed")),
         count(unknown as u64, "job")

@@ -2,6 +2,7 @@
 //! down as a task's is.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -70,7 +71,18 @@ fn wait(app: &App, mut report: Report, sent: &[Sent], limit: Duration, ids: &[St
     }
     report.exit = Exit::Refused;
     report.code = "not-taken";
-    report.notes.push(format!("it is not sent again by itself; next: aio jobs, aio logs {}", missing[0]));
+    let is_left = |receipt: &Receipt| receipt.delivery == Delivery::Queued;
+    let (left, unsure): (Vec<_>, Vec<_>) =
+        sent.iter().zip(&receipts).filter(|(_, receipt)| !is_taken(receipt)).partition(|(_, receipt)| is_left(receipt));
+    let ids = |some: &[(&Sent, &Receipt)]| some.iter().map(|(sent, _)| &*sent.job).collect::<Vec<_>>().join(" ");
+    if !left.is_empty() {
+        let when = "handed over by itself as soon as a turn is over there: do not send it again";
+        report.notes.push(format!("left for {}, and {when}; next: aio jobs", ids(&left)));
+    }
+    if let Some((first, _)) = unsure.first() {
+        let next = format!("aio jobs, aio logs {}", first.job);
+        report.notes.push(format!("to {}: it is not sent again by itself; next: {next}", ids(&unsure)));
+    }
     Ok(report)
 }
 
@@ -158,6 +170,11 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
 pub(super) fn leave(app: &App, job: &str, text: &str) -> Result<String, Failure> {
     let message = Message { id: app.new_id(), text: text.to_owned() };
     let left = JobFiles::of(app.store.dir(), job).leave(&message);
-    left.map_err(|error| Failure::environment(format!("the message cannot be left: {error}")))?;
+    left.map_err(|error| {
+        let message = format!("the message cannot be left for {job}: {error}");
+        let is_full =
+            matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge);
+        Failure::environment(message).hint(if is_full { "free some space, then send it again" } else { "aio doctor" })
+    })?;
     Ok(message.id)
 }

@@ -8,18 +8,20 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::ending::Ending;
+use super::evidence::is_worktree_gone;
 use super::sending::leave;
 use super::with_job;
-use crate::app::{App, pause};
+use crate::app::{App, pause, unspell};
 use crate::cli::{JobArgs, LogsArgs, ResumeArgs, SomeJobsArgs};
 use crate::commands::{launching, start};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, project_is_gone};
 use crate::fleet::agents::Agent;
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::Runtime;
 use crate::fleet::stream::{Lines, Seen};
 use crate::fleet::tmux::{Tmux, TmuxError};
 use crate::output::{Line, Report};
+use crate::protocol::fleet::{Job, Standing, standing};
 use crate::protocol::op::{JobEnd, Op, Outcome, Request};
 
 /// How long an agent and its parent may take to end.
@@ -33,11 +35,11 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
     let mut report = Report::silent("logs");
     if runtime == Runtime::Tmux.name() {
         match last_of_terminal(app, &id, args.limit) {
-            Ok(Some(text)) => {
+            Ok(Some(text)) if !text.trim().is_empty() => {
                 report.lines = text.lines().map(Line::from).collect();
                 return Ok(report);
             }
-            Ok(None) => {}
+            Ok(_) => {}
             Err(error) => app.warn(&format!("its terminal was not looked at: {error}; next: {}", error.hint())),
         }
     }
@@ -57,6 +59,9 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         report.lines.extend(tail(&path, 10).into_iter().map(|line| Line::from(format!("[{what}] {line}"))));
     }
     if !args.follow {
+        if report.lines.is_empty() {
+            report.notes.push(why_silent(app, &id)?);
+        }
         return Ok(report);
     }
     let mut lines = std::mem::take(&mut report.lines);
@@ -75,6 +80,32 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         }
         pause(GLANCE * 3);
     }
+}
+
+/// What is known of a job that has nothing to show, and what to do.
+fn why_silent(app: &App, id: &str) -> Result<String, Failure> {
+    let (standing, why) = with_job(app, id, |state, job| {
+        Ok((standing(job, false, &app.evidence_of_jobs(state)), job.failure.to_string()))
+    })?;
+    let step = JobFiles::of(app.store.dir(), id).step();
+    Ok(match standing {
+        Standing::Queued => format!("{id} is queued, and has not begun; next: aio jobs"),
+        Standing::Starting if step == "setup" => {
+            let log = JobFiles::of(app.store.dir(), id).setup_log();
+            format!("the setup command of {id} runs, and has said nothing yet; next: tail -f {}", log.display())
+        }
+        Standing::Starting if !step.is_empty() => {
+            format!("{id} is starting ({step}), and has written nothing yet; next: aio logs -f {id}")
+        }
+        standing if standing.is_running() => {
+            format!("{id} is {}, and has written nothing yet; next: aio logs -f {id}", standing.name())
+        }
+        Standing::Done => format!("{id} is done, and wrote nothing; next: aio diff {id}"),
+        standing => {
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            format!("{id} {}{why}; it wrote nothing; next: aio retry {id}", standing.name())
+        }
+    })
 }
 
 /// The last lines of a job's terminal, if it is there.
@@ -191,7 +222,7 @@ pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report
         job.wait_for_parent(deadline);
         let end = JobEnd { result: "stopped".to_owned(), ..JobEnd::default() };
         match job.end_rest(app.store.dir()).and_then(|()| job.write_down(app, end)) {
-            Ok(()) => report.lines.push(format!("Stopped: {}", job.id).into()),
+            Ok(()) => report.lines.push(stopped(app, &job).into()),
             Err(failure) => failures.push(failure),
         }
     }
@@ -204,7 +235,36 @@ pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report
     Ok(report)
 }
 
+/// What there is to say of a job that is to be stopped, and runs no more.
+fn stopped(app: &App, job: &Ending) -> String {
+    let is_ended = job.stage == "ended" || job.stage == "removed";
+    let ended = with_job(app, &job.id, |state, job| Ok(standing(job, false, &app.evidence_of_jobs(state)).name()));
+    match ended {
+        // It may have ended by itself just before.
+        Ok(how) if is_ended || how != "stopped" => format!("Already ended: {} ({how})", job.id),
+        _ => format!("Stopped: {}", job.id),
+    }
+}
+
+/// Refuses what would fail in the same way each time.
+fn must_go_on(app: &App, job: &Job<'_>) -> Result<(), Failure> {
+    let id = &*job.id;
+    if job.stage == *"removed" {
+        let message = format!("{id} was removed");
+        return Err(Failure::new(Exit::Refused, "taken", message).hint(format!("aio retry {id}")));
+    }
+    if !unspell(&job.project).is_dir() {
+        return Err(project_is_gone(id, &unspell(&job.project)));
+    }
+    if is_worktree_gone(job, app.store.dir()) {
+        let message = format!("the worktree of {id} is gone: {}", unspell(&job.worktree).display());
+        return Err(Failure::new(Exit::Refused, "taken", message).hint(format!("aio retry {id}; aio remove {id}")));
+    }
+    Ok(())
+}
+
 pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report, Failure> {
+    with_job(app, &args.job, |_, job| must_go_on(app, job))?;
     let job = Ending::find(app, &args.job)?;
     if job.is_orphaned || job.stage == "ended" {
         job.settle(app)?;
@@ -216,13 +276,19 @@ pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report
         return start::again(app, &id, &session, &words);
     }
     if !words.trim().is_empty() {
-        leave(app, &id, &words)?;
+        let message = leave(app, &id, &words)?;
+        // Otherwise it is told when it has gone on.
+        JobFiles::of(app.store.dir(), &id).tell_first(&message).unwrap_or_default();
     }
     launching::keep_environment(app, [&*id].into_iter())?;
+    let mut word = "Resumed";
     if let Outcome::Jobs { next } =
         app.transact(&Request { actor: None, op: Op::RequeueJob { job: id.clone(), restarts: 1 } })?
     {
+        if !next.contains(&id) {
+            word = "Queued";
+        }
         launching::begin_all(app, &next);
     }
-    Ok(Report::done("resumed", format!("Resumed: {id}")).with(json!({ "id": id })))
+    Ok(Report::done("resumed", format!("{word}: {id}")).with(json!({ "id": id })))
 }

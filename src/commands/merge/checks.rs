@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::super::jobs::ending::TO_WRITE_DOWN;
 use super::super::merging::{self, Worker};
 use super::super::targets;
 use crate::app::{App, spell};
@@ -43,13 +44,17 @@ pub(super) fn must_rest(worker: &Worker) -> Result<(), Failure> {
     if worker.stage != "running" || worker.standing == Standing::WaitingForYou {
         return Ok(());
     }
+    if worker.is_unwritten {
+        let message = format!("{} has ended, which could not be written down yet", worker.id);
+        return Err(Failure::new(Exit::Refused, "not-ready", message).hint(TO_WRITE_DOWN));
+    }
     if worker.standing == Standing::Crashed {
         // Its agent may have outlived its parent, or be started again.
         let message = format!("{} crashed, and may not be at its end", worker.id);
         return Err(Failure::new(Exit::Refused, "not-ready", message).hint("aio cleanup, then aio jobs"));
     }
     let message = format!("{} is still {}", worker.id, worker.standing.name());
-    Err(Failure::new(Exit::Refused, "not-ready", message).hint("wait until it is done; aio jobs shows it"))
+    Err(Failure::new(Exit::Refused, "not-ready", message).hint("wait until it is done: aio jobs"))
 }
 
 /// Refuses a job that holds what a merge would leave behind, or says so where that is meant.
@@ -65,9 +70,11 @@ pub(super) fn must_be_committed(worker: &Worker, goes_on: bool) -> Result<Option
     if goes_on {
         return Ok(Some(message));
     }
+    let message = format!("{message}, which --yes leaves behind");
     let mut failure = Failure::new(Exit::Refused, "not-ready", message);
     failure.data = json!({ "uncommitted": files });
-    let commit = format!("git -C {} commit, or aio merge {} --yes without them", worker.worktree.display(), worker.id);
+    let worktree = worker.worktree.display();
+    let commit = format!("git -C {worktree} add -A && git -C {worktree} commit -m \"…\"");
     Err(failure.hint(commit))
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::interrupting::Interruption;
 use super::super::merging::{self, Worker};
-use super::{Plan, mend};
+use super::{Plan, command, mend};
 use crate::app::App;
 use crate::error::{Exit, Failure};
 use crate::fleet::merge::{self, Arrival, Arriving, Trouble};
@@ -62,6 +62,8 @@ impl Plan {
         let mut report = Report { code: "not-merged", exit: Exit::Refused, ..report };
         report.notes.splice(0..0, self.notes.iter().cloned());
         report.lines.push(Line::of(Style::Bad, format!("Not merged: {}", rest.join(", "))));
+        let failure =
+            merging::name_again(failure, &command(&rest.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()));
         let hint = failure.hints.first().map_or("aio diff", String::as_str);
         report.notes.push(format!("{}; next: {hint}", failure.message));
         let reason = json!({ "code": failure.code, "message": failure.message, "data": failure.data });

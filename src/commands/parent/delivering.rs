@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::looking::Screen;
 use super::{App, JobNote, Opening, Runtime, Task, note};
 use crate::app::pause;
-use crate::fleet::files::{Receipt, Witness};
+use crate::fleet::files::{Message, Receipt, Witness};
 use crate::fleet::paste::{Pasted, Unpasted, Unready, is_held, is_shown, press_enter, proof, put};
 use crate::fleet::relay::{Fate, Relaying, left_out};
 use crate::fleet::screen::Shows;
@@ -45,7 +45,16 @@ impl Words {
 
     /// The next message that others left, if there is one. It is taken out before it is sent: rather not at all than twice.
     pub(super) fn next_message(task: &Task) -> Option<Words> {
-        let message = task.files.messages().into_iter().next()?;
+        Words::taken(task, task.files.messages().into_iter().next()?)
+    }
+
+    /// The words that somebody has it go on with, if it goes on in its session: they take the place of those that tell it to.
+    pub(super) fn to_go_on_with(task: &Task) -> Option<Words> {
+        let message = task.files.told_first()?;
+        (!task.session.is_empty()).then(|| Words::taken(task, message)).flatten()
+    }
+
+    fn taken(task: &Task, message: Message) -> Option<Words> {
         task.files.take(&message).ok()?;
         Some(Words { text: message.text, message: Some(message.id) })
     }

@@ -33,13 +33,15 @@ impl Shown {
     }
 }
 
-/// Makes the worktree, unless this job had one before. The commit it began at is written down once it is whole.
+/// Makes the worktree, unless this job had one before. The commit it begins at is written down before: what it is
+/// compared with is known then also where the setup command fails.
 pub(super) fn worktree(app: &App, task: &mut Task, shown: &mut Shown) -> Result<(), Failure> {
+    let is_whole = !task.base.is_empty() && !task.files.is_half_made();
     match task.worktree.join(".git").exists() {
-        true if !task.base.is_empty() => return Ok(()),
-        false if !task.base.is_empty() => {
+        true if is_whole => return Ok(()),
+        false if is_whole => {
             let message = format!("its worktree {} is gone", task.worktree.display());
-            return Err(Failure::environment(message).hint(format!("aio remove {0}, aio retry {0}", task.id)));
+            return Err(Failure::environment(message).hint(format!("aio retry {0}; aio remove {0}", task.id)));
         }
         _ if task.attempt > 1 => take_away_half_made(app, task)?,
         _ => {}
@@ -69,15 +71,18 @@ pub(super) fn worktree(app: &App, task: &mut Task, shown: &mut Shown) -> Result<
     if task.is_stopped() {
         return Err(Failure::environment("it was ended before its worktree was made"));
     }
+    // An agent that works where this is not written down would find its worktree made anew the next time.
+    write_down(app, task, JobNote { base: Some(tip.commit.clone()), ..JobNote::default() })?;
+    task.base.clone_from(&tip.commit);
+    let unmarked = |error: std::io::Error| trouble(&format!("its files cannot be written: {error}"));
+    task.files.begin_making().map_err(unmarked)?;
     let made = create(&plan, &mut |step| shown.step(task, step.name())).map_err(|error| {
         // git does not say why it cannot write a file.
         let is_full = launching::preflight::space(app).err().map(|full| full.message);
         trouble(&is_full.map_or_else(|| error.to_string(), |full| format!("{error}; {full}")))
     })?;
     made.notes.iter().for_each(|words| app.warn(words));
-    task.base = made.commit.clone();
-    // An agent that works where this is not written down would find its worktree made anew the next time.
-    write_down(app, task, JobNote { base: Some(made.commit), ..JobNote::default() })
+    task.files.end_making().map_err(unmarked)
 }
 
 /// What an earlier parent had made when it was killed, or what the setup command failed in. Whatever is in it is kept.

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::program::Unrun;
 
+/// What is to be done in place of a command that is not known here.
+pub const AGAIN: &str = "try again";
+
 /// Why not. Whatever it is, target, index and worktrees are as they were, but where [`Trouble::Unclean`] says so.
 #[derive(Debug)]
 pub enum Trouble {
@@ -119,7 +122,7 @@ impl Trouble {
     pub fn next(&self) -> String {
         match self {
             Trouble::Unrun(unrun) => unrun.next(),
-            Trouble::Moved { .. } | Trouble::Busy => "try again".to_owned(),
+            Trouble::Moved { .. } | Trouble::Busy => AGAIN.to_owned(),
             Trouble::Git { folder, .. } => at(folder, "status"),
             Trouble::TooOld(_) => "install git 2.39 or a newer one".to_owned(),
             Trouble::NoBranch { folder, .. } => at(folder, "branch --list"),
@@ -133,7 +136,7 @@ impl Trouble {
                 format!("in the worktree of {branch}: git merge {target}, mend, commit")
             }
             Trouble::Unpushed { branch, folder, .. } => at(folder, &format!("push -u origin {branch}")),
-            Trouble::Stopped { .. } => "mend what it says, then try again".to_owned(),
+            Trouble::Stopped { .. } => format!("mend what it says, then {AGAIN}"),
             Trouble::Unclean { folder, .. } => at(folder, "merge --abort"),
             Trouble::NotArrived { branch, target, .. } => format!("git log {target}..{branch}"),
         }
