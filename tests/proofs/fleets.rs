@@ -61,7 +61,9 @@ fn launch(dice: &mut Dice, site: &Site, story: &mut Story) -> Option<Child> {
     if dice.below(3) > 0 {
         return Some(site.begin(&args, story));
     }
-    let moment = (dice.below(2) == 0).then(|| Duration::from_millis(dice.below(500)));
+    // A sequence is watched to its end, which nobody here waits for.
+    let is_cut_off = dice.below(2) == 0 || args.contains(&"--seq");
+    let moment = is_cut_off.then(|| Duration::from_millis(dice.below(500)));
     site.command(&args, moment, story);
     None
 }

@@ -275,7 +275,7 @@ fn what_was_removed_needs_nobody_and_its_work_is_named() {
     let report = fleet.aio(&["report"]);
     assert!(!report.out.contains("Needs you") && !report.out.contains("aio resume"), "{report:?}");
     let resumed = fleet.aio(&["resume", &id]);
-    assert!(resumed.code == 1 && resumed.err.contains("is a removed job"), "{resumed:?}");
+    assert!(resumed.code == 1 && resumed.err.contains(&format!("was removed; next: aio retry {id}")), "{resumed:?}");
 }
 
 #[test]

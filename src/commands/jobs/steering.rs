@@ -33,6 +33,7 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         with_job(app, &args.job, |_, job| Ok((job.id.to_string(), job.tool.to_string(), job.runtime.to_string())))?;
     let files = JobFiles::of(app.store.dir(), &id);
     let mut report = Report::silent("logs");
+    let mut is_unseen = false;
     if runtime == Runtime::Tmux.name() {
         match last_of_terminal(app, &id, args.limit) {
             Ok(Some(text)) if !text.trim().is_empty() => {
@@ -40,7 +41,10 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
                 return Ok(report);
             }
             Ok(_) => {}
-            Err(error) => app.warn(&format!("its terminal was not looked at: {error}; next: {}", error.hint())),
+            Err(error) => {
+                is_unseen = true;
+                app.warn(&format!("its terminal was not looked at: {error}; next: {}", error.hint()));
+            }
         }
     }
     let agent = Agent::find(&tool);
@@ -59,7 +63,7 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         report.lines.extend(tail(&path, 10).into_iter().map(|line| Line::from(format!("[{what}] {line}"))));
     }
     if !args.follow {
-        if report.lines.is_empty() {
+        if report.lines.is_empty() && !is_unseen {
             report.notes.push(why_silent(app, &id)?);
         }
         return Ok(report);
