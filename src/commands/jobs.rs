@@ -65,7 +65,7 @@ pub(super) fn run(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
 fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     let project = args.project.as_ref().map(|word| projects::resolve(app, word)).transpose()?;
     let is_wanted = project.as_ref().map(projects::is_of);
-    let (seen, git, hidden) = app.with_state(|state| {
+    let look = |state: &State<'_>| {
         let jobs = entries(state)?;
         let wanted = |job: &&Job<'_>| {
             (args.all || job.stage != *"removed") && is_wanted.as_ref().is_none_or(|is_wanted| is_wanted(job))
@@ -73,7 +73,12 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
         let hidden = jobs.iter().filter(|job| !args.all && job.stage == *"removed" && !job.rescue.is_empty()).count();
         let (seen, git) = look_all(app, state, &jobs.iter().filter(wanted).collect::<Vec<_>>());
         Ok((seen, git, hidden))
-    })?;
+    };
+    let (mut seen, mut git, mut hidden) = app.with_state(look)?;
+    if seen.iter().any(|seen| seen.is_orphaned) {
+        // A parent that was seen to be gone may have written the end just after its record was read.
+        (seen, git, hidden) = app.with_state(look)?;
+    }
     let seen: Vec<Seen> = seen.into_iter().filter(|seen| !args.running || seen.runs()).collect();
     let asked = json!({ "worktrees": git.worktrees, "ms": git.took.as_secs_f64() * 1e3 });
     let mut report =
