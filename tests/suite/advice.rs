@@ -21,7 +21,7 @@ fn after<'t>(text: &'t str, mark: &str) -> &'t str {
 fn pasted(fleet: &Fleet, words: &str) -> Ran {
     let template = fleet.command(&json!({}));
     let mut shell = Command::new("sh");
-    shell.envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.env_clear().envs(template.get_envs().filter_map(|(name, value)| Some((name, value?))));
     run(shell.args(["-c", words]).current_dir(&fleet.world.home))
 }
 
@@ -87,7 +87,8 @@ fn a_job_without_its_worktree_is_tried_anew_and_not_resumed() {
     let ran = fleet.aio(&["resume", id]);
     assert!(ran.code == 1 && ran.err.ends_with(&format!("; next: aio retry {id}; aio remove {id}\n")), "{ran:?}");
     assert_eq!(fleet.jobs()[0]["attempt"], 1);
-    assert_eq!(pasted(&fleet, after(&ran.err, "next: ")).code, 0);
+    let ran = pasted(&fleet, after(&ran.err, "next: "));
+    assert_eq!(ran.code, 0, "{ran:?}");
 }
 
 #[test]
