@@ -6,7 +6,8 @@ use crate::terminal::Terminal;
 /// Lines that begin as commands do, and what would end a paste.
 const PROMPT: &str = "Fix-the-'parser'\n/help me\n\n!ls \"é 漢字 🎉\" \u{1b}[201~\u{3}$HOME `x`";
 const WRITTEN: &str = "Fix-the-'parser'\n/help me\n\n!ls \"é 漢字 🎉\" $HOME `x`";
-/// What stands where one types cannot answer a question: it is written when a person has.
+
+/// What stands where one types cannot answer a question: nothing is written at one, and what was written before it is kept.
 #[test]
 fn nothing_is_written_at_a_question() {
     let fleet = Fleet::new(&[Agent::Claude, Agent::Codex], |_, _| done());
@@ -14,9 +15,14 @@ fn nothing_is_written_at_a_question() {
     let mut terminal = Terminal::start(&mut fleet.command(&["cp", "Fix-the-parser"]));
     terminal.shows("Trust");
     std::thread::sleep(TO_SEND);
-    assert!(!terminal.text().contains("Fix-the-parser"), "{}", terminal.text());
+    // On a slow machine Codex shows its own prompt for a while before it asks.
+    let text = terminal.text();
+    let (written, asked) = (text.rfind("Fix-the-parser"), text.find("Trust"));
+    assert!(written.is_none() || written < asked, "{text}");
     terminal.keys(b"\r");
     terminal.shows("Fix-the-parser");
+    std::thread::sleep(TO_SEND);
+    assert!(fleet.turns(Agent::Codex).is_empty(), "it was sent: {}", terminal.text());
     terminal.keys(b"\r");
     fleet.reach(Agent::Codex, |turn| turn.told.contains("Fix-the-parser"));
     terminal.keys(b"\x03");
