@@ -10,7 +10,7 @@ mod sanitise;
 mod terminal;
 
 pub use proof::proof;
-pub use sanitise::{Sanitised, sanitise};
+pub use sanitise::{Sanitised, left_out, sanitise};
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -29,6 +29,7 @@ use self::prompt::Prompt;
 use self::pty::Pty;
 use self::wake::{Wake, Waker};
 use super::agents::Agent;
+use super::paste::left_out;
 
 /// A terminal for an agent that is yet to be started.
 pub struct Relay {
@@ -126,10 +127,4 @@ impl fmt::Debug for Relaying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Relaying").field("fate", &self.fate()).finish_non_exhaustive()
     }
-}
-
-/// `left out: 2 × CR, 1 × ESC`, or nothing.
-pub fn left_out(removed: &[(String, usize)]) -> String {
-    let removed: Vec<String> = removed.iter().map(|(what, count)| format!("{count} × {what}")).collect();
-    if removed.is_empty() { String::new() } else { format!("left out: {}", removed.join(", ")) }
 }

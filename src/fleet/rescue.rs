@@ -148,21 +148,17 @@ pub fn verify(proof: &Proof) -> Result<(), Unsaved> {
     Ok(())
 }
 
-/// The command that brings back what a ref keeps, on a branch of its own.
-pub fn restore_hint(name: &str) -> String {
-    let mut parts = name.rsplit('/');
-    let number = parts.next().unwrap_or_default();
-    let job = parts.next().unwrap_or_default();
-    format!("git switch -c rescued/{job}-{number} {name}")
-}
-
 impl Kept {
-    /// The command that brings it back.
-    pub fn restore_hint(&self) -> String {
-        match self.kind {
-            Kind::Stash => format!("git stash apply {}", self.name),
-            _ => restore_hint(&self.name),
+    /// The command that brings it back into the project, from wherever it is typed; a commit on a branch of its own.
+    pub fn restore_hint(&self, project: &Path) -> String {
+        let (git, name) = (format!("git -C {}", project.display()), &*self.name);
+        if self.kind == Kind::Stash {
+            return format!("{git} stash apply {name}");
         }
+        let mut parts = name.rsplit('/');
+        let number = parts.next().unwrap_or_default();
+        let job = parts.next().unwrap_or_default();
+        format!("{git} switch -c rescued/{job}-{number} {name}")
     }
 }
 

@@ -1,7 +1,5 @@
 //! `aio remove` and `aio retry`: a job's worktree taken away with nothing lost, and its task tried anew.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use super::ending::Ending;
@@ -14,7 +12,7 @@ use crate::commands::projects::home_of;
 use crate::error::{Exit, Failure, project_is_gone};
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::{self, Runtime};
-use crate::fleet::rescue::{Kept, Workplace, save};
+use crate::fleet::rescue::{Workplace, save};
 use crate::fleet::tmux::Tmux;
 use crate::fleet::worktree;
 use crate::output::{Progress, Report, Step};
@@ -85,9 +83,9 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Fa
                         op: Op::NoteJob { job: id.to_owned(), note: Box::new(note) },
                     })?;
                 }
-                report
-                    .notes
-                    .extend(proof.kept().iter().map(|kept| format!("to have it back: {}", back(kept, &project))));
+                report.notes.extend(
+                    proof.kept().iter().map(|kept| format!("to have it back: {}", kept.restore_hint(&project))),
+                );
                 let removed = worktree::remove(&proof).map_err(|error| {
                     Failure::environment(format!("{id} was not removed: {error}")).hint(format!("aio diff {id}"))
                 })?;
@@ -122,12 +120,6 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Vec<String>, Fa
         launching::begin_all(app, &next);
     }
     Ok(rescues)
-}
-
-/// What brings back what was kept, from wherever it is pasted.
-fn back(kept: &Kept, project: &Path) -> String {
-    let hint = kept.restore_hint();
-    format!("git -C {} {}", project.display(), hint.strip_prefix("git ").unwrap_or(&hint))
 }
 
 /// Where a job runs that is retried: one that somebody sat before runs by itself then.

@@ -19,6 +19,12 @@ pub struct Sanitised {
     pub removed: Vec<(String, usize)>,
 }
 
+/// `left out: 2 × CR, 1 × ESC`, or nothing.
+pub fn left_out(removed: &[(String, usize)]) -> String {
+    let removed: Vec<String> = removed.iter().map(|(what, count)| format!("{count} × {what}")).collect();
+    if removed.is_empty() { String::new() } else { format!("left out: {}", removed.join(", ")) }
+}
+
 /// The text without what a terminal would take for keys.
 pub fn sanitise(text: &str) -> Sanitised {
     let mut sanitised = Sanitised { text: String::with_capacity(text.len()), removed: Vec::new() };

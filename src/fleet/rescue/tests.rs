@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{Kind, Proof, Unsaved, Workplace, restore_hint, save, verify};
+use super::{Kind, Proof, Unsaved, Workplace, save, verify};
 use crate::fleet::git::testing::{Content, Scratch, commit, content, said, write};
 use crate::fleet::worktree::{Branch, remove};
 
@@ -169,8 +169,10 @@ fn commits_alone_are_kept_as_they_are() {
     assert_eq!(proof.kept().len(), 1);
     assert_eq!((proof.kept()[0].kind, &proof.kept()[0].commit), (Kind::Work, &done));
     assert_eq!(proof.reference(), Some("refs/aio/rescue/claude-abc123/1"));
-    assert_eq!(proof.kept()[0].restore_hint(), "git switch -c rescued/claude-abc123-1 refs/aio/rescue/claude-abc123/1");
-    let hint = restore_hint(proof.reference().unwrap());
+    let project = &job.scratch.project;
+    let hint = proof.kept()[0].restore_hint(project);
+    let switch = "switch -c rescued/claude-abc123-1 refs/aio/rescue/claude-abc123/1";
+    assert_eq!(hint, format!("git -C {} {switch}", project.display()));
     job.scratch.git(&hint.split(' ').skip(1).collect::<Vec<_>>());
     assert_eq!(job.scratch.git(&["rev-parse", "HEAD"]), done);
 }

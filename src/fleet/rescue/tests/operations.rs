@@ -125,7 +125,7 @@ fn stash_entries_of_the_branch() {
     let kept: Vec<&str> = proof.kept().iter().map(|kept| &*kept.commit).collect();
     assert_eq!(kept, stashes.lines().take(2).collect::<Vec<_>>());
     assert_eq!(job.scratch.git(&["stash", "list", "--format=%H"]), stashes);
-    let hint = proof.kept()[1].restore_hint();
+    let hint = proof.kept()[1].restore_hint(&job.scratch.project);
     job.scratch.git(&hint.split(' ').skip(1).collect::<Vec<_>>());
     assert_eq!(fs::read_to_string(job.scratch.project.join("new")).unwrap(), "stashed too\n");
 }
@@ -141,8 +141,8 @@ fn a_branch_that_the_agent_went_over_to_stays() {
     assert_eq!(job.scratch.git(&["branch", "--format=%(refname:short)"]), "main\nown-name");
 }
 
-#[test]
-fn the_same_work_of_two_is_kept_for_each() {
+/// The job's own and another's, whose branch has the same commit; and that.
+fn two_with_the_same_work() -> (Job, String, [Proof; 2]) {
     let job = Job::new();
     job.write("new", "new\n");
     let done = job.commit("done");
@@ -155,30 +155,24 @@ fn the_same_work_of_two_is_kept_for_each() {
         target: "main",
         job: "codex-1",
     };
-    let (one, two) = (job.save().unwrap(), save(&place).unwrap());
-    for proof in [one, two] {
+    let proofs = [job.save().unwrap(), save(&place).unwrap()];
+    (job, done, proofs)
+}
+
+#[test]
+fn the_same_work_of_two_is_kept_for_each() {
+    let (job, done, proofs) = two_with_the_same_work();
+    for proof in proofs {
         assert_eq!(proof.kept()[0].commit, done);
         assert_eq!(remove(&proof).unwrap().branch, Branch::Removed);
     }
-    assert!(!second.exists());
+    assert!(!job.scratch.path("second").exists());
 }
 
 #[test]
 fn two_that_are_removed_at_once_do_not_count_on_each_other() {
     for _ in 0..4 {
-        let job = Job::new();
-        job.write("new", "new\n");
-        let done = job.commit("done");
-        let second = job.scratch.path("second");
-        job.scratch.git(&["worktree", "add", "--quiet", "-b", "aio/second", second.to_str().unwrap(), &done]);
-        let place = Workplace {
-            project: &job.scratch.project,
-            worktree: &second,
-            branch: "aio/second",
-            target: "main",
-            job: "codex-1",
-        };
-        let proofs = [job.save().unwrap(), save(&place).unwrap()];
+        let (job, done, proofs) = two_with_the_same_work();
         std::thread::scope(|scope| {
             let removing = proofs.each_ref().map(|proof| scope.spawn(move || remove(proof).unwrap().branch));
             assert_eq!(removing.map(|thread| thread.join().unwrap()), [Branch::Removed, Branch::Removed]);
