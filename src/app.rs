@@ -63,21 +63,32 @@ impl App {
     /// # Errors
     /// When there is no home, no current directory, or a setting that cannot be read.
     pub fn new(globals: &Globals) -> Result<App, Failure> {
+        match App::despite_settings(globals)? {
+            App { ailment: Some(failure), .. } => Err(failure),
+            app => Ok(app),
+        }
+    }
+
+    /// The same for what goes on where settings cannot be read, as if there were none, but for being told.
+    ///
+    /// # Errors
+    /// When there is no home, or no current directory.
+    pub fn despite_settings(globals: &Globals) -> Result<App, Failure> {
         let cwd = std::env::current_dir().map_err(|error| {
             Failure::environment(format!("the current directory cannot be read: {error}")).hint("cd to one that exists")
         })?;
-        let dir = state_directory(&cwd)?;
-        let config = Config::load(&dir)?;
-        Ok(App::at(globals, cwd, dir, config))
+        App::within(globals, cwd)
     }
 
-    /// Looks around for a hook, which goes on where it can: its payload says where its agent is, and settings that cannot be
-    /// read are as if there were none, but for being told.
+    /// The same for a hook, whose payload says where its agent is.
     ///
     /// # Errors
     /// When there is no home.
     pub fn for_hook(globals: &Globals) -> Result<App, Failure> {
-        let cwd = std::env::current_dir().unwrap_or_else(|_| "/".into());
+        App::within(globals, std::env::current_dir().unwrap_or_else(|_| "/".into()))
+    }
+
+    fn within(globals: &Globals, cwd: PathBuf) -> Result<App, Failure> {
         let dir = state_directory(&cwd)?;
         match Config::load(&dir) {
             Ok(config) => Ok(App::at(globals, cwd, dir, config)),
@@ -240,11 +251,17 @@ impl App {
         evidence
     }
 
-    /// Adds what became of the processes that keep these jobs.
+    /// Adds what became of the processes that keep these jobs, and of the agents of those that are gone.
     pub fn look_at_parents(&self, jobs: &[Job<'_>], evidence: &mut Evidence) {
         let running = jobs.iter().filter(|job| job.stage == *"running");
-        let parents: Vec<ProcessKey> = running.filter_map(|job| job.process(&evidence.machine)).collect();
-        evidence.processes.extend(parents.into_iter().map(|key| (key, process::fate(key, None))));
+        for job in running {
+            let Some(parent) = job.process(&evidence.machine) else { continue };
+            let fate = process::fate(parent, None);
+            evidence.processes.insert(parent, fate);
+            if let Some(agent) = job.agent(&evidence.machine).filter(|_| fate == Fate::Gone) {
+                evidence.processes.insert(agent, process::fate(agent, None));
+            }
+        }
     }
 
     /// The evidence for an answer that changes nothing. At a glance where that is enough: whoever is in question has just

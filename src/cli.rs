@@ -14,6 +14,7 @@ use std::ffi::{OsStr, OsString};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use crate::protocol::spelling::shell_word;
 use args::DEFAULT_WAIT;
 pub(crate) use args::duration;
 pub use args::{
@@ -213,26 +214,46 @@ pub fn verb(args: &[OsString]) -> Option<&'static str> {
 /// follows has options, which would be words then, too.
 pub fn with_words_apart(error: &clap::Error, args: &[OsString]) -> Option<(String, String)> {
     error.get(ContextKind::Suggested).filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
-    let Some(ContextValue::String(dashed)) = error.get(ContextKind::InvalidArg) else { return None };
-    let at = args.iter().rposition(|arg| arg.to_str().is_some_and(|arg| arg.starts_with(&**dashed)))?;
+    let (dashed, at) = taken_for_option(error, args)?;
     let (before, words) = args.split_at(at);
     if words[1..].iter().any(|word| word.as_encoded_bytes().starts_with(b"-")) {
         return None;
     }
-    let spelled =
-        |words: &[OsString]| words.iter().map(|word| Some(quoted(word.to_str()?))).collect::<Option<Vec<_>>>();
-    let before = spelled(before.get(1..)?)?.join(" ");
-    let line = format!("aio {before} -- {}", spelled(words)?.join(" "));
-    (!line.contains(char::is_control)).then(|| (quoted(dashed), line))
+    let line = pasted(&[before, &["--".into()], words].concat())?;
+    Some((shell_word(dashed), line))
 }
 
-/// As one word of a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
+/// What was taken for an option, and where it stands.
+fn taken_for_option<'e>(error: &'e clap::Error, args: &[OsString]) -> Option<(&'e str, usize)> {
+    let Some(ContextValue::String(dashed)) = error.get(ContextKind::InvalidArg) else { return None };
+    let at = args.iter().rposition(|arg| arg.to_str().is_some_and(|arg| arg.starts_with(&**dashed)))?;
+    Some((dashed, at))
+}
+
+/// Where what follows an option begins with a dash, and so was not taken for its value: it, and the line that has it so.
+pub fn with_value_joined(error: &clap::Error, args: &[OsString]) -> Option<(String, Vec<OsString>)> {
+    let (dashed, at) = taken_for_option(error, args)?;
+    let option = args[..at].last()?.to_str()?;
+    let command = command_of(verb(args)?)?;
+    let takes_value = command.get_arguments().any(|arg| {
+        let long = arg.get_long().is_some_and(|long| option.strip_prefix("--") == Some(long));
+        let short = arg.get_short().is_some_and(|short| option.strip_prefix('-') == Some(&*short.to_string()));
+        (long || short) && arg.get_action().takes_values()
+    });
+    takes_value.then(|| {
+        let mut joined = args.to_vec();
+        joined[at - 1].push("=");
+        let value = joined.remove(at);
+        joined[at - 1].push(value);
+        (shell_word(dashed), joined)
+    })
+}
+
+/// A line as it is pasted. None where a terminal would not show it as it is.
+pub fn pasted(args: &[OsString]) -> Option<String> {
+    let words = args.get(1..)?.iter().map(|word| Some(shell_word(word.to_str()?))).collect::<Option<Vec<_>>>()?;
+    let line = format!("aio {}", words.join(" "));
+    (!line.contains(char::is_control)).then_some(line)
 }
 
 /// Where the verb stands: the first word that is not an option of every command.

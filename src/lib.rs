@@ -57,7 +57,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 /// How it ended, and whether the state was changed.
 fn run(Invocation { globals, verb }: Invocation) -> (Result<Report, Failure>, bool) {
     let is_hook = matches!(verb, Verb::Hook(_));
-    match if is_hook { App::for_hook(&globals) } else { App::new(&globals) } {
+    let app = match &verb {
+        Verb::Hook(_) => App::for_hook(&globals),
+        verb if commands::needs_no_settings(verb) => App::despite_settings(&globals),
+        _ => App::new(&globals),
+    };
+    match app {
         Ok(app) => (commands::run(&app, verb), app.changed.get()),
         // Whatever else is wrong here, the agent goes on.
         Err(failure) if is_hook => (Ok(commands::hook::unable(&failure)), false),
@@ -73,6 +78,14 @@ fn print_help(help: &clap::Error) -> ExitCode {
 
 /// clap's explanation, in one line. Words that begin with a dash are to be had as words: how, is said whole.
 fn misunderstood(error: &clap::Error, args: &[OsString], help: String) -> Failure {
+    if let Some((dashed, joined)) = cli::with_value_joined(error, args)
+        && let Some(line) = cli::pasted(&joined)
+    {
+        return match cli::parse(joined.clone()) {
+            Ok(_) => Failure::usage(format!("{dashed} is no option of this; as a value: {line}")).hint(help),
+            Err(error) => misunderstood(&error, &joined, help),
+        };
+    }
     if let Some((dashed, line)) = cli::with_words_apart(error, args) {
         return Failure::usage(format!("{dashed} is no option of this; as a word: {line}")).hint(help);
     }

@@ -25,6 +25,8 @@ pub struct Report {
     pub lines: Vec<Line>,
     /// What else there is to know.
     pub notes: Vec<String>,
+    /// The next commands to try, the best first, for programs; in words they stand in the notes.
+    pub hints: Vec<String>,
     /// Details for programs.
     pub data: Value,
 }
@@ -32,12 +34,18 @@ pub struct Report {
 impl Report {
     /// A done command and its first line.
     pub fn done(code: &'static str, line: impl Into<Line>) -> Report {
-        Report { exit: Exit::Done, code, lines: vec![line.into()], notes: Vec::new(), data: Value::Null }
+        Report { lines: vec![line.into()], ..Report::silent(code) }
     }
 
     /// A done command with nothing to say.
     pub fn silent(code: &'static str) -> Report {
-        Report { exit: Exit::Done, code, lines: Vec::new(), notes: Vec::new(), data: Value::Null }
+        let (lines, notes, hints) = Default::default();
+        Report { exit: Exit::Done, code, lines, notes, hints, data: Value::Null }
+    }
+
+    /// Whether the same command may succeed later without anybody's doing anything else.
+    pub fn is_retryable(&self) -> bool {
+        self.exit == Exit::Refused && matches!(self.code, "conflicts" | "held" | "lost" | "not-merged" | "not-taken")
     }
 
     /// Adds details for programs.
@@ -128,7 +136,10 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// One line on stderr, in one write: it stays whole among those of others.
-fn say(message: &str) -> io::Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub fn say(message: &str) -> io::Result<()> {
     io::stderr().write_all(format!("aio: {}\n", printable(message)).as_bytes())
 }
 
@@ -178,8 +189,8 @@ impl Output {
             let message = report.lines.first().map(Line::plain);
             return self.emit(&json!({
                 "ok": report.exit == Exit::Done, "code": report.code, "exit": report.exit.code(),
-                "retryable": report.exit == Exit::Refused,
-                "message": message, "notes": report.notes, "hints": [], "data": report.data,
+                "retryable": report.is_retryable(),
+                "message": message, "notes": report.notes, "hints": report.hints, "data": report.data,
             }));
         }
         let written = self.lines(&report.lines);

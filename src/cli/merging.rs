@@ -30,7 +30,7 @@ pub struct MergeArgs {
     /// Say what would be merged, and in which order
     #[arg(long)]
     pub dry_run: bool,
-    /// Go on though files are not committed, or a later one will conflict
+    /// Go on though something will be left behind, or a later one will conflict
     #[arg(long)]
     pub yes: bool,
 }
@@ -40,6 +40,9 @@ pub struct MergeArgs {
 pub struct PrArgs {
     /// A job, by its id or a beginning of it
     pub job: String,
+    /// Go on though commits are left behind in its worktree
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `aio diff`

@@ -10,10 +10,10 @@ use super::{check_words, targets, wait};
 use crate::app::App;
 use crate::cli::ClaimArgs;
 use crate::error::{Failure, describe, no_such_project};
-use crate::hooks::words::shell_word;
 use crate::output::Report;
 use crate::protocol::op::{ClaimRequest, Conflict, Grant, LostClaim, Op, Outcome, Request, Wait};
 use crate::protocol::place::Kind;
+use crate::protocol::spelling::shell_word;
 
 pub(super) fn run(app: &App, args: &ClaimArgs) -> Result<Report, Failure> {
     check_words("reason", args.reason.as_deref().unwrap_or_default())?;
@@ -53,7 +53,7 @@ fn new_in(outcome: &Outcome) -> Vec<Grant> {
 /// Whoever is refused may wait in line, and is told how.
 fn with_next_command(mut failure: Failure, words: &[OsString]) -> Failure {
     if failure.code == "held" {
-        let words: Vec<String> = words.iter().map(|word| shell_word(&word.to_string_lossy())).collect();
+        let words: Vec<String> = words.iter().map(shell_word).collect();
         let dashes = if words.iter().any(|word| word.starts_with('-')) { "-- " } else { "" };
         failure.hints = vec![format!("work on something else, or aio claim --wait {dashes}{}", words.join(" "))];
     }

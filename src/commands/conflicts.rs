@@ -3,7 +3,7 @@
 mod picture;
 mod watching;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +14,10 @@ use super::projects;
 use crate::app::{App, unspell};
 use crate::cli::ConflictsArgs;
 use crate::error::{Exit, Failure};
-use crate::fleet::conflicts::{Cache, Candidate, Room, Survey, survey};
+use crate::fleet::conflicts::{Cache, Candidate, Room, Survey, behind, survey};
 use crate::host::repository::worktree_of;
 use crate::output::{Line, Report, Style, count};
+use crate::protocol::fleet::Standing;
 use picture::Picture;
 
 pub(super) fn run(app: &App, args: &ConflictsArgs) -> Result<Report, Failure> {
@@ -100,7 +101,14 @@ fn compare(app: &App, project: &Path, workers: &[&Worker]) -> Result<Survey, Fai
     let candidates: Vec<Candidate> = workers.iter().map(|worker| candidate(worker)).collect();
     let room = Room::beside(project).map_err(merging::failure)?;
     let mut cache = Cache::of(app.store.dir(), project);
-    survey(project, &candidates, &room, &mut cache).map_err(merging::failure)
+    let mut survey = survey(project, &candidates, &room, &mut cache).map_err(merging::failure)?;
+    survey.notes.extend(behind(project, &targets_of(&candidates)).map_err(merging::failure)?);
+    Ok(survey)
+}
+
+fn targets_of(candidates: &[Candidate]) -> Vec<String> {
+    let targets = candidates.iter().map(|candidate| candidate.target.clone()).filter(|target| !target.is_empty());
+    targets.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 fn candidate(worker: &Worker) -> Candidate {
@@ -111,6 +119,7 @@ fn candidate(worker: &Worker) -> Candidate {
         target: worker.home().unwrap_or_default(),
         since: worker.since.clone(),
         worktree: Some(worker.worktree.clone()),
+        is_starting: worker.standing == Standing::Starting,
     }
 }
 

@@ -9,12 +9,14 @@ use serde_json::json;
 use super::merging::{self, Worker};
 use crate::app::App;
 use crate::cli::DiffArgs;
-use crate::error::Failure;
+use crate::error::{Exit, Failure};
 use crate::fleet::conflicts::Room;
 use crate::fleet::git::REDIRECTING;
 use crate::fleet::merge::changes::{self, Changed};
 use crate::fleet::merge::{self, branch_ref};
+use crate::fleet::work::{self, Target};
 use crate::output::Report;
+use crate::protocol::spelling::shell_word;
 
 pub(super) fn run(app: &App, args: &DiffArgs) -> Result<Report, Failure> {
     let worker = merging::find(app, &args.job)?;
@@ -24,9 +26,14 @@ pub(super) fn run(app: &App, args: &DiffArgs) -> Result<Report, Failure> {
     let span = span(&room, &worker, &mut notes)?;
     let changed = counted(&room, &worker, &span)?;
     let mut report = Report::silent("diff");
-    if changed.is_empty() {
+    if span.is_partial {
+        report.code = "unread";
+        report.exit = Exit::Environment;
+    }
+    let inside = within_submodules(&worker, &mut notes)?;
+    if changed.is_empty() && !span.is_partial && !inside {
         notes.push(format!("{} changed nothing", worker.id));
-    } else if !app.output.json {
+    } else if !changed.is_empty() && !app.output.json {
         show(app, &room, &worker, &span, args.stat)?;
     }
     report.notes = notes;
@@ -41,27 +48,55 @@ struct Span {
     from: String,
     to: String,
     is_committed: bool,
+    /// Not all that is there could be read.
+    is_partial: bool,
 }
 
 fn span(room: &Room, worker: &Worker, notes: &mut Vec<String>) -> Result<Span, Failure> {
     let project = &worker.project;
-    let wanted = [tip_of(worker)?, branch_ref(&worker.home().unwrap_or_default()), worker.base.clone()];
+    let name = branch_ref(&worker.home().unwrap_or_default());
+    let wanted = [tip_of(worker)?, name.clone(), worker.base.clone()];
     let mut found = merge::resolve(project, &wanted).map_err(merging::failure)?.into_iter();
     let (tip, target, base) = (found.next().flatten(), found.next().flatten(), found.next().flatten());
+    let target = target.map(|commit| Target { name, commit });
+    let mut is_partial = false;
     let (to, is_committed) = if worker.is_live() && merging::is_there(&worker.worktree) {
         let snapshot = room.snapshot(&worker.worktree).map_err(merging::failure)?;
-        notes.extend(snapshot.left_out.map(|why| format!("not all of it could be read: {why}")));
+        if let Some(why) = &snapshot.left_out {
+            let next = format!("mend that, then aio diff {}", worker.id);
+            notes.push(format!("not all that {} holds could be read: {why}; next: {next}", worker.id));
+            is_partial = true;
+        }
         (snapshot.commit.clone(), snapshot.commit == snapshot.head)
     } else {
         let missing = || merge::Trouble::NoBranch { branch: worker.branch.clone(), folder: project.clone() };
-        if worker.is_live() {
+        if worker.has_lost_git() {
+            let repair = format!("git -C {} worktree repair", shell_word(project));
+            let what = format!("the worktree of {} has lost its .git, and this is its branch", worker.id);
+            notes.push(format!("{what}, without what is not committed; next: {repair}"));
+            is_partial = true;
+        } else if worker.is_live() {
             notes.push(format!("the worktree of {} is not there; this is its branch", worker.id));
         }
         (tip.clone().ok_or_else(missing).map_err(merging::failure)?, true)
     };
     let of = tip.as_deref().unwrap_or(&to);
-    let from = changes::beginning(project, of, base, target.as_deref()).map_err(merging::failure)?;
-    Ok(Span { from, to, is_committed })
+    let from = changes::beginning(project, of, base, target.as_ref()).map_err(merging::failure)?;
+    Ok(Span { from, to, is_committed, is_partial })
+}
+
+/// Says in which submodules something is not committed, which is in no commit of the worktree's own; whether there are any.
+fn within_submodules(worker: &Worker, notes: &mut Vec<String>) -> Result<bool, Failure> {
+    if !worker.is_live() || !merging::is_there(&worker.worktree) {
+        return Ok(false);
+    }
+    let found = work::inside(&worker.worktree)?;
+    for path in &found {
+        let next = format!("git -C {} status", shell_word(worker.worktree.join(path)));
+        notes
+            .push(format!("not shown: the submodule {} has what is not committed in it; next: {next}", path.display()));
+    }
+    Ok(!found.is_empty())
 }
 
 /// The ref that has what it committed: its branch, or what was kept of it.
@@ -75,7 +110,8 @@ fn tip_of(worker: &Worker) -> Result<String, Failure> {
 
 fn counted(room: &Room, worker: &Worker, span: &Span) -> Result<Vec<Changed>, Failure> {
     let list = |how: &'static str| {
-        let args = ["diff", "--no-ext-diff", "--no-textconv", "--find-renames", how, "-z", &span.from, &span.to, "--"];
+        let plain = ["diff", "--no-ext-diff", "--no-textconv", "--find-renames", "--ignore-submodules=none", "-z", how];
+        let args = plain.into_iter().chain([&*span.from, &*span.to, "--"]);
         let ran = room.git(&worker.project, args).run().map_err(|unrun| merging::failure(unrun.into()))?;
         match ran.is_good() {
             true => Ok(ran.out),
@@ -102,7 +138,7 @@ fn show(app: &App, room: &Room, worker: &Worker, span: &Span, only_counts: bool)
         command.env_remove(name);
     }
     command.current_dir(&worker.project).env("GIT_OBJECT_DIRECTORY", room.objects());
-    command.args(["--paginate", "diff", "--find-renames"]);
+    command.args(["--paginate", "diff", "--find-renames", "--ignore-submodules=none"]);
     if only_counts {
         let width = app.output.width().unwrap_or(100);
         command.args([format!("--stat={width}"), "--summary".to_owned()]);

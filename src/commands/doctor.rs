@@ -6,7 +6,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,10 +15,12 @@ use super::repair;
 use crate::app::App;
 use crate::cli::DoctorArgs;
 use crate::error::{Exit, Failure};
+use crate::fleet::program::Program;
 use crate::host::folding::folds_case;
 use crate::host::machine::sees_all_processes;
 use crate::output::{Line, Report, Style};
 use crate::protocol::lease;
+use crate::protocol::spelling::shell_word;
 use crate::protocol::state::SCHEMA_VERSION;
 use crate::store::file::is_temporary;
 use crate::store::lock::Patience;
@@ -67,6 +68,7 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<Report, Failure> {
         journal(app),
         processes(app),
         git(),
+        settings(app),
     ]);
     findings.extend(case(app));
     findings.extend(lost_jobs(app));
@@ -221,7 +223,7 @@ fn lost_jobs(app: &App) -> Option<Finding> {
     let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     let branch = first.file_name().unwrap_or_default().to_string_lossy();
     let remedy =
-        format!("see git -C {} status; its branch is aio/{branch}; aio cleanup names what runs", first.display());
+        format!("see git -C {} status; its branch is aio/{branch}; aio cleanup names what runs", shell_word(first));
     Some(Finding::notice("lost jobs", format!("no job has {}", names.join(", ")), remedy))
 }
 
@@ -264,11 +266,16 @@ fn processes(app: &App) -> Finding {
     }
 }
 
+fn settings(app: &App) -> Finding {
+    match &app.ailment {
+        None => Finding::fine("settings", "understood"),
+        Some(failure) => Finding::broken("settings", &*failure.message, failure.hints.concat()),
+    }
+}
+
 fn git() -> Finding {
-    match Command::new("git").arg("--version").output() {
-        Ok(output) if output.status.success() => {
-            Finding::fine("git", String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        }
+    match Program::new("git").arg("--version").run() {
+        Ok(ran) if ran.is_good() => Finding::fine("git", ran.text()),
         _ => Finding::notice("git", "it is not installed", "only aio guard --staged needs it"),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -11,11 +11,17 @@ use signal_hook::iterator::Signals;
 use super::jobs::entries;
 use crate::app::App;
 use crate::error::{Exit, Failure};
-use crate::output::Report;
-use crate::protocol::fleet::{Standing, standing};
+use crate::output::{Output, Report, say};
+use crate::protocol::apply::due;
+use crate::protocol::fleet::{Job, Standing, standing};
 
 /// A command that ends at a signal when it is at a good place to.
-pub(super) struct Interruption(Arc<AtomicUsize>);
+pub(super) struct Interruption {
+    /// The last signal that came; 0 for none.
+    caught: Arc<AtomicUsize>,
+    /// The same, of those after the first.
+    again: Arc<AtomicUsize>,
+}
 
 impl Interruption {
     /// From now on a signal ends nothing by itself. `wake` hears of it, too.
@@ -25,29 +31,53 @@ impl Interruption {
     pub(super) fn catch(wake: Option<Sender<()>>) -> Result<Interruption, Failure> {
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])
             .map_err(|error| Failure::environment(format!("signals cannot be caught: {error}")))?;
-        let caught = Arc::new(AtomicUsize::new(0));
-        let noted = Arc::clone(&caught);
+        let interruption = Interruption { caught: Arc::default(), again: Arc::default() };
+        let [caught, again] = [&interruption.caught, &interruption.again].map(Arc::clone);
         // Ends with this process.
         std::thread::spawn(move || {
             for signal in signals.forever() {
-                noted.store(usize::try_from(signal).unwrap_or_default(), Ordering::Relaxed);
+                let signal = usize::try_from(signal).unwrap_or_default();
+                if caught.swap(signal, Ordering::Relaxed) != 0 {
+                    again.store(signal, Ordering::Relaxed);
+                }
                 if let Some(wake) = &wake {
                     // Whoever would wake up may be gone.
                     wake.send(()).unwrap_or_default();
                 }
             }
         });
-        Ok(Interruption(caught))
+        Ok(interruption)
+    }
+
+    /// The same for what may take long once it is begun: at the first signal that is said.
+    ///
+    /// # Errors
+    /// When signals cannot be caught.
+    pub(super) fn catch_and_say(output: Output, words: &'static str) -> Result<Interruption, Failure> {
+        let (wake, woken) = mpsc::channel();
+        let interruption = Interruption::catch(Some(wake))?;
+        std::thread::spawn(move || {
+            if woken.recv().is_ok() && !output.json {
+                // A closed stderr must not end what is under way.
+                say(words).unwrap_or_default();
+            }
+        });
+        Ok(interruption)
+    }
+
+    /// Not 0 once somebody signalled again.
+    pub(super) fn again(&self) -> &Arc<AtomicUsize> {
+        &self.again
     }
 
     /// Whether one came.
     pub(super) fn came(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
+        self.caught.load(Ordering::Relaxed) != 0
     }
 
     /// How the command ends then, as a shell has it.
     fn exit(&self) -> Exit {
-        Exit::Child(u8::try_from(128 + self.0.load(Ordering::Relaxed)).unwrap_or(u8::MAX))
+        Exit::Child(u8::try_from(128 + self.caught.load(Ordering::Relaxed)).unwrap_or(u8::MAX))
     }
 
     /// Not to be done, because one came before it was begun.
@@ -92,13 +122,18 @@ impl Interruption {
     }
 }
 
-/// The jobs that run, and those that wait for their turn.
+/// The jobs that run or are about to, and those that wait for their turn.
 fn still_there(app: &App, of: Option<&[String]>) -> (Vec<String>, Vec<String>) {
     let looked = app.with_state(|state| {
         let evidence = app.evidence_of_jobs(state);
         let (mut running, mut queued) = (Vec::new(), Vec::new());
-        for job in entries(state)?.iter().filter(|job| of.is_none_or(|of| of.iter().any(|id| job.id == **id))) {
+        let jobs = entries(state)?;
+        // Whoever made it their turn has begun their parents, which may not have written that down yet.
+        let due = due(&jobs, &evidence);
+        let is_begun = |job: &Job<'_>| job.failure.is_empty() && due.iter().any(|id| job.id == **id);
+        for job in jobs.iter().filter(|job| of.is_none_or(|of| of.iter().any(|id| job.id == **id))) {
             match standing(job, false, &evidence) {
+                Standing::Queued if is_begun(job) => running.push(job.id.to_string()),
                 Standing::Queued => queued.push(job.id.to_string()),
                 standing if standing.is_running() => running.push(job.id.to_string()),
                 _ => {}

@@ -3,6 +3,7 @@
 pub(super) mod bringing;
 pub(super) mod ending;
 pub(super) mod evidence;
+mod remarks;
 pub(super) mod reporting;
 pub(super) mod sending;
 pub(super) mod steering;
@@ -117,7 +118,12 @@ fn remarks(seen: &[Seen]) -> Vec<String> {
     }
     let say = |(of_any, of): (String, Vec<&Seen>)| match &*of {
         [alone] => format!("{}: {}", alone.id, alone.remark),
-        several => format!("{}: {of_any}", several.iter().map(|seen| &*seen.id).collect::<Vec<_>>().join(", ")),
+        several => {
+            let (ids, first) = (several.iter().map(|seen| &*seen.id).collect::<Vec<_>>().join(", "), several[0]);
+            // What names one of them can be pasted as it stands.
+            let which = if of_any == first.remark { String::new() } else { format!(", each as {}", first.id) };
+            format!("{ids}{which}: {}", first.remark)
+        }
     };
     groups.into_iter().map(say).collect()
 }
@@ -129,28 +135,23 @@ fn to_look_into<'s>(app: &App, seen: &'s [Seen]) -> Result<Option<&'s Seen>, Tmu
         return Ok(running.next());
     }
     let panes = Tmux::new(app.store.dir()).limit(TO_ANSWER).panes()?;
-    let is_there = |id: &str| panes.iter().any(|pane| pane.pane.job == id && pane.end.is_none());
+    let is_there = |id: &str| panes.iter().any(|pane| pane.pane.job == id && !pane.has_ended);
     Ok(running.find(|seen| seen.runtime != Runtime::Tmux.name() || is_there(&seen.id)))
 }
 
 /// How a job stands, in a line.
-///
-/// # Errors
-/// When there is none.
-pub(super) fn standing_line(app: &App, id: &str) -> Result<Line, Failure> {
-    let seen = with_job(app, id, |state, job| Ok(look_all(app, state, &[job]).0))?;
-    let Some(seen) = seen.first() else { return Ok(id.into()) };
+pub(super) fn standing_line(seen: &Seen) -> Line {
     let why = if seen.failure.is_empty() { String::new() } else { format!(": {}", seen.failure) };
-    Ok(Line(vec![
+    Line(vec![
         (style(seen.standing), seen.standing.name().to_owned()),
-        (Style::Plain, format!("  {id}  {}{why}", work(seen))),
-    ]))
+        (Style::Plain, format!("  {}  {}{why}", seen.id, work(seen))),
+    ])
 }
 
 fn row(seen: &Seen) -> Vec<Cell> {
     vec![
         Cell::new(Style::Strong, &*seen.id),
-        Cell::new(style(seen.standing), state(seen)),
+        Cell::new(if seen.is_given_up() { Style::Faint } else { style(seen.standing) }, state(seen)),
         Cell::plain(&*seen.project),
         Cell::new(Style::Faint, &*seen.branch),
         Cell::plain(time::span(seen.age_ms)),
@@ -176,10 +177,11 @@ fn style(standing: Standing) -> Style {
     }
 }
 
-/// How it stands; while its agent is not known to have its task, also how far that has come.
+/// How it stands, or that it was given up; while its agent is not known to have its task, also how far that has come.
 fn state(seen: &Seen) -> String {
     let name = match seen.standing {
-        Standing::Waiting => format!("waiting until {}", evidence::clock(&seen.retry_at)),
+        _ if seen.is_given_up() => "removed".to_owned(),
+        Standing::Waiting => format!("waiting until {}", remarks::clock(&seen.retry_at)),
         standing => standing.name().to_owned(),
     };
     match &*seen.delivery {
@@ -192,8 +194,9 @@ fn state(seen: &Seen) -> String {
 /// What it holds, and what waits for it.
 fn holds(seen: &Seen) -> String {
     let claims = (seen.claims > 0).then(|| format!("holds {}", seen.claims));
-    let messages =
-        (seen.messages_waiting > 0).then(|| format!("{} waiting", count(seen.messages_waiting as u64, "message")));
+    let messages = [(seen.messages_waiting, "waiting"), (seen.messages_unconfirmed, "unconfirmed")];
+    let messages = messages.into_iter().filter(|(number, _)| *number > 0);
+    let messages = messages.map(|(number, how)| format!("{} {how}", count(number as u64, "message")));
     claims.into_iter().chain(messages).collect::<Vec<_>>().join(", ")
 }
 
@@ -239,7 +242,8 @@ fn value(seen: &Seen) -> Value {
         "claims": seen.claims, "delivery": seen.delivery, "receipt": seen.receipt, "attach": seen.attach,
         "exitCode": seen.exit_code, "signal": seen.signal, "failure": seen.failure, "said": seen.said,
         "rescue": seen.rescue, "merged": seen.merged, "attempt": seen.attempt, "question": seen.question, "turnWitness": seen.turn_witness,
-        "messagesWaiting": seen.messages_waiting, "orphans": seen.orphans,
+        "removed": seen.is_removed, "messagesWaiting": seen.messages_waiting,
+        "messagesUnconfirmed": seen.messages_unconfirmed, "orphans": seen.orphans,
         "retryAt": if seen.retry_at.is_empty() { Value::Null } else { (&*seen.retry_at).into() },
     })
 }

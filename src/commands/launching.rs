@@ -18,7 +18,7 @@ use crate::app::{App, spell, unspell};
 use crate::cli::{AllArgs, LaunchOptions, MultiArgs};
 use crate::error::{Exit, Failure};
 use crate::fleet::files::{JobFiles, digest};
-use crate::fleet::profile::{Profile, Runtime};
+use crate::fleet::profile::{self, Profile, Runtime};
 use crate::fleet::spec::{self, Wanted};
 use crate::output::{Line, Report, Style};
 use crate::protocol::op::{NewJob, Op, Outcome, Request};
@@ -85,19 +85,20 @@ fn launch(
     let interruption = Interruption::catch(None)?;
     preflight::agents(app, wanted, options)?;
     let mut report = Report::silent("launched");
-    let preflight::Looked { sites, failed } =
+    let preflight::Looked { sites, notes, failed } =
         preflight::projects(app, projects, options.target.as_deref(), &interruption)?;
     interruption.before("nothing was launched")?;
     for (name, failure) in &failed {
         report.lines.push(line(
             Style::Bad,
             if keep_going { "SKIPPED" } else { "FAILED" },
-            &format!("{name}: {}", failure.message),
+            &format!("{name}: {}", failure.line()),
         ));
     }
     if !failed.is_empty() && (!keep_going || sites.is_empty()) {
-        return Err(nothing_launched(failed));
+        return Err(nothing_launched(failed, sites.len()));
     }
+    report.notes.extend(notes);
     let jobs = jobs(app, &sites, wanted, task, options);
     preflight::ports(app, at_once(jobs.len(), options))?;
     if options.dry_run {
@@ -131,6 +132,7 @@ fn launch(
         return Ok(interruption.end(app, report, "", Some(&ids)));
     }
     report.notes.extend(started.notes);
+    report.hints.extend(started.hints);
     if started.untaken > 0 || !failed.is_empty() {
         report.exit = Exit::Refused;
         report.code = "launched-in-part";
@@ -139,11 +141,15 @@ fn launch(
 }
 
 /// The first thing that is in the way, and what else is.
-fn nothing_launched(mut failed: Vec<(String, Failure)>) -> Failure {
+fn nothing_launched(mut failed: Vec<(String, Failure)>, others_ready: usize) -> Failure {
     let others: Vec<String> = failed.iter().skip(1).map(|(name, other)| format!("{name}: {}", other.message)).collect();
     let (name, mut failure) = failed.swap_remove(0);
     let also = if others.is_empty() { String::new() } else { format!("; also {}", others.join("; ")) };
     failure.message = format!("{name}: {}{also}; nothing was launched", failure.message);
+    if others_ready > 0 {
+        let first = failure.hints.first().map_or_else(String::new, |hint| format!("{hint}; or "));
+        failure.hints = vec![format!("{first}add --keep-going to launch into the others ({others_ready})")];
+    }
     failure
 }
 
@@ -151,8 +157,9 @@ fn nothing_launched(mut failed: Vec<(String, Failure)>) -> Failure {
 /// turn they are launched, all of them; an interruption only ends the watching.
 ///
 /// # Errors
-/// When they cannot be written down; nothing was begun then.
+/// When the profile of one is gone, or they cannot be written down; nothing was begun then.
 pub(super) fn queue(app: &App, jobs: Vec<NewJob>, task: &str, interruption: &Interruption) -> Result<Started, Failure> {
+    jobs.iter().try_for_each(|job| profile::of_job(app.profiles(), &job.profile).map(drop))?;
     let begun = set_going(app, &jobs, task)?;
     Ok(watch(app, &jobs, &begun, interruption))
 }
@@ -168,10 +175,13 @@ fn set_going(app: &App, jobs: &[NewJob], task: &str) -> Result<Vec<String>, Fail
 /// Watches until jobs have begun, or wait for their turn.
 fn watch(app: &App, jobs: &[NewJob], begun: &[String], interruption: &Interruption) -> Started {
     let mut started = watching::until_taken(app, jobs, begun, interruption);
-    started.notes.extend(started.unconfirmed.iter().filter_map(|(tool, project)| {
-        let remedy = doctor::agents::missing(app, tool, &unspell(project))?;
-        Some(format!("{tool} is not set up, so no hook of it can say what it took or does; next: {remedy}"))
-    }));
+    for (tool, project) in &started.unconfirmed {
+        if let Some(remedy) = doctor::agents::missing(app, tool, &unspell(project)) {
+            let why = "so no hook of it can say what it took or does";
+            started.notes.push(format!("{tool} is not set up, {why}; next: {remedy}"));
+            started.hints.push(remedy);
+        }
+    }
     started
 }
 
@@ -277,6 +287,6 @@ fn keep_tasks(app: &App, jobs: &[NewJob], task: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(style: Style, word: &str, rest: &str) -> Line {
+pub(super) fn line(style: Style, word: &str, rest: &str) -> Line {
     Line(vec![(style, format!("{word:<12} ")), (Style::Plain, rest.to_owned())])
 }

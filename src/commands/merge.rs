@@ -17,12 +17,13 @@ use crate::error::{Exit, Failure, describe};
 use crate::fleet::conflicts::{Cache, Candidate, Clash, Room, Survey, survey};
 use crate::fleet::merge::{self, branch_ref, listed};
 use crate::output::{Line, Report, Style, count};
+use crate::protocol::spelling::shell_word;
 use checks::{commits_of, holders, must_be_committed, must_rest};
 
 pub(super) fn run(app: &App, args: &MergeArgs) -> Result<Report, Failure> {
-    let interruption = Interruption::catch(None)?;
-    merge_jobs(app, args, &interruption)
-        .map_err(|failure| interruption.explain(merging::name_again(failure, &command(&args.jobs))))
+    let words = "what is being merged is merged first, with its hooks; another Ctrl-C stops git and takes it back";
+    let interruption = Interruption::catch_and_say(app.output, words)?;
+    merge_jobs(app, args, &interruption).map_err(|failure| interruption.explain(failure))
 }
 
 fn merge_jobs(app: &App, args: &MergeArgs, interruption: &Interruption) -> Result<Report, Failure> {
@@ -40,6 +41,8 @@ fn merge_jobs(app: &App, args: &MergeArgs, interruption: &Interruption) -> Resul
 /// Jobs of one project, to be merged into one branch.
 struct Plan {
     target: String,
+    /// Whether a person named the target.
+    is_named: bool,
     /// In the order in which they are merged.
     workers: Vec<Worker>,
     /// How many commits each brings.
@@ -59,7 +62,8 @@ impl Plan {
             }
         }
         let target = checks::target(&workers, args.into.as_deref())?;
-        Ok(Plan { target, workers, commits: Vec::new(), notes: Vec::new(), survey: Survey::default() })
+        let is_named = args.into.is_some();
+        Ok(Plan { target, is_named, workers, commits: Vec::new(), notes: Vec::new(), survey: Survey::default() })
     }
 
     fn project(&self) -> &Path {
@@ -71,16 +75,24 @@ impl Plan {
         for worker in &self.workers {
             worker.must_have_branch()?;
             must_rest(worker)?;
+            merging::must_have_tip(worker)?;
+            self.notes.extend(merging::must_be_home(worker, goes_on)?);
             self.notes.extend(must_be_committed(worker, goes_on)?);
         }
         self.commits = self.workers.iter().map(|worker| commits_of(worker, &self.target)).collect::<Result<_, _>>()?;
+        let target = branch_ref(&self.target);
+        for worker in &self.workers {
+            self.notes.extend(merging::must_be_published(worker, &target, goes_on)?);
+        }
         Ok(())
     }
 
     /// Looks at where it is to be merged: nothing may be under way there, and nobody else may hold what will change.
     fn check_site(&mut self, app: &App, goes_on: bool) -> Result<(), Failure> {
-        let site = merge::must_be_free(self.project(), &self.target).map_err(merging::failure)?;
-        let Some(site) = site else { return Ok(()) };
+        let branches: Vec<String> = self.workers.iter().map(|worker| branch_ref(&worker.branch)).collect();
+        let site = merge::must_be_free(self.project(), &self.target, &branches)
+            .map_err(|trouble| merging::failure_of(trouble, &self.command(&self.workers)))?;
+        let Some(site) = site.map(|free| free.folder) else { return Ok(()) };
         let mut held = Vec::new();
         for worker in &self.workers {
             let (target, branch) = (branch_ref(&self.target), branch_ref(&worker.branch));
@@ -117,9 +129,19 @@ impl Plan {
         let mut failure = Failure::new(Exit::Refused, "conflicts", format!("{message}; nothing was merged"));
         failure.data = json!({ "conflicts": self.conflicts() });
         Err(failure.hint(match clash.with_target {
-            true => mend(worker, &self.target),
-            false => format!("merge one, then in the other's worktree: git merge {}, mend, commit", self.target),
+            true => self.mend(worker),
+            false => {
+                let (first, then) = self.in_order(clash);
+                format!("{}, then {}", self.command([first]), self.mend(then))
+            }
         }))
+    }
+
+    /// The two of a conflict, as they would be merged.
+    fn in_order(&self, clash: &Clash) -> (&Worker, &Worker) {
+        let mut both = self.workers.iter().filter(|worker| [&clash.ours, &clash.theirs].contains(&&worker.id));
+        let first = both.next().unwrap_or(&self.workers[0]);
+        (first, both.next().unwrap_or(first))
     }
 
     fn candidate(&self, worker: &Worker) -> Candidate {
@@ -129,6 +151,7 @@ impl Plan {
             target: self.target.clone(),
             since: worker.since.clone(),
             worktree: None,
+            is_starting: false,
         }
     }
 
@@ -139,6 +162,19 @@ impl Plan {
             std::mem::take(&mut self.workers).into_iter().zip(self.commits.drain(..)).collect();
         both.sort_by_key(|(worker, _)| place(worker));
         (self.workers, self.commits) = both.into_iter().unzip();
+    }
+
+    /// What merges these, as it was asked for.
+    fn command<'w>(&self, workers: impl IntoIterator<Item = &'w Worker>) -> String {
+        let ids: Vec<&str> = workers.into_iter().map(|worker| worker.id.as_str()).collect();
+        let into = if self.is_named { format!(" --into {}", shell_word(&self.target)) } else { String::new() };
+        format!("aio merge {}{into}", ids.join(" "))
+    }
+
+    /// What makes one of them go together with the target.
+    fn mend(&self, worker: &Worker) -> String {
+        let (worktree, target) = (shell_word(&worker.worktree), shell_word(&self.target));
+        format!("git -C {worktree} merge {target}, mend, commit, then {}", self.command([worker]))
     }
 
     fn conflicts(&self) -> Vec<Value> {
@@ -163,13 +199,4 @@ impl Plan {
         report.notes = self.notes;
         report
     }
-}
-
-/// What merges these, as it was asked for.
-fn command(jobs: &[String]) -> String {
-    format!("aio merge {}", jobs.join(" "))
-}
-
-fn mend(worker: &Worker, target: &str) -> String {
-    format!("git -C {} merge {target}, mend, commit, then aio merge {}", worker.worktree.display(), worker.id)
 }

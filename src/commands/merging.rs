@@ -1,5 +1,7 @@
 //! What the commands that compare and merge jobs have in common: finding them, and saying what stood against it.
 
+mod readiness;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -9,10 +11,12 @@ use super::projects::home_of;
 use crate::app::{App, unspell};
 use crate::error::{Exit, Failure, project_is_gone};
 use crate::fleet::files::JobFiles;
-use crate::fleet::merge::{AGAIN, Trouble, current_branch};
+use crate::fleet::merge::{Trouble, current_branch};
 use crate::fleet::program::Unrun;
 use crate::protocol::evidence::Evidence;
 use crate::protocol::fleet::{Job, Standing, find_job, standing};
+use crate::protocol::spelling::shell_word;
+pub(super) use readiness::{must_be_home, must_be_published, must_have_tip};
 
 /// A job as far as its branch is concerned.
 pub(super) struct Worker {
@@ -64,6 +68,11 @@ impl Worker {
         matches!(&*self.stage, "running" | "ended")
     }
 
+    /// Whether its folder is there, and git cannot tell what it is.
+    pub(super) fn has_lost_git(&self) -> bool {
+        self.is_live() && self.worktree.is_dir() && !is_there(&self.worktree)
+    }
+
     /// The branch its work is to come home to.
     ///
     /// # Errors
@@ -96,7 +105,7 @@ impl Worker {
             }
             "removed" => {
                 let message = format!("{} was removed; its work is kept as {}", self.id, self.rescue);
-                refuse(message, format!("git -C {} log {}", self.project.display(), self.rescue))
+                refuse(message, format!("git -C {} log {}", shell_word(&self.project), self.rescue))
             }
             _ => Ok(()),
         }
@@ -125,27 +134,29 @@ pub(super) fn all(app: &App) -> Result<Vec<Worker>, Failure> {
     })
 }
 
-/// Names the command that is to be tried again.
-pub(super) fn name_again(mut failure: Failure, command: &str) -> Failure {
-    failure.hints.iter_mut().for_each(|hint| *hint = hint.replace(AGAIN, command));
-    failure
+/// How a trouble ends a command.
+pub(super) fn failure(trouble: Trouble) -> Failure {
+    failure_of(trouble, "try again")
 }
 
-/// How a trouble ends the command.
-pub(super) fn failure(trouble: Trouble) -> Failure {
-    let (message, next) = (trouble.to_string(), trouble.next());
+/// How a trouble ends that command, which may be tried again.
+pub(super) fn failure_of(trouble: Trouble, command: &str) -> Failure {
+    let (message, next) = (trouble.to_string(), trouble.next(command));
     let mut failure = match &trouble {
         Trouble::Conflict { files, .. } => {
             let mut failure = Failure::new(Exit::Refused, "conflicts", message);
             failure.data = json!({ "files": files });
             failure
         }
-        Trouble::Busy => Failure::new(Exit::Busy, "busy", message),
+        Trouble::Busy | Trouble::StillMerging { .. } => Failure::new(Exit::Busy, "busy", message),
         trouble if trouble.is_refusal() => Failure::new(Exit::Refused, "not-merged", message),
         Trouble::NoBranch { .. } => Failure::new(Exit::Refused, "not-ready", message),
         _ => Failure::environment(message),
     };
-    failure.retryable = matches!(trouble, Trouble::Busy | Trouble::Moved { .. } | Trouble::Unrun(Unrun::TimedOut(..)));
+    failure.retryable = matches!(
+        trouble,
+        Trouble::Busy | Trouble::StillMerging { .. } | Trouble::Moved { .. } | Trouble::Unrun(Unrun::TimedOut(..))
+    );
     failure.hint(next)
 }
 

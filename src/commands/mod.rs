@@ -51,6 +51,17 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
     if app.is_named() && matches!(verb, Verb::Log(_) | Verb::Watch(_) | Verb::Context(_)) {
         app.identify()?;
     }
+    let ailment = app.ailment.as_ref().filter(|_| tells_of_settings(&verb));
+    let note = ailment.map(|failure| format!("the defaults are taken for all settings: {}", failure.line()));
+    // Some go on for long; a program reads one answer.
+    let (first, last) = if app.output.json { (None, note) } else { (note, None) };
+    first.iter().for_each(|note| app.warn(note));
+    let mut report = act(app, verb)?;
+    report.notes.extend(last);
+    Ok(report)
+}
+
+fn act(app: &App, verb: Verb) -> Result<Report, Failure> {
     match verb {
         Verb::Status(args) => status::run(app, &args),
         Verb::Register(args) => register::run(app, &args),
@@ -93,6 +104,31 @@ pub fn run(app: &App, verb: Verb) -> Result<Report, Failure> {
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(_) => completions::manual(),
     }
+}
+
+/// Whether a command goes on where the settings cannot be read: those that only look, and `stop`. What others do would be
+/// decided by settings that somebody changed: which claims meet and who has lost theirs, which agents there are and where they run.
+pub fn needs_no_settings(verb: &Verb) -> bool {
+    let looks = matches!(
+        verb,
+        Verb::Jobs(_)
+            | Verb::Logs(_)
+            | Verb::Attach(_)
+            | Verb::Diff(_)
+            | Verb::Report(_)
+            | Verb::Status(_)
+            | Verb::Log(_)
+    );
+    let explains = matches!(verb, Verb::Doctor(_) | Verb::Completions(_) | Verb::Man(_));
+    // A parent has its job wait until they can be read, and says so in its record.
+    looks || explains || matches!(verb, Verb::Stop(_) | Verb::Parent(_))
+}
+
+/// Whether it is to be said before anything else that they cannot be read: a hook and a parent write it down, `doctor` finds it,
+/// and what prints texts of ours has none.
+fn tells_of_settings(verb: &Verb) -> bool {
+    let is_told_otherwise = matches!(verb, Verb::Hook(_) | Verb::Parent(_) | Verb::Doctor(_));
+    !is_told_otherwise && !matches!(verb, Verb::Completions(_) | Verb::Man(_))
 }
 
 /// Longest task, issue or reason in bytes: it stands in every message about this session's claims.

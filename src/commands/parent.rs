@@ -22,6 +22,7 @@ use signal_hook::iterator::Signals;
 
 use self::delivering::Words;
 use self::judging::{failed, judge, shortened};
+use super::jobs::with_job;
 use super::launching;
 use crate::app::{App, unspell, wall_ms};
 use crate::cli::ParentArgs;
@@ -53,8 +54,10 @@ pub(super) fn run(app: &App, args: &ParentArgs) -> Result<Report, Failure> {
     }
     // Out of the session it was started from, and its terminal. The program of a pane leads its own already.
     rustix::process::setsid().map(drop).unwrap_or_default();
-    if let Kept::Waits(reason) = keep(app, &args.job, Opening::Sent)? {
-        report.notes.push(format!("{} waits: {reason}", args.job));
+    match keep(app, &args.job, Opening::Sent)? {
+        Kept::Waits(reason) => report.notes.push(format!("{} waits: {reason}", args.job)),
+        // Another parent keeps it, whose log this is.
+        Kept::NotQueued(_) | Kept::Ended(_) | Kept::Interrupted(_) => {}
     }
     Ok(report)
 }
@@ -94,6 +97,8 @@ pub(super) enum Kept {
     Interrupted(usize),
     /// It is not its turn.
     Waits(String),
+    /// It does not wait to be begun: it runs, or has ended.
+    NotQueued(String),
 }
 
 /// Is the process above a job's agent until that ends.
@@ -105,11 +110,12 @@ pub(super) fn keep(app: &App, job: &str, opening: Opening) -> Result<Kept, Failu
         return Err(Failure::environment("this process cannot be seen").hint("mount /proc"));
     };
     let mut task = match start(app, job, process)? {
-        Begun::Waits(reason) => return Ok(Kept::Waits(reason)),
         Begun::Yes(task) => task,
+        Begun::No(kept) => return Ok(kept),
     };
     task.opening = opening;
     task.files.forget_environment();
+    task.files.give_up_on_the_sent();
     if let Err(error) = task.files.reserve_end() {
         app.warn(&format!("its end could not be kept in a file, should it not be written otherwise: {error}"));
     }
@@ -150,27 +156,51 @@ struct Task {
 
 enum Begun {
     Yes(Box<Task>),
-    Waits(String),
+    No(Kept),
 }
 
 fn start(app: &App, job: &str, parent: ProcessKey) -> Result<Begun, Failure> {
+    // Which profiles and ports there are is not known while the settings cannot be read; until they can, it waits.
+    let hindrance = app.ailment.as_ref().map(|failure| format!("{}, then aio cleanup", failure.line()));
+    if hindrance.is_none()
+        && let Some(end) = give_up_without_profile(app, job)?
+    {
+        return Ok(Begun::No(Kept::Ended(end)));
+    }
     let (from, to) = app.job_ports();
     let busy_ports = crate::fleet::ports::busy(from, to);
-    let start = JobStart { job: job.to_owned(), parent, ports: (from, to), busy_ports };
+    let hindrance = hindrance.unwrap_or_default();
+    let start = JobStart { job: job.to_owned(), parent, ports: (from, to), busy_ports, hindrance };
+    // Whoever removes what waits is through with it first.
+    let _lock = JobFiles::of(app.store.dir(), job).lock().ok();
     match change(app, Op::StartJob(start))? {
         Outcome::JobStarted { .. } => Ok(Begun::Yes(Box::new(known(app, job)?))),
-        Outcome::JobWaits { reason } => Ok(Begun::Waits(reason)),
-        _ => Ok(Begun::Waits("it cannot be started".to_owned())),
+        Outcome::JobWaits { reason, is_queued: true } => Ok(Begun::No(Kept::Waits(reason))),
+        Outcome::JobWaits { reason, .. } => Ok(Begun::No(Kept::NotQueued(reason))),
+        _ => Ok(Begun::No(Kept::Waits("it cannot be started".to_owned()))),
     }
+}
+
+/// Ends a queued job whose profile is gone, and begins the jobs whose turn it is then. How it ended.
+fn give_up_without_profile(app: &App, job: &str) -> Result<Option<JobEnd>, Failure> {
+    let gone = with_job(app, job, |_, job| {
+        let failure = profile::of_job(app.profiles(), &job.profile).err().filter(|_| job.stage == *"queued");
+        Ok(failure.map(|failure| (job.attempt, format!("{}: {}", failure.message, failure.hints.concat()))))
+    })?;
+    let Some((attempt, failure)) = gone else { return Ok(None) };
+    let end = JobEnd { result: "failed".to_owned(), failure, ..JobEnd::default() };
+    if let Outcome::Jobs { next } = change(app, Op::EndJob { job: job.to_owned(), attempt, end: end.clone() })? {
+        launching::begin_all(app, &next);
+    }
+    JobFiles::of(app.store.dir(), job).forget_environment();
+    Ok(Some(end))
 }
 
 fn known(app: &App, word: &str) -> Result<Task, Failure> {
     app.with_state(|state| {
         let jobs = super::jobs::entries(state)?;
         let job = find_job(&jobs, word)?;
-        let profile = profile::find(app.profiles(), &job.profile).ok_or_else(|| {
-            Failure::usage(format!("the profile {:?} is gone", &*job.profile)).hint("put it back into config.toml")
-        })?;
+        let profile = profile::of_job(app.profiles(), &job.profile)?;
         let cost = if job.cost_source.is_empty() { None } else { Some((job.cost_micros, "computed")) };
         Ok(Task {
             id: job.id.to_string(),

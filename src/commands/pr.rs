@@ -19,14 +19,18 @@ pub(super) fn run(app: &App, args: &PrArgs) -> Result<Report, Failure> {
     let worker = merging::find(app, &args.job)?;
     worker.must_have_project()?;
     worker.must_have_branch()?;
+    merging::must_have_tip(&worker)?;
+    let astray = merging::must_be_home(&worker, args.yes)?;
     let target = worker.home()?;
-    let commits = subjects(&worker, &target)?;
+    let base = base(&worker, &target);
+    let commits = subjects(&worker, &target, base.as_deref())?;
+    let notes = base.map_or(Ok(Vec::new()), |base| merging::must_be_published(&worker, &base, args.yes))?;
     let (title, body) = (title(&worker, &commits), body(&worker, &commits));
     let is_there = merging::is_there(&worker.worktree);
     let folder = if is_there { &worker.worktree } else { &worker.project };
     let proposal = Proposal { folder, branch: &worker.branch, target: &target, title: &title, body: &body };
-    let again = format!("aio pr {}", worker.id);
-    let mut report = propose(proposal).map_err(|failure| merging::name_again(failure, &again))?;
+    let mut report = propose(proposal)?;
+    report.notes.extend(astray.into_iter().chain(notes));
     if is_there {
         report.notes.extend(left_behind(&worker)?);
     }
@@ -47,6 +51,7 @@ fn propose(proposal: Proposal<'_>) -> Result<Report, Failure> {
         Err(reason) => return Ok(by_hand(proposal, Some(&address), &reason)),
     };
     forge::push(proposal.folder, proposal.branch).map_err(merging::failure)?;
+    let pushed_only = |trouble| pushed_only(trouble, forge.command(proposal));
     let existing = forge.existing(proposal).map_err(pushed_only)?;
     let is_new = existing.is_none();
     let url = existing.map_or_else(|| forge.open(proposal), Ok).map_err(pushed_only)?;
@@ -58,30 +63,38 @@ fn propose(proposal: Proposal<'_>) -> Result<Report, Failure> {
 }
 
 /// The branch is there, the request is not.
-fn pushed_only(trouble: Trouble) -> Failure {
+fn pushed_only(trouble: Trouble, next: String) -> Failure {
     let mut failure = merging::failure(trouble);
     failure.message += "; the branch was pushed";
     failure.code = "not-proposed";
     failure.exit = Exit::Refused;
+    failure.hints = vec![next];
     failure
 }
 
 /// Nothing was pushed.
 fn by_hand(proposal: Proposal<'_>, address: Option<&str>, reason: &str) -> Report {
-    let commands = forge::by_hand(proposal, address);
+    let (forge, is_installed) = Forge::by_hand(proposal.folder, address.and_then(forge::host));
+    let commands = forge::by_hand(forge, proposal, address);
     let mut report = Report { exit: Exit::Environment, ..Report::silent("no-forge") };
     report.lines = commands.iter().map(|command| Line::from(command.clone())).collect();
-    report.notes.push(format!("no pull request was opened: {reason}; next: run these by hand"));
+    let next = match is_installed {
+        true => "run these by hand".to_owned(),
+        false => format!("install {}, then run these by hand", forge.program()),
+    };
+    report.notes.push(format!("no pull request was opened: {reason}; next: {next}"));
     report.with(json!({ "reason": reason, "commands": commands }))
 }
 
-/// The first lines of the commits that the target has not.
-fn subjects(worker: &Worker, target: &str) -> Result<Vec<String>, Failure> {
-    merge::tip(&worker.project, &worker.branch).map_err(merging::failure)?;
-    // The target need not be here: the forge has it.
+/// What the branch is compared with. The target need not be here: the forge has it.
+fn base(worker: &Worker, target: &str) -> Option<String> {
     let base = merge::tip(&worker.project, target).ok();
-    let base = base.or_else(|| Some(worker.base.clone()).filter(|base| !base.is_empty()));
-    let subjects = merge::git::subjects(&worker.project, &worker.branch, base.as_deref()).map_err(merging::failure)?;
+    base.or_else(|| Some(worker.base.clone()).filter(|base| !base.is_empty()))
+}
+
+/// The first lines of the commits that the target has not.
+fn subjects(worker: &Worker, target: &str, base: Option<&str>) -> Result<Vec<String>, Failure> {
+    let subjects = merge::git::subjects(&worker.project, &worker.branch, base).map_err(merging::failure)?;
     if subjects.is_empty() {
         let message = format!("{} has no commits that {target} has not", worker.id);
         return Err(Failure::new(Exit::Refused, "not-ready", message).hint(format!("aio diff {}", worker.id)));

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::launching::preflight::trouble;
 use crate::app::{App, spell, unspell};
 use crate::cli::{ProjectsArgs, ProjectsVerb};
 use crate::error::Failure;
@@ -59,7 +58,7 @@ pub(super) fn resolve(app: &App, word: &OsStr) -> Result<Named, Failure> {
         return Ok(project);
     }
     let root = worktree(app, Path::new(word)).map_err(|failure| match word.to_str() {
-        Some(text) if !text.contains('/') && text != "." => {
+        Some(text) if !text.contains('/') && text != "." && !app.cwd.join(text).is_dir() => {
             Failure::usage(format!("no project {text:?}")).hint("aio projects")
         }
         _ => failure,
@@ -131,7 +130,7 @@ fn worktree(app: &App, typed: &Path) -> Result<PathBuf, Failure> {
     let Some(worktree) = worktree_of(&resolved.path) else {
         let is_bare = Repository::open(&resolved.path).is_ok_and(|repository| repository.is_bare());
         let kind = if is_bare { Trouble::Bare } else { Trouble::NoRepository };
-        return Err(trouble(kind(resolved.path)));
+        return Err(kind(resolved.path).into());
     };
     Ok(main_of(worktree))
 }

@@ -34,7 +34,13 @@ pub(super) fn run(app: &App, args: &RunArgs) -> Result<Report, Failure> {
     let (program, rest) = args.command.split_first().expect("clap requires a command");
     let mut command = Command::new(program);
     command.args(rest);
-    as_session(app, args, command, None)
+    let terminal = TerminalSettings::now();
+    let status = as_session(app, args, command, None)?;
+    // Any other end is the command's own, and so is what it made of the terminal.
+    if status.signal().is_some() {
+        terminal.restore();
+    }
+    Ok(end_as(status))
 }
 
 /// What an agent's terminal of its own is for.
@@ -57,25 +63,30 @@ pub(super) fn agent(app: &App, tool: &str, launch: &Launch, pasting: Option<Past
     command.envs(launch.variables.iter().map(|(name, value)| (name, value)));
     let (claims, wait) = Default::default();
     let args = RunArgs { tool: Some(tool.to_owned()), claims, wait, command: vec![launch.program.clone().into()] };
-    as_session(app, &args, command, pasting)
+    let terminal = TerminalSettings::now();
+    let status = as_session(app, &args, command, pasting)?;
+    // One that crashed puts nothing back, whatever its exit code.
+    terminal.restore();
+    Ok(end_as(status))
 }
 
-fn as_session(app: &App, args: &RunArgs, command: Command, pasting: Option<Pasting<'_>>) -> Result<Report, Failure> {
+fn as_session(
+    app: &App,
+    args: &RunArgs,
+    command: Command,
+    pasting: Option<Pasting<'_>>,
+) -> Result<ExitStatus, Failure> {
     let signals = Signals::new(PASSED_ON.iter().chain(&[SIGCHLD]))
         .map_err(|error| as_run_failure(Failure::environment(format!("signals cannot be caught: {error}"))))?;
     let id = register(app, args, None, app.own_process()).map_err(as_run_failure)?;
-    let terminal = TerminalSettings::now();
     let result = supervise(app, args, command, (&id, signals), pasting);
-    if result.as_ref().is_ok_and(|status| status.signal().is_some()) {
-        terminal.restore();
-    }
     if let Err(failure) = app.transact(&Request { actor: Some(id), op: Op::Unregister }) {
         // It may have unregistered itself; anything else heals by itself, because its process is gone.
         if failure.exit != Exit::NotRegistered {
             app.warn(&format!("its claims were not released: {}", failure.message));
         }
     }
-    Ok(end_as(result?))
+    result
 }
 
 fn supervise(

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::jobs::evidence::{Seen, look_all};
 use super::jobs::{standing_line, with_job};
 use super::launching::{self, Site, preflight};
 use super::parent::{self, Kept, Opening};
@@ -17,9 +18,11 @@ use crate::app::{App, unspell};
 use crate::cli::StartArgs;
 use crate::error::{Exit, Failure};
 use crate::fleet::agents::Manner;
+use crate::fleet::merge;
 use crate::fleet::profile::{self, Profile, Runtime};
 use crate::fleet::relay::{Relay, TerminalSettings};
 use crate::output::Report;
+use crate::protocol::fleet::Standing;
 use crate::protocol::op::{JobEnd, NewJob, Op, Request};
 
 /// What an argument can hold on Linux, in bytes.
@@ -115,8 +118,9 @@ fn apart(
     preflight::space(app)?;
     preflight::ports(app, 1)?;
     let project = projects::resolve(app, OsStr::new("."))?;
-    let target = preflight::look_at(&unspell(&project.path), target)?;
-    let site = Site { project, target };
+    let preflight::Beginning { branch, note } = preflight::look_at(&unspell(&project.path), target)?;
+    note.iter().for_each(|note| app.warn(note));
+    let site = Site { project, target: branch };
     let id = launching::new_id(app, &profile.name, &[]);
     let mut job = launching::job(app, id, &site, profile, prompt);
     job = NewJob { runtime: Runtime::Terminal.name().to_owned(), batch: app.new_id(), ..job };
@@ -154,24 +158,38 @@ fn keep(app: &App, id: &str, opening: Opening) -> Result<Report, Failure> {
             let failure = Failure::new(exit, "interrupted", format!("Interrupted: {id} was not started"));
             return Err(failure.hint(format!("aio remove {id}, or aio resume {id}")));
         }
-        Kept::Waits(reason) => {
+        Kept::Waits(reason) | Kept::NotQueued(reason) => {
             let failure = Failure::new(Exit::Refused, "taken", format!("{id} was not started: {reason}"));
             return Err(failure.hint(format!("aio remove {id}")));
         }
     };
-    if end.signal != 0 {
-        terminal.restore();
-    }
+    // One that crashed puts nothing back, whatever its exit code.
+    terminal.restore();
     let (exit, is_started) = exit(&end);
     if !is_started {
         let next = format!("aio logs {id}, aio remove {id}");
         return Err(Failure::environment(format!("{id} was not started: {}", end.failure)).hint(next));
     }
-    let branch = with_job(app, id, |_, job| Ok(job.branch.to_string()))?;
-    let mut report = Report::done("started", standing_line(app, id)?);
+    let seen = with_job(app, id, |state, job| Ok(look_all(app, state, &[job]).0))?;
+    let Some(seen) = seen.first() else { return Ok(Report::done("started", id)) };
+    let mut report = Report::done("started", standing_line(seen));
     report.exit = exit;
-    report.notes.push(format!("next: aio diff {id}; aio merge {id}; aio remove {id}"));
-    Ok(report.with(json!({ "job": id, "branch": branch, "exit": exit.code() })))
+    report.hints = next(seen);
+    report.notes.push(format!("next: {}", report.hints.join("; ")));
+    Ok(report.with(json!({ "job": id, "branch": seen.branch, "exit": exit.code() })))
+}
+
+/// What can be done with what it made, and with itself.
+fn next(seen: &Seen) -> Vec<String> {
+    let id = &seen.id;
+    let has_files = seen.is_work_unknown || seen.files.is_some_and(|files| files > 0);
+    let has_commits = seen.commits.is_some_and(|commits| commits > 0);
+    let is_whole = || merge::uncommitted(&unspell(&seen.worktree), true).is_ok_and(|files| files.is_empty());
+    let is_well = matches!(seen.standing, Standing::Done | Standing::Review);
+    let diff = (has_files || has_commits).then(|| format!("aio diff {id}"));
+    let merge = (has_commits && is_whole()).then(|| format!("aio merge {id}"));
+    let resume = (!is_well).then(|| format!("aio resume {id}"));
+    diff.into_iter().chain(merge).chain(resume).chain([format!("aio remove {id}")]).collect()
 }
 
 /// As the agent ended, and whether there was one.

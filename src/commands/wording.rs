@@ -1,11 +1,12 @@
 //! What agents are told, a task or a message: whole, and as it was given.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::app::App;
 use crate::error::Failure;
+use crate::protocol::spelling::shell_word;
 
 /// The longest text, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
@@ -23,7 +24,11 @@ pub(super) fn task(app: &App, words: &[String], file: Option<&OsStr>) -> Result<
         (None, []) => app.default_task().unwrap_or_default().to_owned(),
         (None, words) => from_words(app, "task", words)?,
     };
-    whole("task", text, "put it last, in quotes, or set default_task in config.toml")
+    let hint = match app.default_task() {
+        Some(_) if !words.is_empty() => "put it last, in quotes, or leave it out to have default_task of config.toml",
+        _ => "put it last, in quotes, or set default_task in config.toml",
+    };
+    whole("task", text, hint)
 }
 
 /// A message, in words or from stdin.
@@ -54,7 +59,15 @@ fn from_words(app: &App, what: &str, words: &[String]) -> Result<String, Failure
 fn from_file(app: &App, what: &str, file: &OsStr) -> Result<String, Failure> {
     let shown = if file == "-" { "stdin".to_owned() } else { Path::new(file).display().to_string() };
     let unreadable = |error: std::io::Error| {
-        Failure::environment(format!("the {what} cannot be read from {shown}: {error}")).hint("name a file of text")
+        // Of a word that begins so, -f is taken for the option.
+        let is_word = error.kind() == ErrorKind::NotFound && !shown.contains(['/', '.']);
+        let or = if is_word {
+            format!(", or for it as a word: -- {}", shell_word(format!("-f{shown}")))
+        } else {
+            String::new()
+        };
+        let hint = format!("name a file of text{or}");
+        Failure::environment(format!("the {what} cannot be read from {shown}: {error}")).hint(hint)
     };
     let mut bytes = Vec::new();
     let most = MOST_BYTES + 1;

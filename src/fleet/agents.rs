@@ -184,6 +184,11 @@ impl Agent {
         screen::read(&self.screen, self.limits, screen)
     }
 
+    /// What stands in its prompt and was not entered, on a screen with its colours.
+    pub fn draft(&self, drawn: &str) -> Option<String> {
+        screen::draft(&self.screen, drawn)
+    }
+
     /// The limit that a text tells of: its screen, or what it wrote to stderr. See [`stream::limit`].
     pub fn limit(&self, text: &str) -> Option<Limit> {
         stream::limit(self.limits, text)

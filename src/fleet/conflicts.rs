@@ -1,13 +1,15 @@
 //! Which branches will not go together, before anybody merges them.
 //!
 //! Every pair of branches, and each against where it is to go, is merged by git itself, in a room beside the repository; what
-//! is not committed yet counts. What comes out is what `git merge` would say, by the same settings and attributes.
+//! is not committed yet counts. What comes out is what `git merge` would say, by the project's own settings and attributes.
 //! Does not resolve anything, and does not see what three branches make of each other that no two of them do.
 
 mod batch;
 mod cache;
 mod order;
 mod room;
+mod terms;
+mod upstream;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ pub use batch::{Meeting, Pair, meet};
 pub use cache::Cache;
 pub use order::{Entrant, Step, order};
 pub use room::{Room, Snapshot};
+pub use upstream::behind;
 
 use super::merge::{Trouble, arrived, branch_ref, resolve};
 use crate::protocol::spelling;
@@ -33,6 +36,8 @@ pub struct Candidate {
     pub since: String,
     /// Where it is checked out; what is not committed there counts, too.
     pub worktree: Option<PathBuf>,
+    /// Its branch and worktree may still be in the making; then nothing is said where they are not there.
+    pub is_starting: bool,
 }
 
 /// What was found.
@@ -59,10 +64,12 @@ pub struct Branch {
     pub is_dirty: bool,
     /// Whether anything of it is not in its target yet. What has nothing conflicts with nobody.
     pub has_work: bool,
+    /// The files in its worktree whose conflict nobody resolved yet.
+    pub unmerged: Vec<Vec<u8>>,
 }
 
 /// Two that will not go together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clash {
     /// A candidate's name.
     pub ours: String,
@@ -72,6 +79,8 @@ pub struct Clash {
     pub with_target: bool,
     /// Where; empty where only renamed folders are in question.
     pub files: Vec<Vec<u8>>,
+    /// The two have no history in common.
+    pub is_unrelated: bool,
 }
 
 impl Clash {
@@ -90,17 +99,42 @@ pub fn survey(repository: &Path, candidates: &[Candidate], room: &Room, cache: &
     let found = find(repository, candidates, room, &mut survey)?;
     let (asked, pairs) = pair_up(&found);
     let met = recall(repository, &pairs, room, cache)?;
-    for (asked, meeting) in asked.into_iter().zip(met) {
+    for ((asked, pair), meeting) in asked.into_iter().zip(&pairs).zip(met) {
         match meeting {
             Meeting::Clean => {}
             Meeting::Conflict(files) => survey.clashes.push(Clash { files, ..asked }),
+            Meeting::Impossible(_) if asked.with_target && room.is_unrelated(repository, pair)? => {
+                survey.clashes.push(Clash { is_unrelated: true, ..asked });
+            }
             Meeting::Impossible(why) => {
                 survey.notes.push(format!("{} and {} cannot be compared: {why}", asked.ours, asked.theirs));
             }
         }
     }
+    add_unmerged(&mut survey, candidates);
     survey.order = suggest(&found, &survey.clashes);
     Ok(survey)
+}
+
+/// What nobody has resolved yet in a worktree is in conflict with where that is to go, whatever git would say of the rest.
+fn add_unmerged(survey: &mut Survey, candidates: &[Candidate]) {
+    for Branch { name, unmerged, .. } in survey.branches.iter().filter(|branch| !branch.unmerged.is_empty()) {
+        survey.notes.push(format!("{name} has conflicts in its worktree that nobody resolved yet"));
+        let files = unmerged.iter().cloned();
+        match survey.clashes.iter_mut().find(|clash| clash.with_target && clash.ours == *name) {
+            Some(known) => {
+                known.files.extend(files);
+                known.files.sort_unstable();
+                known.files.dedup();
+            }
+            None => {
+                let target = candidates.iter().find(|candidate| candidate.name == *name);
+                let theirs = target.map_or_else(String::new, |candidate| candidate.target.clone());
+                let clash = Clash { ours: name.clone(), theirs, with_target: true, ..Clash::default() };
+                survey.clashes.push(Clash { files: files.collect(), ..clash });
+            }
+        }
+    }
 }
 
 struct Found<'c> {
@@ -160,25 +194,34 @@ impl Home {
 /// What stands for a candidate now.
 fn present(candidate: &Candidate, tip: Option<String>, room: &Room, notes: &mut Vec<String>) -> Option<Branch> {
     let name = candidate.name.clone();
+    let is_there = candidate.worktree.as_ref().is_some_and(|worktree| worktree.exists());
+    let is_starting = candidate.is_starting && !is_there;
     let Some(tip) = tip else {
+        if is_starting {
+            return None;
+        }
         notes.push(format!("{name} has no branch {:?}", candidate.branch));
         return None;
     };
-    let committed = Branch { name: name.clone(), commit: tip.clone(), is_dirty: false, has_work: true };
+    let committed =
+        Branch { name: name.clone(), commit: tip.clone(), is_dirty: false, has_work: true, unmerged: Vec::new() };
     let Some(worktree) = &candidate.worktree else { return Some(committed) };
-    if !worktree.exists() {
+    if is_starting {
+        return Some(committed);
+    }
+    if !is_there {
         notes.push(format!("the worktree of {name} is not there: {}", worktree.display()));
         return Some(committed);
     }
     match room.snapshot(worktree) {
         // In the middle of a rebase, say. What comes home is the branch.
-        Ok(Snapshot { head, .. }) if head != tip => {
+        Ok(Snapshot { head, unmerged, .. }) if head != tip => {
             notes.push(format!("{name} has something else checked out than its branch, which was compared"));
-            Some(committed)
+            Some(Branch { unmerged, ..committed })
         }
-        Ok(Snapshot { head, commit, left_out }) => {
+        Ok(Snapshot { head, commit, left_out, unmerged }) => {
             notes.extend(left_out.map(|why| format!("not all that {name} holds was compared: {why}")));
-            Some(Branch { name, is_dirty: head != commit, commit, has_work: true })
+            Some(Branch { name, is_dirty: head != commit, commit, has_work: true, unmerged })
         }
         Err(trouble) => {
             notes.push(format!("what {name} has not committed was not compared: {trouble}"));
@@ -191,7 +234,7 @@ fn present(candidate: &Candidate, tip: Option<String>, room: &Room, notes: &mut 
 fn pair_up(found: &[Found<'_>]) -> (Vec<Clash>, Vec<Pair>) {
     let clash = |ours: &Candidate, theirs: &str, with_target| {
         let (ours, theirs) = (ours.name.clone(), theirs.to_owned());
-        Clash { ours, theirs, with_target, files: Vec::new() }
+        Clash { ours, theirs, with_target, ..Clash::default() }
     };
     let mut all = Vec::new();
     for (at, one) in found.iter().enumerate() {
@@ -210,6 +253,10 @@ fn pair_up(found: &[Found<'_>]) -> (Vec<Clash>, Vec<Pair>) {
 
 /// The answers, git asked at once for those that are not known.
 fn recall(repository: &Path, pairs: &[Pair], room: &Room, cache: &mut Cache) -> Result<Vec<Meeting>, Trouble> {
+    if pairs.is_empty() {
+        return Ok(Vec::new());
+    }
+    cache.under(terms::terms(room, repository)?);
     let known: Vec<Option<Meeting>> = pairs.iter().map(|pair| cache.get(pair)).collect();
     let open: Vec<Pair> =
         pairs.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(pair, _)| pair.clone()).collect();

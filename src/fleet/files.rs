@@ -5,6 +5,7 @@
 //! less is known of a job, and nothing is decided otherwise, but for an end that could not be written elsewhere (`end`).
 
 mod end;
+mod messages;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -16,18 +17,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::protocol::fleet::Delivery;
+pub use messages::{ENDED_BEFORE, Message, Receipt};
 
 /// The folder's name in the state directory.
 pub const FOLDER: &str = "jobs";
 const TASK: &str = "task";
 const ENVIRONMENT: &str = "environment";
 const WITNESS: &str = "hooks";
-const INBOX: &str = "inbox";
-const SENT: &str = "sent";
 const STEP: &str = "step";
 const MAKING: &str = "making";
-const FIRST: &str = "first";
 /// The only member of a line of ours among an agent's.
 const ATTEMPT: &str = "aioAttempt";
 
@@ -53,24 +51,6 @@ pub struct Witness {
     pub question: String,
     /// Why its last turn failed, in its words; empty where it did not.
     pub trouble: String,
-}
-
-/// A message that waits to be delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Sorts by when it was left.
-    pub id: String,
-    /// The words.
-    pub text: String,
-}
-
-/// What is known of a message's way to the agent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// How far it has come.
-    pub delivery: Delivery,
-    /// What was seen that says so, or what could not be sent as it was.
-    pub words: String,
 }
 
 impl JobFiles {
@@ -171,11 +151,12 @@ impl JobFiles {
         self.folder.join(MAKING).exists()
     }
 
-    /// Held by who takes its worktree away, as long as the file is open.
+    /// Held, as long as the file is open, by who takes its worktree away, or is about to begin it: what one of them found of
+    /// it is still so then.
     ///
     /// # Errors
     /// When there is no such job, or its file cannot be locked.
-    pub fn lock_removal(&self) -> io::Result<fs::File> {
+    pub fn lock(&self) -> io::Result<fs::File> {
         let file = fs::File::open(self.task_file())?;
         file.lock()?;
         Ok(file)
@@ -248,90 +229,6 @@ impl JobFiles {
         // It may not be there.
         fs::remove_file(self.folder.join(WITNESS)).unwrap_or_default();
     }
-
-    /// Leaves a message.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn leave(&self, message: &Message) -> io::Result<()> {
-        write_synced(&self.folder.join(INBOX), &message.id, message.text.as_bytes())
-    }
-
-    /// Has a message that was left be what the agent is told first when it goes on.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn tell_first(&self, message: &str) -> io::Result<()> {
-        write_synced(&self.folder, FIRST, message.as_bytes())
-    }
-
-    /// That message, once.
-    pub fn told_first(&self) -> Option<Message> {
-        let id = fs::read_to_string(self.folder.join(FIRST)).ok()?;
-        fs::remove_file(self.folder.join(FIRST)).ok()?;
-        self.messages().into_iter().find(|message| message.id == id)
-    }
-
-    /// How many messages wait.
-    pub fn waiting(&self) -> usize {
-        self.inbox().count()
-    }
-
-    /// The ids of the messages that wait. Where nobody ever left one there is no folder to look through.
-    fn inbox(&self) -> impl Iterator<Item = String> + use<> {
-        let entries = fs::read_dir(self.folder.join(INBOX)).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        // Another is just being left.
-        names.filter(|name| !name.starts_with('.'))
-    }
-
-    /// The messages that wait, the oldest first.
-    pub fn messages(&self) -> Vec<Message> {
-        let mut ids: Vec<String> = self.inbox().collect();
-        ids.sort_unstable();
-        let read = |id: String| Some(Message { text: fs::read_to_string(self.folder.join(INBOX).join(&id)).ok()?, id });
-        ids.into_iter().filter_map(read).collect()
-    }
-
-    /// Takes a message out, because it is about to be handed over. It stays readable, and is never handed over again.
-    ///
-    /// # Errors
-    /// When it cannot be taken out: it must not be handed over then.
-    pub fn take(&self, message: &Message) -> io::Result<()> {
-        fs::create_dir_all(self.folder.join(SENT))?;
-        fs::rename(self.folder.join(INBOX).join(&message.id), self.folder.join(SENT).join(&message.id))
-    }
-
-    /// Notes what is known of a message's way.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn note_receipt(&self, message: &str, receipt: &Receipt) -> io::Result<()> {
-        let mut new = tempfile::NamedTempFile::new_in(self.folder.join(SENT))?;
-        new.write_all(&serde_json::to_vec(receipt)?)?;
-        new.persist(self.receipt_of(message)).map(drop).map_err(|failed| failed.error)
-    }
-
-    /// What is known of a message's way.
-    pub fn receipt(&self, message: &str) -> Receipt {
-        let noted = || serde_json::from_slice(&fs::read(self.receipt_of(message)).ok()?).ok();
-        let is_waiting = self.folder.join(INBOX).join(message).exists();
-        noted().unwrap_or_else(|| match is_waiting {
-            true => Receipt::default(),
-            false => Receipt { delivery: Delivery::Delivered, words: "or about to be".to_owned() },
-        })
-    }
-
-    fn receipt_of(&self, message: &str) -> PathBuf {
-        self.folder.join(SENT).join(format!("{message}.receipt"))
-    }
-}
-
-impl Receipt {
-    /// Whether no more will be known.
-    pub fn is_final(&self) -> bool {
-        matches!(self.delivery, Delivery::Acknowledged | Delivery::Unconfirmed)
-    }
 }
 
 /// The SHA-256 of a text, in hexadecimal digits.
@@ -348,11 +245,11 @@ fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Writes a file, whole or not at all, and has it on the disk.
 fn write_synced(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let beside = folder.join(format!(".{name}"));
-    let mut new = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    // Of a name of its own: two may write the same file at once.
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
     new.write_all(bytes)?;
-    new.sync_all()?;
-    fs::rename(&beside, folder.join(name))?;
+    new.as_file().sync_all()?;
+    new.persist(folder.join(name)).map_err(|failed| failed.error)?;
     fs::File::open(folder)?.sync_all()
 }
 
@@ -379,23 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn messages_keep_their_order_and_are_taken_one_by_one() {
+    fn two_who_write_the_same_at_once_are_not_in_each_others_way() {
         let dir = tempfile::tempdir().unwrap();
-        let files = JobFiles::of(dir.path(), "claude-abc123");
-        assert_eq!(files.messages(), []);
-        let message = |id: &str| Message { id: id.to_owned(), text: format!("{id}\n") };
-        for id in ["02", "01"] {
-            files.leave(&message(id)).unwrap();
-        }
-        assert_eq!((files.messages(), files.waiting()), (vec![message("01"), message("02")], 2));
-        assert_eq!(files.receipt("01").delivery, Delivery::Queued);
-        files.take(&message("01")).unwrap();
-        assert!(files.take(&message("01")).is_err(), "once");
-        assert_eq!(files.messages(), [message("02")]);
-        assert!(!files.receipt("01").is_final());
-        let receipt = Receipt { delivery: Delivery::Acknowledged, words: "hook".to_owned() };
-        files.note_receipt("01", &receipt).unwrap();
-        assert_eq!(files.receipt("01"), receipt);
+        let write = |text: &str| (0..50).try_for_each(|_| JobFiles::of(dir.path(), "x").keep_task(text));
+        std::thread::scope(|scope| {
+            let writers = ["one", "another"].map(|text| scope.spawn(move || write(text)));
+            writers.into_iter().for_each(|writer| writer.join().unwrap().unwrap());
+        });
+        assert_eq!(fs::read_dir(dir.path().join("jobs/x")).unwrap().count(), 1, "nothing else is left");
     }
 
     #[test]

@@ -11,9 +11,11 @@ mod trouble;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 pub use self::trouble::Trouble;
-use super::program::{Program, Ran};
+use super::program::{Program, Ran, Unrun};
 
 /// What leads git to another repository, index, configuration or meaning of a path; git's own list
 /// (`rev-parse --local-env-vars`) and what it forgot. What a person configures by `GIT_CONFIG_COUNT` stays.
@@ -64,8 +66,10 @@ const PLAIN: [&str; 13] = [
     "core.packedRefsTimeout=10000",
 ];
 
-/// How often what fails only for a moment is tried.
-const TRIES: usize = 10;
+/// How often what fails only for a moment is tried, and by how much each pause before the next is longer than the last: one
+/// and a half seconds in all. On a busy machine a moment of another process may last a tenth of one.
+const TRIES: u32 = 25;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A repository, seen from one of its worktrees.
 #[derive(Clone, Debug)]
@@ -107,23 +111,33 @@ pub fn git(folder: &Path) -> Program {
 /// # Errors
 /// When it cannot be run, or fails.
 pub fn done(program: Program, doing: &'static str) -> Result<Ran, Trouble> {
-    let mut tries = TRIES;
-    loop {
-        tries -= 1;
-        let ran = program.clone().run()?;
-        if ran.is_good() {
-            return Ok(ran);
-        }
-        if tries == 0 || !is_passing(&ran) {
-            return Err(Trouble::Failed { doing, said: complaint(&ran) });
-        }
+    match patiently(&program, is_passing)? {
+        ran if ran.is_good() => Ok(ran),
+        ran => Err(Trouble::Failed { doing, said: complaint(&ran) }),
     }
 }
 
-/// Whether it failed because another git was just adding a worktree: git makes its directory before it fills it, and all others
-/// read it all the same.
-fn is_passing(ran: &Ran) -> bool {
-    String::from_utf8_lossy(&ran.err).contains("/commondir: ")
+/// Runs it, and again after a pause where what it failed for passes by itself.
+///
+/// # Errors
+/// When it cannot be run.
+pub fn patiently(program: &Program, passes: impl Fn(&Ran) -> bool) -> Result<Ran, Unrun> {
+    for tries in 1..TRIES {
+        let ran = program.clone().run()?;
+        if ran.is_good() || !passes(&ran) {
+            return Ok(ran);
+        }
+        thread::sleep(PAUSE * tries);
+    }
+    program.clone().run()
+}
+
+/// Whether it failed because another git was just adding or removing a worktree: what git notes of one it neither writes nor
+/// takes away at once, and all others read it all the same (`failed to read …/worktrees/4/commondir: Success`,
+/// `failed to read '…/worktrees/4/locked': No such file or directory`).
+pub fn is_passing(ran: &Ran) -> bool {
+    let said = String::from_utf8_lossy(&ran.err);
+    said.lines().any(|line| line.contains("failed to read ") && line.contains("/worktrees/"))
 }
 
 /// What git gave as the reason: the first, as those that follow say no more than that it then gave up, or advise.
@@ -235,14 +249,6 @@ impl Repository {
     pub fn is_shallow(&self) -> Result<bool, Trouble> {
         let ran = done(self.git().args(["rev-parse", "--is-shallow-repository"]), "look at the repository")?;
         Ok(ran.text() == "true")
-    }
-
-    /// Whether what is checked out names other repositories to be part of it.
-    ///
-    /// # Errors
-    /// When git cannot be run.
-    pub fn has_submodules(&self) -> Result<bool, Trouble> {
-        Ok(self.git().args(["cat-file", "-e", "HEAD:.gitmodules"]).run()?.is_good())
     }
 
     /// Whether there is a branch of that name here.

@@ -6,18 +6,25 @@
 pub mod changes;
 pub mod forge;
 pub mod git;
+mod present;
 mod site;
+mod submodules;
 mod trouble;
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 pub use git::{ahead, arrived, branch_ref, common, current_branch, is_shallow, resolve, tip, touched, uncommitted};
-pub use site::{Site, checked_out, must_be_free};
-pub use trouble::{AGAIN, Trouble, listed};
+pub use present::{Astray, astray, checked_out_there};
+pub use site::{Free, Site, checked_out, must_be_free};
+pub use submodules::{Unpublished, unpublished};
+pub use trouble::{Trouble, listed};
 
-use git::{answer, git, run_merging, was_killed};
+use git::{git, run_merging, was_killed};
+use present::unmerged;
 
 use super::program::{Ran, Unrun};
 
@@ -25,8 +32,20 @@ use super::program::{Ran, Unrun};
 const LIMIT: Duration = Duration::from_secs(1800);
 /// Nothing that a person set for merges of their own changes what is done, nor is a conflict remembered that is taken back.
 const PLAINLY: [&str; 4] = ["-c", "rerere.enabled=false", "-c", "gc.auto=0"];
-const MERGE: [&str; 8] =
-    ["merge", "--no-ff", "--commit", "--no-squash", "--no-edit", "--no-autostash", "--no-stat", "--no-progress"];
+const MERGE: [&str; 10] = [
+    "merge",
+    "--strategy",
+    "ort",
+    "--no-ff",
+    "--commit",
+    "--no-squash",
+    "--no-edit",
+    "--no-autostash",
+    "--no-stat",
+    "--no-progress",
+];
+/// The variable with the options that take the place of those in `branch.<target>.mergeoptions`.
+const OPTIONS: &str = "AIO_MERGE_OPTIONS";
 
 /// A branch that is to be merged.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +54,8 @@ pub struct Arriving<'a> {
     pub branch: &'a str,
     /// What the merge is to say of it.
     pub message: &'a str,
+    /// Stops git when it is not 0 any more.
+    pub stopped: &'a Arc<AtomicUsize>,
 }
 
 /// A branch that arrived.
@@ -64,7 +85,7 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
     // Two at once would take back each other's.
     let _lock = lock(scratch)?;
     site::sweep(scratch);
-    let site = Site::open(repository, scratch, target)?;
+    let site = Site::open(repository, scratch, target, &commit)?;
     merge(&site, &commit, target, arriving)?;
     let merged = site.settle()?;
     drop(site);
@@ -73,7 +94,7 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
         0 => Ok(Arrival { commit: merged, commits }),
         _ => {
             let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
-            Err(Trouble::NotArrived { branch, target, missing })
+            Err(Trouble::NotArrived { branch, target, missing, folder: repository.to_owned() })
         }
     }
 }
@@ -109,20 +130,23 @@ fn lock(scratch: &Path) -> Result<File, Trouble> {
 }
 
 fn merge(site: &Site, commit: &str, target: &str, arriving: Arriving<'_>) -> Result<(), Trouble> {
-    let args = PLAINLY.into_iter().chain(MERGE).chain(["-m", arriving.message, commit]);
-    let ran = run_merging(site.marked(git(&site.folder, args)).limit(LIMIT), &site.folder);
+    let options = format!("--config-env=branch.{target}.mergeoptions={OPTIONS}");
+    let args = PLAINLY.into_iter().chain([options.as_str()]).chain(MERGE).chain(["-m", arriving.message, commit]);
+    let program =
+        site.marked(git(&site.folder, args)).variable(OPTIONS, "--commit").limit(LIMIT).unless(arriving.stopped);
+    let ran = run_merging(program, &site.folder);
     // One that ended by itself has put its own lock away, or found another's.
-    let is_locked = was_killed(&ran);
+    let was_killed = was_killed(&ran);
     let (why, files) = match ran {
         Ok(ran) if ran.is_good() => return Ok(()),
         // Which files is only for the words; what was begun is taken back, told or not.
-        Ok(ran) => (said(&ran), in_conflict(&site.folder).unwrap_or_default()),
+        Ok(ran) => (said(&ran), unmerged(&site.folder).unwrap_or_default()),
         Err(unrun) => (unrun.to_string(), Vec::new()),
     };
-    if is_locked {
+    if was_killed {
         site.unlock()?;
     }
-    take_back(site, commit, &why)?;
+    take_back(site, commit, was_killed, &why)?;
     let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
     match files.is_empty() {
         true => Err(Trouble::Stopped { branch, target, why }),
@@ -140,19 +164,16 @@ fn said(ran: &Ran) -> String {
     said.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| ran.complaint())
 }
 
-/// The files of a merge that did not go together.
-fn in_conflict(folder: &Path) -> Result<Vec<String>, Trouble> {
-    let ran = answer(git(folder, ["diff", "--name-only", "--diff-filter=U", "-z"]), "see what conflicts", folder)?;
-    let names = ran.out.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    Ok(names.map(|name| crate::protocol::spelling::encode(name).into_owned()).collect())
-}
-
 /// As if it had not been begun. Only what the merge itself did is undone: what else is found there is left, and said.
-fn take_back(site: &Site, commit: &str, why: &str) -> Result<(), Trouble> {
-    if site.merges()?.as_deref() == Some(commit) {
+fn take_back(site: &Site, commit: &str, was_killed: bool, why: &str) -> Result<(), Trouble> {
+    let merges = site.merges()?;
+    if merges.as_deref() == Some(commit) {
         git(&site.folder, ["merge", "--abort"]).run()?;
+    } else if was_killed && merges.is_none() && site.is_at_start()? && site.has_staged_only(commit)? {
+        // So it stands while `pre-merge-commit` runs: what is merged is noted only then. This is what `--abort` does.
+        git(&site.folder, ["reset", "--merge"]).run()?;
     }
-    let is_as_before = site.merges()?.is_none() && site.is_at_start()? && uncommitted(&site.folder, false)?.is_empty();
+    let is_as_before = site.merges()?.is_none() && site.is_at_start()? && site.is_changed_as_before()?;
     match is_as_before || site.is_temporary() {
         true => Ok(()),
         false => Err(Trouble::Unclean { folder: site.folder.clone(), why: why.to_owned() }),

@@ -9,7 +9,7 @@ mod proof;
 mod sanitise;
 mod terminal;
 
-pub use proof::proof;
+pub use proof::{is_exact, proof};
 pub use sanitise::{Sanitised, left_out, sanitise};
 
 use std::fmt;
@@ -89,21 +89,13 @@ pub fn press_enter(tmux: &Tmux, pane: &Pane) -> Result<(), TmuxError> {
     tmux.call(["copy-mode", "-q", "-t", &pane.id, ";", "send-keys", "-t", &pane.id, "Enter"]).map(drop)
 }
 
-/// Whether the screen shows the beginning of a text, or that something was pasted. Weak evidence: it may be an older one.
-///
-/// # Errors
-/// When the pane is no more or tmux cannot be asked.
-pub fn screen_shows(tmux: &Tmux, pane: &Pane, text: &str) -> Result<bool, TmuxError> {
-    Ok(is_shown(&tmux.screen(pane)?, text))
-}
-
 /// Whoever is there to take it.
 fn ready(tmux: &Tmux, pane: &Pane, text: &str) -> Result<Terminal, Unready> {
     if text.is_empty() {
         return Err(Unready::Empty);
     }
-    let Seen { end, terminal, .. } = tmux.must_be_there(pane).map_err(Unready::Tmux)?;
-    if end.is_some() {
+    let Seen { has_ended, terminal, .. } = tmux.must_be_there(pane).map_err(Unready::Tmux)?;
+    if has_ended {
         return Err(Unready::Ended);
     }
     let terminal = Terminal::open(&terminal);

@@ -10,6 +10,7 @@ use toml::{Table, Value};
 
 use super::agents::{AGENTS, Agent, INHERITED, Manner};
 use super::stream::{Prices, micros};
+use crate::error::Failure;
 use crate::protocol::id;
 
 /// An agent, and how it is wanted.
@@ -129,6 +130,17 @@ pub fn find(own: &[Profile], word: &str) -> Option<Profile> {
     let is_it =
         |profile: &Profile| profile.name == word || profile.letter().is_some_and(|letter| word == letter.to_string());
     all(own).into_iter().find(is_it)
+}
+
+/// The profile that a job was launched by.
+///
+/// # Errors
+/// When there is none of that name any more.
+pub fn of_job(own: &[Profile], name: &str) -> Result<Profile, Failure> {
+    find(own, name).ok_or_else(|| {
+        let message = format!("the profile {name:?} is gone");
+        Failure::usage(message).hint(format!("put [profiles.{name}] back into config.toml"))
+    })
 }
 
 /// The person's profile of that name, as `[profiles.NAME]` has it.

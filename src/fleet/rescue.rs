@@ -3,11 +3,14 @@
 //! Owns `refs/aio/rescue/<job>/<n>`. Guarantees that what a worktree and its branch have and their target has not is under a ref
 //! before there is a [`Proof`], and that without a proof nothing can be removed; that neither the worktree nor its index is touched;
 //! that a ref is never written over, and the same work not kept twice. Content is kept as git would commit it: by the
-//! project's own rules for line ends and filters, without what it ignores. Removes nothing.
+//! project's own rules for line ends and filters, without what it ignores; files that do not come back as they were are named. Removes
+//! nothing.
 //!
 //! Whoever removes has to have ended the agent first: what is written while a folder is being removed is lost.
 
 mod content;
+mod converted;
+mod ignored;
 mod keep;
 mod nested;
 mod site;
@@ -18,8 +21,13 @@ use std::path::{Path, PathBuf};
 
 use self::keep::Keeper;
 pub(super) use self::keep::witness;
+pub(super) use self::nested::all as nested;
 pub(super) use self::site::Site;
-use super::git::Trouble;
+use super::git::{Trouble, done, git};
+use crate::protocol::spelling::shell_word;
+
+/// Where all that is kept is.
+pub const FOLDER: &str = "refs/aio/rescue";
 
 /// Where a job works.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +38,7 @@ pub struct Workplace<'a> {
     pub worktree: &'a Path,
     /// The job's branch, which goes with it.
     pub branch: &'a str,
-    /// The branch that its work is for: what that has, here or at a remote, has come home.
+    /// The branch that its work is for: what that has, here and not only at a remote, has come home.
     pub target: &'a str,
     /// The job's id, under which its work is kept.
     pub job: &'a str,
@@ -72,6 +80,7 @@ pub struct Proof {
     /// Commits that only the worktree or its branch had, or that a ref was found to have.
     commits: Vec<String>,
     kept: Vec<Kept>,
+    converted: Vec<PathBuf>,
 }
 
 /// All of a worktree that can be lost.
@@ -97,10 +106,14 @@ pub enum Unsaved {
     NotAWorktree(PathBuf),
     /// The folder is gone, and somebody said that the worktree is to stay: it may be on a disk that is not mounted.
     Away(PathBuf),
+    /// Somebody said that the worktree is to stay, and perhaps why.
+    Locked(PathBuf, String),
     /// The folder is a repository of its own by now.
     OtherRepository(PathBuf),
     /// A repository in the worktree holds what is nowhere else.
     Nested(PathBuf, &'static str),
+    /// One of them has tags whose commits are at no remote, as far as is known; and its remotes, a line each.
+    Tagged(PathBuf, String),
     /// Nothing can be kept under such an id.
     BadJob(String),
     /// The worktree is not what it was when it was saved.
@@ -122,8 +135,8 @@ pub fn save(place: &Workplace<'_>) -> Result<Proof, Unsaved> {
     for (kind, commit) in &seen.tips {
         keeper.keep(*kind, commit)?;
     }
-    let (commits, kept) = keeper.finish();
-    Ok(Proof { site, seen, commits, kept })
+    let Keeper { commits, kept, converted, .. } = keeper.finish()?;
+    Ok(Proof { site, seen, commits, kept, converted })
 }
 
 /// Whether what a proof says is still so: the worktree is as it was, and every commit of it is under a ref that stays.
@@ -151,21 +164,60 @@ pub fn verify(proof: &Proof) -> Result<(), Unsaved> {
 impl Kept {
     /// The command that brings it back into the project, from wherever it is typed; a commit on a branch of its own.
     pub fn restore_hint(&self, project: &Path) -> String {
-        let (git, name) = (format!("git -C {}", project.display()), &*self.name);
-        if self.kind == Kind::Stash {
-            return format!("{git} stash apply {name}");
+        match self.kind {
+            Kind::Stash => format!("git -C {} stash apply {}", shell_word(project), self.name),
+            _ => on_a_branch(project, &self.name),
         }
-        let mut parts = name.rsplit('/');
-        let number = parts.next().unwrap_or_default();
-        let job = parts.next().unwrap_or_default();
-        format!("{git} switch -c rescued/{job}-{number} {name}")
     }
+}
+
+/// The command that puts what a ref keeps on a branch of its own, from wherever it is typed.
+pub fn on_a_branch(project: &Path, name: &str) -> String {
+    let mut parts = name.rsplit('/');
+    let number = parts.next().unwrap_or_default();
+    let job = parts.next().unwrap_or_default();
+    format!("git -C {} switch -c rescued/{job}-{number} {name}", shell_word(project))
+}
+
+/// All that is kept in a repository, by the refs' numbers; of what it is, only whether it is a stash entry is known still.
+///
+/// # Errors
+/// When git cannot be asked there.
+pub fn all_kept(project: &Path) -> Result<Vec<Kept>, Trouble> {
+    let format = "--format=%(objectname) %(refname) %(parent)";
+    let ran = done(git(project).args(["for-each-ref", "--sort=version:refname", format, FOLDER]), "list what is kept")?;
+    let text = ran.text();
+    let mut kept = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let (Some(commit), Some(name)) = (words.next(), words.next()) else { continue };
+        let is_stash = words.count() > 1 && is_stash(project, &commit)?;
+        kept.push(Kept { kind: if is_stash { Kind::Stash } else { Kind::Work }, name, commit });
+    }
+    Ok(kept)
+}
+
+/// Whether it is what git-stash(1) makes: a merge of a commit with one of its index.
+fn is_stash(project: &Path, commit: &str) -> Result<bool, Trouble> {
+    let asked = ["log", "-1", "--no-show-signature", "--format=%s", "--end-of-options"];
+    let ran = done(git(project).args(asked).arg(format!("{commit}^2")), "look at what is kept")?;
+    Ok(ran.text().starts_with("index on "))
+}
+
+/// The command that lists all that is kept of a job.
+pub fn listing(project: &Path, job: &str) -> String {
+    format!("git -C {} for-each-ref {FOLDER}/{job}", shell_word(project))
 }
 
 impl Proof {
     /// What was kept under refs for this job, the work first; nothing where nothing would be lost.
     pub fn kept(&self) -> &[Kept] {
         &self.kept
+    }
+
+    /// The files whose bytes are not what was kept of them, but what git would commit.
+    pub fn converted(&self) -> &[PathBuf] {
+        &self.converted
     }
 
     /// The ref to name when one is to be named.
@@ -229,12 +281,18 @@ impl Display for Unsaved {
             Unsaved::Io(path, error) => write!(f, "{} cannot be read: {error}", path.display()),
             Unsaved::NotAWorktree(path) => write!(f, "{} is not one of the project's added worktrees", path.display()),
             Unsaved::Away(path) => {
-                write!(f, "{} is locked and not there: mount its disk, or git worktree unlock it", path.display())
+                write!(f, "{} is locked and not there; if it is on a disk, mount that", path.display())
             }
+            Unsaved::Locked(path, reason) if reason.is_empty() => write!(f, "{} is locked", path.display()),
+            Unsaved::Locked(path, reason) => write!(f, "{} is locked: {reason}", path.display()),
             Unsaved::OtherRepository(path) => {
                 write!(f, "{} is a repository of its own by now, which would be lost", path.display())
             }
             Unsaved::Nested(path, why) => write!(f, "the repository {} {why}", path.display()),
+            Unsaved::Tagged(path, _) => {
+                let next = "push them, and fetch the remote's tags, or move it, first";
+                write!(f, "the repository {} has tags whose commits no remote is known to have: {next}", path.display())
+            }
             Unsaved::BadJob(job) => write!(f, "nothing can be kept under the id {job:?}"),
             Unsaved::Changed(path) => write!(f, "{} was changed after its work was kept", path.display()),
             Unsaved::Lost(name) => write!(f, "{name} is no longer kept by any ref"),

@@ -4,6 +4,10 @@
 //! agent's hooks tell, they are believed first. What is not recognised is [`Shows::Unknown`], and nothing follows from it. Only
 //! the last lines count, because an agent may write above whatever it likes.
 
+mod draft;
+
+pub(super) use draft::draft;
+
 use super::stream::{Limit, limit};
 
 /// A dialog ends with the words by which it is known, and a line or two.
@@ -25,6 +29,8 @@ pub struct Words {
     pub works: &'static [&'static str],
     /// At a prompt that is free. None where no screen of it was ever seen.
     pub prompt: &'static [&'static str],
+    /// What its prompt begins with, whatever stands in it.
+    pub marks: &'static [&'static str],
 }
 
 /// What a screen shows.

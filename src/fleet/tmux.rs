@@ -11,7 +11,7 @@ mod start;
 mod version;
 
 pub use error::TmuxError;
-pub use look::{End, Pane, Seen};
+pub use look::{Pane, Seen};
 pub use start::Start;
 pub use version::{Version, version};
 
@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 
 use super::program::{Program, Ran};
 use super::remains::JOB;
+use crate::protocol::spelling::shell_word;
 
 /// What a call may take. A healthy server answers within milliseconds.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -96,6 +97,19 @@ impl Tmux {
         }
     }
 
+    /// Ends the session of a pane whose program has ended. One that runs goes on: tmux looks and ends in one step.
+    ///
+    /// # Errors
+    /// When tmux cannot be asked.
+    pub fn kill_ended(&self, pane: &Pane) -> Result<(), TmuxError> {
+        let has_ended = format!("#{{&&:#{{pane_dead}},#{{==:#{{session_name}},{}}}}}", session(&pane.job));
+        let kill = format!("kill-session -t '{}'", target(&pane.job));
+        match self.call(["if-shell", "-F", "-t", &pane.id, &has_ended, &kill]) {
+            Err(TmuxError::NoServer | TmuxError::Gone(_)) => Ok(()),
+            ran => ran.map(drop),
+        }
+    }
+
     /// What a person types to see a job at work, for any shell. zsh would look for a command behind a bare `=`.
     pub fn attach_command(&self, job: &str) -> String {
         let [flag, socket] = self.server().map(shell_word);
@@ -157,13 +171,6 @@ fn target(job: &str) -> String {
 fn word(word: &std::ffi::OsStr) -> std::ffi::OsString {
     let Some(start) = word.as_bytes().strip_suffix(b";") else { return word.to_owned() };
     std::ffi::OsStr::from_bytes(&[start, b"\\;"].concat()).to_owned()
-}
-
-/// A word as a person must type it.
-fn shell_word(word: impl AsRef<std::ffi::OsStr>) -> String {
-    let word = word.as_ref().to_string_lossy();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if word.chars().all(is_plain) { word.into_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn digest(directory: &Path) -> String {

@@ -1,22 +1,35 @@
-//! What was done in worktrees since each began: how many files are not as they were, how many commits were made.
+//! What was done in worktrees since each began: how many files are not as they were, how many commits were made. What came
+//! from where the work is to go is not counted.
 //!
-//! Guarantees one git process for each worktree, at most two more for all that share a repository and a beginning, and
-//! that nothing is changed by looking. Does not: know of jobs, or say why a worktree could not be asked.
+//! Guarantees one git process for each worktree, one more for a repository, at most two more for all that share a beginning
+//! and a target there (three where one has nothing that its target has not), and that nothing is changed by looking. Does not:
+//! know of jobs, or say why a worktree could not be asked.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+pub mod absent;
+mod inside;
+mod own;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+pub use self::inside::inside;
+pub use self::own::{Own, Target, own};
 use super::git::{Trouble, done, entries, git};
-use super::program::Unrun;
+use super::merge::{self, branch_ref, resolve};
+use super::program::{Program, Unrun};
 
 /// How many worktrees are looked at at the same time.
 const AT_ONCE: usize = 4;
 /// For a comparison of many commits.
 const LOOKING: Duration = Duration::from_secs(120);
+/// What the main worktree has checked out, seen from any.
+const CHECKED_OUT: &str = "main-worktree/HEAD";
+/// What git calls the commit of a branch that has none.
+const UNBORN: &str = "(initial)";
 
-/// A worktree, and the commit at which it began.
+/// A worktree, the commit at which it began, and where its work is to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its top.
@@ -25,6 +38,8 @@ pub struct Place {
     pub project: PathBuf,
     /// The full id of a commit.
     pub base: String,
+    /// A branch; empty for what the project has checked out.
+    pub target: String,
 }
 
 /// What was done there.
@@ -53,35 +68,78 @@ struct Present {
     head: String,
     /// What is not as in its commit.
     files: BTreeSet<Vec<u8>>,
+    /// Which of it git does not keep track of.
+    untracked: BTreeSet<Vec<u8>>,
 }
 
 /// What was done in each.
 pub fn look(places: &[Place]) -> Vec<Found> {
     let present = present(places);
     let mut found: Vec<Found> = present.iter().map(begun).collect();
-    let mut groups: BTreeMap<(&Path, &str), Vec<(usize, &Present)>> = BTreeMap::new();
+    let mut repositories: BTreeMap<&Path, Groups<'_>> = BTreeMap::new();
     for (at, (place, now)) in places.iter().zip(&present).enumerate() {
         if let Some(now) = now.as_ref().ok().filter(|now| now.head != place.base) {
-            groups.entry((&place.project, &place.base)).or_default().push((at, now));
+            let groups = repositories.entry(&place.project).or_default();
+            groups.entry((&place.base, &place.target)).or_default().push((at, now));
         }
     }
-    for ((_, base), members) in groups {
-        let tips: BTreeSet<&str> = members.iter().map(|(_, now)| &*now.head).collect();
-        let any = members.first().map_or(Path::new(""), |(at, _)| &places[*at].worktree);
-        let asked = ahead(any, base, &tips).and_then(|ahead| Ok((ahead, changed(any, base, &tips)?)));
-        for (at, now) in members {
-            found[at] = match &asked {
-                Ok((ahead, changed)) => {
-                    let committed = changed.get(&now.head).into_iter().flatten();
-                    let files: BTreeSet<&Vec<u8>> = now.files.iter().chain(committed).collect();
-                    let commits = ahead.get(&now.head).copied().unwrap_or_default();
-                    Found::Work(Work { files: files.len(), commits })
-                }
-                Err(trouble) => why(trouble),
-            };
+    for groups in repositories.into_values() {
+        let members = || groups.values().flatten();
+        let any = members().next().map_or(Path::new(""), |(at, _)| &places[*at].worktree);
+        let targets = targets(any, groups.keys().map(|(_, target)| *target));
+        for ((base, target), members) in &groups {
+            let tips: BTreeSet<&str> = members.iter().map(|(_, now)| &*now.head).collect();
+            let asked = targets
+                .as_ref()
+                .map_err(|found| *found)
+                .and_then(|targets| done_since(any, base, targets.get(target), &tips).map_err(|trouble| why(&trouble)));
+            for (at, now) in members {
+                found[*at] = asked.as_ref().map_or_else(|found| *found, |done| together(now, done));
+            }
         }
     }
     found
+}
+
+/// Those of a repository in which something was committed, by where they began and where they are to go.
+type Groups<'p> = BTreeMap<(&'p str, &'p str), Vec<(usize, &'p Present)>>;
+
+/// What tips have of their own, and in which files.
+type Done = HashMap<String, (Own, Vec<Vec<u8>>)>;
+
+fn done_since(folder: &Path, base: &str, target: Option<&Target>, tips: &BTreeSet<&str>) -> Result<Done, Trouble> {
+    let all = own(folder, base, target, tips)?;
+    let mut changed = changed(folder, &all)?;
+    let with_files = |(tip, own)| {
+        let files = changed.remove(&tip).unwrap_or_default();
+        (tip, (own, files))
+    };
+    Ok(all.into_iter().map(with_files).collect())
+}
+
+/// The commits of targets, by their names; of one that is not there, none.
+fn targets<'p>(folder: &Path, names: impl Iterator<Item = &'p str>) -> Result<HashMap<&'p str, Target>, Found> {
+    let names: BTreeSet<&str> = names.collect();
+    let refs: Vec<String> = names.iter().map(|name| reference(name)).collect();
+    let found = resolve(folder, &refs);
+    let commits = found.map_err(|trouble| match trouble {
+        merge::Trouble::Unrun(Unrun::TimedOut(..)) => Found::Unanswered,
+        _ => Found::Nothing,
+    })?;
+    let found = refs.into_iter().zip(commits).map(|(name, commit)| Some(Target { name, commit: commit? }));
+    Ok(names.into_iter().zip(found).filter_map(|(name, target)| Some((name, target?))).collect())
+}
+
+/// The ref of a target.
+fn reference(target: &str) -> String {
+    if target.is_empty() { CHECKED_OUT.to_owned() } else { branch_ref(target) }
+}
+
+/// What was committed there, and what was not.
+fn together(now: &Present, done: &Done) -> Found {
+    let (commits, committed) = done.get(&now.head).map_or((0, &[][..]), |(own, files)| (own.commits, files));
+    let files: BTreeSet<&Vec<u8>> = now.files.iter().chain(committed).collect();
+    Found::Work(Work { files: files.len(), commits })
 }
 
 /// Where nothing was committed, that is all there is.
@@ -103,28 +161,43 @@ fn present(places: &[Place]) -> Vec<Result<Present, Found>> {
     let gives_up = &AtomicBool::new(false);
     std::thread::scope(|scope| {
         let chunks = places.chunks(places.len().div_ceil(AT_ONCE).max(1));
-        let look = move |chunk: &[Place]| chunk.iter().map(|place| now(&place.worktree, gives_up)).collect::<Vec<_>>();
+        let look = move |chunk: &[Place]| chunk.iter().map(|place| now(place, gives_up)).collect::<Vec<_>>();
         let threads: Vec<_> = chunks.map(|chunk| scope.spawn(move || look(chunk))).collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("looking does not panic")).collect()
     })
 }
 
-fn now(worktree: &Path, gives_up: &AtomicBool) -> Result<Present, Found> {
+fn now(Place { worktree, base, .. }: &Place, gives_up: &AtomicBool) -> Result<Present, Found> {
     // Without it, git would look at whatever is around.
     worktree.join(".git").symlink_metadata().map_err(|_| Found::Nothing)?;
     if gives_up.load(Ordering::Relaxed) {
         return Err(Found::Unanswered);
     }
-    let status = ["status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=all"];
-    let ran = done(git(worktree).args(status).arg("--ignore-submodules=none"), "look at the worktree");
-    let ran = ran.map_err(|trouble| why(&trouble)).inspect_err(|found| {
+    let look = || {
+        let now = read_status(&done(status(worktree), "look at the worktree")?.out);
+        if now.head == UNBORN { unborn(worktree, base, now) } else { Ok(now) }
+    };
+    look().map_err(|trouble| why(&trouble)).inspect_err(|found| {
         gives_up.fetch_or(*found == Found::Unanswered, Ordering::Relaxed);
-    })?;
-    read_status(&ran.out).ok_or(Found::Nothing)
+    })
+}
+
+fn status(worktree: &Path) -> Program {
+    let status = ["status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=all"];
+    git(worktree).args(status).arg("--ignore-submodules=none")
+}
+
+/// On a branch without a commit everything is new to git; it is compared with the beginning.
+fn unborn(worktree: &Path, base: &str, now: Present) -> Result<Present, Trouble> {
+    let compare =
+        ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", base, "--"];
+    let ran = done(git(worktree).args(compare), "compare with the beginning")?;
+    let files = now.untracked.iter().map(Vec::as_slice).chain(entries(&ran.out)).map(<[u8]>::to_vec).collect();
+    Ok(Present { head: base.to_owned(), files, ..now })
 }
 
 /// git-status(1), porcelain format version 2.
-fn read_status(out: &[u8]) -> Option<Present> {
+fn read_status(out: &[u8]) -> Present {
     let mut present = Present::default();
     for entry in entries(out) {
         // How many words stand before the path.
@@ -139,48 +212,24 @@ fn read_status(out: &[u8]) -> Option<Present> {
             [b'u', ..] => 10,
             _ => 1,
         };
-        present.files.extend(entry.splitn(before + 1, |byte| *byte == b' ').nth(before).map(<[u8]>::to_vec));
+        let path = entry.splitn(before + 1, |byte| *byte == b' ').nth(before).map(<[u8]>::to_vec);
+        present.untracked.extend(path.clone().filter(|_| before == 1));
+        present.files.extend(path);
     }
-    // `(initial)`: nothing was committed.
-    present.head.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(present)
+    present
 }
 
-/// How many commits each of the tips has that the base has not.
-fn ahead(folder: &Path, base: &str, tips: &BTreeSet<&str>) -> Result<HashMap<String, usize>, Trouble> {
-    let input: String = tips.iter().map(|tip| format!("{tip}\n")).collect();
-    let program = git(folder).args(["rev-list", "--parents", "--stdin"]).input(format!("{input}^{base}\n"));
-    let text = done(program, "count the commits")?.text();
-    let parents: HashMap<&str, Vec<&str>> = text
-        .lines()
-        .filter_map(|line| {
-            let mut ids = line.split(' ');
-            Some((ids.next()?, ids.collect()))
-        })
-        .collect();
-    Ok(tips.iter().map(|tip| ((*tip).to_owned(), reachable(&parents, tip))).collect())
-}
-
-/// How many of the listed commits a tip has.
-fn reachable(parents: &HashMap<&str, Vec<&str>>, tip: &str) -> usize {
-    let (mut seen, mut open) = (HashSet::new(), vec![tip]);
-    while let Some(id) = open.pop() {
-        if let Some(parents) = parents.get(id).filter(|_| seen.insert(id)) {
-            open.extend(parents);
-        }
-    }
-    seen.len()
-}
-
-/// Which files of each tip are not as in the base.
-fn changed(folder: &Path, base: &str, tips: &BTreeSet<&str>) -> Result<HashMap<String, Vec<Vec<u8>>>, Trouble> {
+/// Which files of each tip are not as in what it is to be compared with; what was renamed is one.
+fn changed(folder: &Path, all: &HashMap<String, Own>) -> Result<HashMap<String, Vec<Vec<u8>>>, Trouble> {
     // The commit after the first is taken for its parent.
-    let input: String = tips.iter().map(|tip| format!("{tip} {base}\n")).collect();
-    let program = git(folder).args(["diff-tree", "--stdin", "-r", "-z", "--name-only", "--no-renames", "--always"]);
+    let input: String = all.iter().map(|(tip, own)| format!("{tip} {}\n", own.from)).collect();
+    let how = ["--name-only", "--find-renames", "--ignore-submodules=none", "--always"];
+    let program = git(folder).args(["diff-tree", "--stdin", "-r", "-z"]).args(how);
     let ran = done(program.input(input).limit(LOOKING), "compare with the beginning")?;
     let mut found: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
     let mut tip = String::new();
     for entry in entries(&ran.out) {
-        match str::from_utf8(entry).ok().filter(|entry| tips.contains(entry)) {
+        match str::from_utf8(entry).ok().filter(|entry| all.contains_key(*entry)) {
             Some(next) => tip = next.to_owned(),
             None => found.entry(tip.clone()).or_default().push(entry.to_vec()),
         }
@@ -189,75 +238,4 @@ fn changed(folder: &Path, base: &str, tips: &BTreeSet<&str>) -> Result<HashMap<S
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
-
-    use super::super::git::Repository;
-    use super::super::git::testing::{Scratch, commit, said, write};
-    use super::*;
-
-    /// As it was counted before: one worktree after the other, by several commands each.
-    fn slowly(place: &Place) -> Work {
-        let repository = Repository::open(&place.worktree).unwrap();
-        let files = repository.changed_files(&place.base).unwrap().len();
-        Work { files, commits: repository.commits_ahead(&place.base, "HEAD").unwrap() }
-    }
-
-    #[test]
-    fn what_was_done_in_many_worktrees() {
-        let scratch = Scratch::new();
-        let older = scratch.git(&["rev-parse", "HEAD"]);
-        write(&scratch.project.join("a b.txt"), "one\n");
-        let newer = commit(&scratch.project, "second");
-        let places: Vec<Place> = (0..8)
-            .map(|number| {
-                let worktree = scratch.path(&format!("w{number}"));
-                let base = if number % 3 == 0 { &older } else { &newer };
-                scratch.git(&["worktree", "add", "-q", "--detach", worktree.to_str().unwrap(), base]);
-                Place { worktree, project: scratch.project.clone(), base: base.clone() }
-            })
-            .collect();
-        let at = |number: usize| places[number].worktree.clone();
-        write(&at(1).join("new file"), "x");
-        write(&at(1).join("folder/below"), "x");
-        write(&at(1).join("skipped.ignored"), "x");
-        write(&at(2).join("a b.txt"), "changed");
-        for number in [3, 4, 5] {
-            write(&at(number).join("readme"), format!("{number}"));
-            commit(&at(number), "one");
-            write(&at(number).join("é\n"), "x");
-            commit(&at(number), "two");
-        }
-        write(&at(4).join("readme"), "and more");
-        write(&at(4).join("more"), "and more");
-        let side = said(&at(5), &["rev-parse", "HEAD"]);
-        write(&at(6).join("own"), "x");
-        commit(&at(6), "own");
-        said(&at(6), &["merge", "-q", "--no-edit", &side]);
-        said(&at(7), &["merge", "-q", "--ff-only", &side]);
-        let expected: Vec<Work> = places.iter().map(slowly).collect();
-        let found: Vec<Found> = expected.iter().copied().map(Found::Work).collect();
-        assert_eq!(look(&places), found);
-        let numbers: Vec<(usize, usize)> = expected.iter().map(|work| (work.files, work.commits)).collect();
-        assert_eq!(numbers, [(0, 0), (2, 0), (1, 0), (2, 2), (3, 2), (2, 2), (4, 5), (2, 2)]);
-    }
-
-    #[test]
-    fn what_cannot_be_asked_hides_nothing_else() {
-        let scratch = Scratch::new();
-        let base = scratch.git(&["rev-parse", "HEAD"]);
-        let place =
-            |worktree: PathBuf, base: &str| Place { worktree, project: scratch.project.clone(), base: base.to_owned() };
-        // A folder within a repository is not a worktree of it.
-        std::fs::create_dir(scratch.project.join("inner")).unwrap();
-        let nothing = "0".repeat(40);
-        let places = [
-            place(scratch.path("missing"), &base),
-            place(scratch.project.join("inner"), &base),
-            place(scratch.project.clone(), &nothing),
-            place(scratch.project.clone(), &base),
-        ];
-        assert_eq!(look(&places), [Found::Nothing, Found::Nothing, Found::Nothing, Found::Work(Work::default())]);
-        assert!(look(&[]).is_empty());
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 
 use crate::protocol::op::{Conflict, LostClaim, News};
 use crate::protocol::place::Kind;
+use crate::protocol::spelling::shell_word;
 use crate::protocol::time;
 
 /// Longest quotation in characters.
@@ -198,7 +199,7 @@ fn colleague(colleague: &Colleague) -> String {
     const NAMED: usize = 4;
     let task = colleague.task.as_ref().map_or_else(String::new, |task| format!(" works on {}", quoted(task)));
     let more = colleague.holds.len().saturating_sub(NAMED);
-    let names: Vec<String> = colleague.holds.iter().take(NAMED).map(|name| shell_word(&one_line(name, 80))).collect();
+    let names: Vec<String> = colleague.holds.iter().take(NAMED).map(|name| shell_word(one_line(name, 80))).collect();
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let holds = if names.is_empty() { String::new() } else { format!(", holds {}{more}", names.join(", ")) };
     format!("- {}{task}{holds}", colleague.id)
@@ -242,14 +243,4 @@ pub fn one_line(words: &str, most_chars: usize) -> String {
         Some((end, _)) => format!("{}…", &plain[..end]),
         None => plain,
     }
-}
-
-/// A word as a shell takes it.
-pub fn shell_word(word: &str) -> String {
-    let is_plain =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '=' | '+' | ',' | '@');
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -13,7 +13,7 @@ mod table;
 pub use table::AGENTS;
 
 use super::interpreter::{is_interpreter, program_name, script};
-use super::process::{self, Process};
+use super::process::Process;
 use super::shell::is_shell;
 
 /// One agent CLI: what its processes look like, and where it puts its session id.
@@ -30,14 +30,9 @@ pub struct Agent {
     pub session_variables: &'static [&'static str],
 }
 
-/// Which agent this process is, if one. Reads its arguments, unless it is called like a shell: nearly every process
+/// Which agent this process is, if one. Asks for its arguments, unless it is called like a shell: nearly every process
 /// between an agent and a command is one, and each such read costs some microseconds.
-pub fn recognise(process: &Process) -> Option<&'static Agent> {
-    recognise_by(process, process::argv)
-}
-
-/// [`recognise`] with the arguments from elsewhere.
-pub(super) fn recognise_by(process: &Process, argv: impl Fn(u32) -> Option<Vec<String>>) -> Option<&'static Agent> {
+pub(super) fn recognise(process: &Process, argv: impl Fn(u32) -> Option<Vec<String>>) -> Option<&'static Agent> {
     if is_shell(&process.name) {
         return None;
     }

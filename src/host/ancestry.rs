@@ -95,7 +95,7 @@ fn climb(
             ancestors.push(process);
             return Ancestry { ancestors, agent: None, cut_off: false };
         }
-        let recognised = agents::recognise_by(&process, &argv);
+        let recognised = agents::recognise(&process, &argv);
         let launcher = recognised.and_then(|agent| launcher(agent, &process, &look_up, &argv));
         let key = process.key;
         pid = process.parent;

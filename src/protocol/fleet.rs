@@ -233,9 +233,21 @@ impl Job<'_> {
         self.stage == *"running" && is_gone()
     }
 
-    /// Whether it takes up one of the places of its batch, and its ports.
+    /// Whether it takes up one of the places of its batch.
     pub fn occupies(&self, evidence: &Evidence) -> bool {
         self.stage == *"running" && !self.is_orphaned(evidence)
+    }
+
+    /// Whether its ports are its own: an agent that runs on although its parent is gone still listens there.
+    pub fn has_ports(&self, evidence: &Evidence) -> bool {
+        let agent = || self.agent(&evidence.machine).and_then(|key| evidence.processes.get(&key));
+        self.occupies(evidence) || (self.stage == *"running" && agent().is_some_and(|fate| *fate != Fate::Gone))
+    }
+
+    /// The process of its agent, if it can be seen from there.
+    pub fn agent(&self, machine: &Machine) -> Option<ProcessKey> {
+        let is_seen = self.agent_pid != 0 && machine.sees(&self.host, &self.boot_id, &self.pid_namespace);
+        is_seen.then_some(ProcessKey { pid: self.agent_pid, start: self.agent_start })
     }
 
     /// Is as it stands once its run has ended so.
@@ -258,7 +270,7 @@ impl Job<'_> {
     }
 }
 
-/// How a job stands. `has_work` says whether its worktree holds what is not merged.
+/// How a job stands. `has_work` says whether its worktree or branch holds what is not merged.
 pub fn standing(job: &Job<'_>, has_work: bool, evidence: &Evidence) -> Standing {
     match (&*job.stage, &*job.result) {
         ("queued", _) => Standing::Queued,

@@ -97,6 +97,9 @@ pub enum Op {
     EndJob {
         /// Its id.
         job: String,
+        /// The start that this is the end of, as its `attempt` counts them; of one that was not begun, the last. If it was
+        /// begun anew since, whoever did that ends it.
+        attempt: u32,
         /// How.
         end: JobEnd,
     },

@@ -22,11 +22,6 @@ impl<'a> Unknown<'a> {
         self.0.push((key, Cow::Borrowed(value)));
     }
 
-    /// Adds a field of ours under a name an older writer does not know.
-    pub fn keep_owned(&mut self, key: Text<'a>, value: Box<RawValue>) {
-        self.0.push((key, Cow::Owned(value)));
-    }
-
     /// The fields, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         self.0.iter().map(|(key, value)| (&**key, &**value))

@@ -1,4 +1,4 @@
-//! The reversible spelling of path bytes as text.
+//! The reversible spelling of path bytes as text, and of words for a shell.
 //!
 //! Owns the escape that lets any path of the file system stand in the state, in JSON and in front of a person.
 //! Guarantees that `decode(encode(bytes)) == bytes` for all bytes, and that a path of plain UTF-8 without a
@@ -7,6 +7,7 @@
 //! is the printer's business. Does not normalise Unicode or fold case.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -25,6 +26,17 @@ pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
 /// by a backslash nor by `x` and two hex digits (of either case) stands for itself.
 pub fn decode(text: &str) -> Cow<'_, [u8]> {
     if text.contains('\\') { Cow::Owned(unescape(text.as_bytes())) } else { Cow::Borrowed(text.as_bytes()) }
+}
+
+/// A word as a person pastes it into a shell: in single quotes unless it is plain (POSIX.1-2024, Shell Command Language, 2.2.2;
+/// zsh also expands an `=` at its beginning). What is not UTF-8 in it cannot be pasted, and is replaced.
+pub fn shell_word(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref().to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=+,@".contains(c);
+    match !word.is_empty() && !word.starts_with('=') && word.chars().all(is_plain) {
+        true => word.into_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 fn escape(bytes: &[u8]) -> String {
@@ -82,6 +94,35 @@ mod tests {
         for text in ["", "/", "src/main.rs", "naïve/日本語 \n\t\u{1b}[31m/🦀", "nul\0"] {
             assert!(matches!(encode(text.as_bytes()), Cow::Borrowed(same) if same == text));
             assert!(matches!(decode(text), Cow::Borrowed(same) if same == text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_as_it_was() {
+        for word in ["/srv/a-b_c.d", "port:3000", "a=b", "--target", "user@host:a+b,c"] {
+            assert_eq!(shell_word(word), word);
+        }
+        let strange = [
+            "",
+            "my folder",
+            "it's",
+            "'",
+            "=aio",
+            "~",
+            "$(touch x)",
+            "a\nb",
+            r"a\b",
+            "*",
+            "#x",
+            "!!",
+            "é",
+            "a;b",
+            "{a,b}",
+        ];
+        for word in strange {
+            let ran =
+                std::process::Command::new("sh").args(["-c", &format!("printf %s {}", shell_word(word))]).output();
+            assert_eq!(ran.expect("sh runs").stdout, word.as_bytes());
         }
     }
 

@@ -213,7 +213,7 @@ fn settings_that_cannot_be_read() {
     let world = World::new();
     let path = world.dir.join("config.toml");
     std::fs::create_dir_all(&path).unwrap();
-    assert_plain(&world.aio(["status"]), 6, &["config.toml", "cannot be read"]);
+    assert_plain(&world.aio(["check", "a"]), 6, &["config.toml", "cannot be read"]);
     std::fs::remove_dir(&path).unwrap();
     std::fs::write(&path, b"cross_worktree = \"block\xff\"\n").unwrap();
     assert_plain(&world.aio(["check", "a"]), 6, &["config.toml", "cannot be read"]);

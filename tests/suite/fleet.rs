@@ -154,7 +154,7 @@ fn what_is_the_same_of_several_is_said_once() {
     assert!(within(60, || fleet.jobs().iter().all(|job| job["state"] == "review")), "{:#?}", fleet.jobs());
     let ids: Vec<String> = fleet.jobs().iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect();
     let shown = fleet.aio(&["jobs"]);
-    let line = format!("{}: next: aio diff JOB, aio merge JOB\n", ids.join(", "));
+    let line = format!("{0}, {1}, each as {0}: next: aio diff {0}, aio merge {0}\n", ids[0], ids[1]);
     assert!(shown.out.contains(&line), "{shown:?}");
     assert_eq!(fleet.aio(&["merge", &ids[0]]).code, 0);
     let shown = fleet.aio(&["jobs"]);
@@ -324,7 +324,8 @@ fn what_was_not_taken_is_not_said_to_be() {
         sending.join().unwrap()
     });
     assert_eq!(waiting.code, 1, "{waiting:?}");
-    assert!(waiting.out.contains("unconfirmed") && waiting.out.contains("aio resume"), "{waiting:?}");
+    assert_eq!(waiting.out, format!("{id}: queued (the job has ended; aio resume hands it over)\n"), "{waiting:?}");
+    assert!(waiting.err.ends_with(&format!("aio: not handed over to {id}; next: aio resume {id}\n")), "{waiting:?}");
     assert_eq!(fleet.job("stopped")["messagesWaiting"], 3, "they are not forgotten");
     let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "say": "one" }]] });
     assert_eq!(run(fleet.command(&script).args(["resume", &id])).code, 0);

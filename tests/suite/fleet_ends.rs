@@ -16,6 +16,9 @@ fn pid(job: &Value, which: &str) -> String {
 
 fn kill(signal: &str, pid: &str) {
     assert!(Command::new("kill").args([signal, pid]).status().unwrap().success(), "kill {signal} {pid}");
+    if signal == "-9" {
+        assert!(within(20, || is_gone(pid)), "{pid}");
+    }
 }
 
 fn is_gone(pid: &str) -> bool {
@@ -41,6 +44,19 @@ impl Fleet {
 }
 
 #[test]
+fn an_agent_that_outlives_its_parent_shares_its_ports_with_nobody() {
+    let fleet = Fleet::new();
+    fleet.be_stubborn();
+    fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "x"]);
+    kill("-9", &pid(&fleet.at_work(), "parentPid"));
+    fleet.job("crashed");
+    fleet.launch(json!([{ "say": "Well" }]), &["l:1", "y"]);
+    let jobs = fleet.world.state()["jobs"].clone();
+    assert!(jobs[0]["port"] != jobs[1]["port"] && jobs[1]["port"].is_u64(), "{jobs:#}");
+    assert_eq!(fleet.aio(&["cleanup"]).code, 0);
+}
+
+#[test]
 fn an_agent_that_outlives_its_parent_is_ended_before_its_worktree_goes() {
     for command in ["cleanup", "stop", "remove"] {
         let fleet = Fleet::new();
@@ -62,6 +78,15 @@ fn an_agent_that_outlives_its_parent_is_ended_before_its_worktree_goes() {
         let args = if command == "cleanup" { vec![command] } else { vec![command, id] };
         let ran = fleet.aio(&args);
         assert_eq!(ran.code, 0, "{ran:?}");
+        if command != "cleanup" {
+            let is_said = ran.err.contains(&format!("its agent (process {agent}) ran on, and was ended\n"));
+            assert!(
+                is_said && (command == "remove" || ran.out == format!("Ended: {id} (its aio process was gone)\n")),
+                "{ran:?}"
+            );
+        }
+        let record = &fleet.jobs()[0];
+        assert_eq!((&record["state"], record["failure"] == ""), (&json!("crashed"), false), "{command}: {record:#}");
         let child = fs::read_to_string(fleet.given.join("child")).unwrap();
         assert!(is_gone(&pid(&job, "agentPid")) && is_gone(&child), "{command} leaves it running");
         assert_eq!(fleet.jobs()[0]["orphans"], json!([]));
@@ -145,6 +170,39 @@ fn a_removal_that_was_killed_is_finished_and_says_where_the_work_is() {
     assert_eq!(fleet.aio(&["remove", id]).code, 0);
     let rescue = fleet.jobs()[0]["rescue"].as_str().unwrap().to_owned();
     assert_eq!(git(&fleet.world.project, &["show", &format!("{rescue}:b.txt")]).out, "x\n");
+}
+
+/// While its parent comes up: what is removed is not begun any more, and what has begun is not removed.
+#[test]
+fn what_goes_on_and_is_removed_or_stopped_at_once_is_one_of_both() {
+    let fleet = Fleet::new();
+    for verb in ["remove", "remove", "remove", "stop", "stop", "stop"] {
+        fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "x"]);
+        let id = fleet.job("working")["id"].as_str().unwrap().to_owned();
+        let worktree = PathBuf::from(fleet.job("working")["worktree"].as_str().unwrap());
+        assert_eq!(fleet.aio(&["stop", &id]).code, 0);
+        let script = json!({ "hooks": true, "turns": [[{ "sleep_ms": 60_000 }]] });
+        assert_eq!(run(fleet.command(&script).args(["resume", &id])).code, 0);
+        let ran = fleet.aio(&[verb, &id]);
+        let record = || {
+            let jobs = fleet.world.state()["jobs"].clone();
+            jobs.as_array().unwrap().iter().find(|job| job["id"] == *id).unwrap().clone()
+        };
+        if ran.code == 0 {
+            let stage = if verb == "remove" { "removed" } else { "ended" };
+            // A parent that came too late goes by itself, and begins nothing.
+            std::thread::sleep(Duration::from_secs(1));
+            assert_eq!(record()["stage"], stage, "{ran:?}");
+            assert_eq!(worktree.exists(), verb == "stop", "{ran:?}");
+            let lives = |which: &str| record()[which].as_u64().is_some_and(|pid| !is_gone(&pid.to_string()));
+            assert!(!lives("parentPid") && !lives("agentPid"), "{:#}", record());
+        } else {
+            assert!(ran.code == 1 && ran.err.contains(&format!("{id} runs")), "{ran:?}");
+            assert_eq!((record()["stage"].as_str(), worktree.join(".git").exists()), (Some("running"), true));
+            assert_eq!(fleet.aio(&["stop", &id]).code, 0);
+        }
+        fleet.aio(&["remove", &id]);
+    }
 }
 
 #[test]
@@ -269,9 +327,9 @@ fn what_was_removed_needs_nobody_and_its_work_is_named() {
     assert_eq!(fleet.aio(&["remove", &id]).code, 0);
     let listed = fleet.aio(&["jobs"]);
     assert!(listed.out.contains("1 removed job left work in rescue refs; next: aio jobs --all"), "{listed:?}");
-    assert!(
-        fleet.aio(&["jobs", "--all"]).out.contains(&format!("{id}: what was not merged is kept in refs/aio/rescue/"))
-    );
+    let listed = fleet.aio(&["jobs", "--all"]);
+    let said = format!("{id}: it ended with exit code 3; what was not merged is kept in refs/aio/rescue/");
+    assert!(listed.out.contains(&said), "{listed:?}");
     let report = fleet.aio(&["report"]);
     assert!(!report.out.contains("Needs you") && !report.out.contains("aio resume"), "{report:?}");
     let resumed = fleet.aio(&["resume", &id]);
@@ -289,4 +347,22 @@ fn work_that_git_cannot_be_asked_about_is_still_to_be_looked_at() {
     let answer: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(answer["data"]["jobs"][0]["state"], "review", "{answer:#}");
     std::fs::rename(away, &fleet.world.project).unwrap();
+}
+
+#[test]
+fn the_environment_of_what_was_never_launched_is_forgotten() {
+    let fleet = Fleet::new();
+    let left = |name: &str| {
+        let folder = fleet.world.dir.join("jobs").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("environment"), "KEY=secret\0").unwrap();
+        fs::write(folder.join("task"), "Fix it").unwrap();
+        folder
+    };
+    // A launch was killed an hour ago, and another is under way.
+    let (old, new) = (left("claude-aaaaaa"), left("claude-bbbbbb"));
+    assert_eq!(run(Command::new("touch").args(["-d", "1 hour ago"]).arg(&old)).code, 0);
+    assert_eq!(fleet.aio(&["cleanup"]).code, 0);
+    assert!(!old.join("environment").exists() && new.join("environment").exists());
+    assert!(old.join("task").exists(), "somebody wrote that");
 }

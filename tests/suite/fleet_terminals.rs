@@ -84,6 +84,19 @@ fn says_one_line(ran: &Ran, words: &[&str]) {
     assert!(is_so, "{words:?}: {ran:?}");
 }
 
+/// What its screen showed before counts for nothing once tmux does not answer: it was at its prompt then.
+#[test]
+fn an_agent_at_work_is_at_work_although_tmux_stood_still() {
+    let Some(scene) = Scene::new() else { return };
+    let stopped = Stopped::new(&scene);
+    std::thread::sleep(Duration::from_secs(12));
+    drop(stopped);
+    for _ in 0..15 {
+        assert_eq!(scene.job()["state"], "working", "{:#}", scene.job());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 #[test]
 fn a_stopped_server_is_said_by_each_command_and_nothing_is_lost() {
     let Some(scene) = Scene::new() else { return };

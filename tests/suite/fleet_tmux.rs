@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use aio::fleet::paste::{Unpasted, Unready, paste, press_enter, sanitise, screen_shows};
-use aio::fleet::tmux::{End, Pane, Seen, Start, Tmux, TmuxError, version};
+use aio::fleet::paste::{Unpasted, Unready, is_shown, paste, press_enter, sanitise};
+use aio::fleet::tmux::{Pane, Seen, Start, Tmux, TmuxError, version};
 use serde_json::json;
 
 use crate::deliveries::{awkward, texts};
@@ -77,8 +77,8 @@ impl Server {
         self.tmux.look(pane).unwrap().unwrap()
     }
 
-    fn end(&self, pane: &Pane) -> End {
-        eventually("its end", || self.seen(pane).end)
+    fn wait_for_end(&self, pane: &Pane) {
+        eventually("its end", || self.seen(pane).has_ended.then_some(()));
     }
 
     fn socket(&self) -> PathBuf {
@@ -121,10 +121,10 @@ fn a_pane_has_its_folder_its_environment_and_its_very_arguments() {
     let args = ["-c", script, out.to_str().unwrap()].iter().chain(&awkward).map(OsString::from).collect::<Vec<_>>();
     let environment = [("A".to_owned(), OsString::from("b c\n#{pid};"))];
     let folder = &server.world.project;
-    // Whoever started the server first had a variable that is nobody else's.
+    // Whoever started the server first had a variable that is nobody else's. (One word alone would go to the shell of the account.)
     let mut first = Command::new("tmux");
     first.env("STALE", "stale").args(["-f", "/dev/null", "-S"]).arg(server.socket());
-    assert_eq!(run(first.args(["new-session", "-d", "-s", "mine", "cat"])).code, 0);
+    assert_eq!(run(first.args(["new-session", "-d", "-s", "mine", "cat", "-"])).code, 0);
     let (pane, pid) = server.start_with("x", &environment, "sh".as_ref(), &args).unwrap();
     assert_eq!(server.seen(&pane).pid, pid);
     let got = eventually("its arguments", || std::fs::read_to_string(out.with_extension("args")).ok());
@@ -153,12 +153,25 @@ fn the_server_is_as_it_should_be_and_goes_with_its_last_session() {
 }
 
 #[test]
+fn only_what_has_ended_makes_room() {
+    let Some(server) = Server::new() else { return };
+    let (running, ended) = (server.start("a", "cat", &[]), server.start("b", "true", &[]));
+    eventually("its end", || server.seen(&ended).has_ended.then_some(()));
+    server.tmux.kill_ended(&running).unwrap();
+    server.tmux.kill_ended(&Pane { job: "a".to_owned(), ..ended.clone() }).unwrap();
+    assert_eq!(server.tmux.jobs().unwrap(), ["a", "b"]);
+    server.tmux.kill_ended(&ended).unwrap();
+    assert_eq!(server.tmux.jobs().unwrap(), ["a"]);
+    assert_eq!(server.tmux.kill_ended(&ended), Ok(()), "another was first");
+}
+
+#[test]
 fn neighbours_names_are_not_taken_for_each_other() {
     let Some(server) = Server::new() else { return };
     let alpha = server.start("claude-alpha", "sh", &["-c", "echo alpha; cat"]);
     assert!(!server.tmux.kill("claude-a").unwrap(), "there is only claude-alpha");
     let short = server.start("claude-a", "sh", &["-c", "echo short; cat"]);
-    assert!(matches!(server.try_start("claude-a", "cat", &[]), Err(TmuxError::Failed(_))), "there is one already");
+    assert!(matches!(server.try_start("claude-a", "cat", &[]), Err(TmuxError::Taken(_))), "there is one already");
     eventually("its screen", || server.tmux.screen(&short).unwrap().contains("short").then_some(()));
     assert_eq!(server.tmux.look(&Pane { job: "claude-a".to_owned(), ..alpha.clone() }).unwrap(), None);
     assert!(server.tmux.kill("claude-a").unwrap());
@@ -173,16 +186,21 @@ fn neighbours_names_are_not_taken_for_each_other() {
 }
 
 #[test]
-fn how_a_program_ended_is_seen_afterwards() {
+fn that_a_program_ended_is_seen_afterwards() {
     let Some(server) = Server::new() else { return };
-    let failed = server.start("failed", "sh", &["-c", "seq 100; echo the last words; exit 7"]);
+    // What a program wrote just before its end tmux may not have read when it hears of the end, and then never reads.
+    let (script, heard) = (
+        r#"seq 100; echo the last words; until [ -e "$0" ]; do sleep 0.05; done; exit 7"#,
+        server.world.home.join("heard"),
+    );
+    let failed = server.start("failed", "sh", &["-c", script, heard.to_str().unwrap()]);
     let killed = server.start("killed", "sh", &["-c", "kill -9 $$"]);
     let missing = server.start("missing", "/no/such/program", &[]);
     let running = server.start("running", "cat", &[]);
-    assert_eq!(server.end(&failed), End::Exited(7));
-    assert!(matches!(server.end(&killed), End::Killed(Some(9) | None)));
-    assert!(matches!(server.end(&missing), End::Exited(1..)));
-    assert_eq!(server.seen(&running).end, None);
+    eventually("its words", || server.tmux.screen(&failed).unwrap().contains("the last words").then_some(()));
+    std::fs::write(&heard, "").unwrap();
+    [&failed, &killed, &missing].iter().for_each(|pane| server.wait_for_end(pane));
+    assert!(!server.seen(&running).has_ended);
     let tail = server.tmux.tail(&failed, 70).unwrap();
     assert!(tail.contains("the last words") && tail.lines().count() <= 70, "{tail}");
     assert!(tail.contains("\n50\n"), "what rolled off the screen is there: {tail}");
@@ -208,7 +226,7 @@ fn a_directory_with_a_long_path_has_a_server_too() {
     let start = Start { job: "x", folder, inherited: &[], environment: &[], program, args: &args };
     let (pane, _) = deep.start(&start).unwrap();
     assert_eq!((deep.jobs().unwrap(), other.jobs().unwrap()), (vec!["x".to_owned()], Vec::new()));
-    assert_eq!(deep.look(&pane).unwrap().unwrap().end, None);
+    assert!(!deep.look(&pane).unwrap().unwrap().has_ended);
     assert!(deep.kill("x").unwrap());
     let command = deep.attach_command("x");
     let name = command.split(' ').nth(2).unwrap();
@@ -267,17 +285,18 @@ fn a_program_that_does_not_read_keys_gets_nothing() {
 #[test]
 fn an_enter_that_was_swallowed_and_a_paste_that_was_ignored_show() {
     let Some(server) = Server::new() else { return };
+    let shows = |pane: &Pane| is_shown(&server.tmux.screen(pane).unwrap(), "Fix the parser");
     let (pane, agent) = server.agent("swallows", json!({ "swallow_enters": 1 }));
-    assert!(!screen_shows(&server.tmux, &pane, "Fix the parser").unwrap());
+    assert!(!shows(&pane));
     paste(&server.tmux, &pane, "Fix the parser").unwrap();
-    assert!(screen_shows(&server.tmux, &pane, "Fix the parser").unwrap());
+    assert!(shows(&pane));
     assert_eq!(agent.prompts(), 0);
     press_enter(&server.tmux, &pane).unwrap();
     assert_eq!((agent.prompt(1), agent.prompts()), (b"Fix the parser".to_vec(), 1));
 
     let (pane, agent) = server.agent("ignores", json!({ "ignore_pastes": 1 }));
     assert!(paste(&server.tmux, &pane, "Fix the parser").unwrap().was_read);
-    assert!(!screen_shows(&server.tmux, &pane, "Fix the parser").unwrap());
+    assert!(!shows(&pane));
     assert_eq!(agent.prompts(), 0);
 }
 
@@ -311,7 +330,7 @@ fn a_killed_server_is_said_and_another_can_be_started() {
     gone(&server, &pane);
     let again = server.start("claude-a", "cat", &[]);
     assert_eq!(server.tmux.jobs().unwrap(), ["claude-a"]);
-    assert_eq!(server.seen(&again).end, None);
+    assert!(!server.seen(&again).has_ended);
 }
 
 fn gone(server: &Server, pane: &Pane) {

@@ -129,8 +129,9 @@ fn an_end_that_was_kept_outlives_who_kept_it() {
         assert!(within(30, || scene.shown().0["state"] == "review"), "{:#?}", scene.shown());
         scene.signal(signal);
         assert!(within(5, || scene.has_ended()), "{signal} does not end it");
-        let (job, shown) = scene.shown();
-        assert!(job["state"] == "review" && shown.contains("then aio cleanup"), "{job:#} {shown}");
+        // Its first thread is gone before the others are; it counts as gone once all are.
+        let is_said = |(job, shown): &(Value, String)| job["state"] == "review" && shown.contains("then aio cleanup");
+        assert!(within(20, || is_said(&scene.shown())), "{:#?}", scene.shown());
         let id = &*scene.id;
         let ran = scene.fleet.aio(&if command == "cleanup" { vec![command] } else { vec![command, id] });
         assert_eq!(ran.code, 0, "{ran:?}");
@@ -161,11 +162,12 @@ fn a_stop_that_cannot_be_written_says_what_it_ended() {
         assert!(ran.err.contains("File too large") && !ran.err.contains("nothing was changed"), "{ran:?}");
         assert!(is_gone(agent), "it says that it ended it");
         let (job, shown) = scene.shown();
-        assert!(job["state"] == "stopped" && shown.contains("then aio cleanup"), "{job:#} {shown}");
+        let state = if parent_is_gone { "crashed" } else { "stopped" };
+        assert!(job["state"] == state && shown.contains("then aio cleanup"), "{job:#} {shown}");
         let limited = scene.aio_limited(&["cleanup"]);
         assert_eq!((limited.code, limited.err.matches("could not be written").count()), (6, 1), "{limited:?}");
         assert_eq!(scene.fleet.aio(&["cleanup"]).code, 0);
-        assert_eq!((&scene.record()["stage"], &scene.record()["result"]), (&json!("ended"), &json!("stopped")));
+        assert_eq!((&scene.record()["stage"], &scene.record()["result"]), (&json!("ended"), &json!(state)));
     }
 }
 

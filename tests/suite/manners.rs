@@ -270,6 +270,10 @@ fn a_question_that_nobody_can_answer_is_seen() {
         let mut scene = Scene::launch(manner, steps(json!([{ "ask": "rm -rf build" }])), &[]);
         let job = scene.stands("ask", "waiting for you");
         assert_eq!(job["question"], "Bash: rm -rf build");
+        let id = scene.id();
+        let next = format!("it says: Bash: rm -rf build; next: aio stop {id}, then aio resume {id} \"…\"");
+        let shown = scene.fleet.aio(&["jobs"]);
+        assert!(shown.out.contains(&next), "{shown:?}");
         scene
     });
 }
@@ -333,7 +337,7 @@ fn what_a_terminal_showed_last_stays_when_that_is_killed() {
         let scene = Scene::launch(manner, talking, &[]);
         let worktree = scene.fleet.job("working")["worktree"].as_str().unwrap().to_owned();
         assert!(within(20, || std::path::Path::new(&worktree).join("b.txt").exists()));
-        // It is looked at when nothing more is drawn.
+        // What was drawn has arrived by then, whether or not anybody has looked.
         std::thread::sleep(Duration::from_secs(2));
         scene.tmux(&["kill-server"]);
         let job = scene.fleet.job("crashed");

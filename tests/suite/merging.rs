@@ -1,9 +1,14 @@
 //! What agents made, compared, shown and brought home: real repositories, worktrees and merges.
 
+mod absent;
+mod astray;
 mod comparing;
 mod homecoming;
 mod proposing;
+mod refusing;
 mod showing;
+mod stopping;
+mod submodules;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -154,6 +159,23 @@ pub fn refuses(ran: &Ran, code: i32, names: &[&str]) {
     for name in names {
         assert!(ran.err.contains(name), "{name:?} in {ran:?}");
     }
+}
+
+/// The same, by a command that leaves all as it was.
+pub fn refuses_and_changes_nothing(fleet: &Fleet, args: &[&str], code: i32, names: &[&str]) {
+    let before = fleet.picture();
+    refuses(&fleet.aio(args), code, names);
+    assert_eq!(fleet.picture(), before, "{args:?}");
+}
+
+/// A job that changed and committed a line of a file, in two commits.
+pub fn two_commits(fleet: &Fleet, id: &str, file: &str) -> PathBuf {
+    let worktree = fleet.job(id);
+    for number in [3, 4] {
+        edit(&worktree, file, number, &format!("{id} {number}"));
+        commit(&worktree, &format!("{id} {number}"));
+    }
+    worktree
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use aio::error::Exit;
+use aio::output::Report;
 use aio::protocol::{apply, context, overlap};
 use serde_json::Value;
 
@@ -144,6 +145,20 @@ fn codes_end_as_the_table_says() {
         let row = rows.iter().find(|row| answer["code"] == row[0]).unwrap_or_else(|| panic!("{args:?}: {answer}"));
         assert!(row[1].split(", ").any(|exit| exit.parse().ok() == answer["exit"].as_u64()), "{args:?}: {answer}");
         assert!(row[2].split(", ").any(|retryable| retryable == yes(&answer["retryable"])), "{args:?}: {answer}");
+    }
+}
+
+#[test]
+fn a_report_is_retryable_where_the_table_says_so() {
+    for row in
+        table(&read("spec/EXIT-CODES.md"), "Codes").iter().filter(|row| row[1].split(", ").any(|exit| exit == "1"))
+    {
+        let code: &'static str = Box::leak(row[0].clone().into_boxed_str());
+        let report = Report { exit: Exit::Refused, ..Report::silent(code) };
+        // What only ends as a failure says it itself.
+        let is_listed = row[2].contains("yes") && code != "wait-timeout";
+        assert_eq!(report.is_retryable(), is_listed, "{code}");
+        assert!(!Report::silent(code).is_retryable(), "{code}");
     }
 }
 

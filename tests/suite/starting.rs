@@ -176,11 +176,37 @@ fn a_prompt_that_is_not_sent_waits_for_the_person_in_a_worktree_too() {
 }
 
 #[test]
+fn an_agent_that_crashes_leaves_the_terminal_as_it_was() {
+    for form in ["l", "l--"] {
+        let fleet = Fleet::new();
+        let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "exit": 9 }]] });
+        // A shell that outlives it, to look at the terminal afterwards.
+        let mut shell = std::process::Command::new("sh");
+        let program = fleet.command(&script);
+        shell
+            .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .current_dir(&fleet.world.project);
+        let mut terminal =
+            Terminal::start(shell.args(["-c", &format!("aio {form} 'Fix it'; echo ended $?; read line")]));
+        let modes = |terminal: &Terminal| {
+            let settings = terminal.settings();
+            (settings.input_modes, settings.output_modes, settings.control_modes, settings.local_modes)
+        };
+        let usual = modes(&terminal);
+        terminal.shows("ended 9");
+        assert_eq!(modes(&terminal), usual, "{form}");
+        terminal.keys(b"\n");
+        assert_eq!(terminal.end().0, 0);
+    }
+}
+
+#[test]
 fn it_goes_on_in_the_same_session_and_is_retried_without_a_terminal() {
     let fleet = Fleet::new();
     let (code, shown) = start(&fleet, json!([write("b.txt"), { "quit": 1 }]), &["l--", "Fix it"]).end();
     assert_eq!(code, 1, "{shown}");
     let id = fleet.job("failed")["id"].as_str().unwrap().to_owned();
+    assert!(shown.contains(&format!("next: aio diff {id}; aio resume {id}; aio remove {id}")), "{shown}");
     let ran = fleet.aio(&["resume", &id]);
     assert!(ran.code == 6 && ran.err.contains("no terminal here"), "{ran:?}");
     let mut terminal = start(&fleet, json!([{ "say": "Hello again." }]), &["resume", &id]);
@@ -231,7 +257,7 @@ fn a_terminal_that_a_killed_agent_left_raw_is_put_right() {
     let (code, shown) = start(&fleet, json!([{ "signal": 9 }]), &["l--", "x"]).end();
     assert_eq!(code, 128 + 9, "{shown}");
     let id = fleet.job("crashed")["id"].as_str().unwrap().to_owned();
-    assert!(shown.ends_with(&format!("aio remove {id}\r\n")), "{shown:?}");
+    assert!(shown.ends_with(&format!("next: aio resume {id}; aio remove {id}\r\n")), "{shown:?}");
     assert_eq!(fleet.jobs()[0]["attempt"], 1, "whoever sits there starts it again, or not");
 }
 

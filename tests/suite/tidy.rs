@@ -40,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("output", &["error"]),
     ("table", &["output"]),
     ("config", &["error", "fleet", "protocol"]),
-    ("cli", &[]),
+    ("cli", &["protocol"]),
     ("app", &["cli", "config", "error", "fleet", "host", "output", "protocol", "store"]),
     (
         "commands",
@@ -79,7 +79,6 @@ const WORDS: [(&[&str], &[&str]); 7] = [
             "cli/short.rs",
             "commands/run.rs",
             "commands/guard.rs",
-            "commands/doctor.rs",
             "commands/doctor/",
             "commands/beads.rs",
             "commands/diff.rs",
@@ -87,7 +86,6 @@ const WORDS: [(&[&str], &[&str]); 7] = [
             "fleet/child.rs",
             "fleet/program.rs",
             "fleet/tmux.rs",
-            "commands/init/git_hook.rs",
         ],
     ),
     (
@@ -117,12 +115,14 @@ const WORDS: [(&[&str], &[&str]); 7] = [
             "fleet/relay/copying.rs",
         ],
     ),
-    // Waiting is for the kernel's queue, a watch, or a channel. The store waits for a writer that does not lock.
+    // Waiting is for the kernel's queue, a watch, or a channel. The store waits for a writer that does not lock, as do the
+    // questions to git.
     (
         &["thread::sleep"],
         &[
             "app.rs",
             "fleet/child.rs",
+            "fleet/git.rs",
             "fleet/paste/terminal.rs",
             "fleet/remains.rs",
             "fleet/worktree/remove.rs",

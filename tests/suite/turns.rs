@@ -183,6 +183,7 @@ fn a_sequence_without_the_process_above_its_agent_is_not_waited_for() {
     kill_parent(&fleet);
     let ran = launching.end();
     assert_eq!((ran.code, words(&ran)), (1, vec!["CRASHED", "QUEUED"]), "{ran:?}");
+    assert!(ran.out.contains(": its aio process is gone"), "{ran:?}");
     assert!(ran.err.ends_with("next: aio cleanup, then aio jobs\n"), "{ran:?}");
     assert_eq!(fleet.aio(&["cleanup"]).code, 0);
     become_(&fleet, &["crashed", "stopped"]);
@@ -249,8 +250,45 @@ fn whoever_begins_one_it_runs_as_it_was_asked_for() {
     }
 }
 
+#[test]
+fn why_a_job_does_not_start_is_told() {
+    let fleet = Fleet::new();
+    launch(&fleet, 0, &["l:2", "--max", "1", "--headless", "x"]);
+    become_(&fleet, &["working", "queued"]);
+    // Where its parent's log is to be.
+    let log = fleet.world.dir.join("jobs").join(fleet.jobs()[1]["id"].as_str().unwrap()).join("parent");
+    std::fs::create_dir(log).unwrap();
+    go(&fleet);
+    become_(&fleet, &["done", "failed"]);
+    let failure = fleet.jobs()[1]["failure"].as_str().unwrap().to_owned();
+    assert!(failure.starts_with("aio cannot start itself: Is a directory"), "{failure}");
+}
+
 /// Of the first job.
 fn kill_parent(fleet: &Fleet) {
     let pid = fleet.world.state()["jobs"][0]["parentPid"].to_string();
     assert_eq!(run(std::process::Command::new("kill").args(["-9", &pid])).code, 0);
+    // It is gone a little later than that.
+    assert!(within(20, || fleet.jobs()[0]["state"] == "crashed"));
+}
+
+/// The place that its crash leaves is another's by then.
+#[test]
+fn what_goes_on_behind_another_is_queued() {
+    let fleet = Fleet::new();
+    launch(&fleet, 0, &["l:2", "--max", "1", "x"]);
+    become_(&fleet, &["working", "queued"]);
+    let job = fleet.world.state()["jobs"][0].clone();
+    let parent = job["parentPid"].as_u64().unwrap().to_string();
+    assert!(Command::new("kill").args(["-9", &parent]).status().unwrap().success());
+    become_(&fleet, &["crashed", "queued"]);
+    let id = job["id"].as_str().unwrap();
+    let ran = fleet.aio(&["resume", id]);
+    // It may have been first all the same.
+    assert!(ran.code == 0 && ["Queued", "Resumed"].iter().any(|word| ran.out == format!("{word}: {id}\n")), "{ran:?}");
+    if ran.out.starts_with("Queued") {
+        become_(&fleet, &["queued", "working"]);
+    }
+    go(&fleet);
+    assert!(within(60, || states(&fleet).iter().all(|state| state == "done")), "{:?}", states(&fleet));
 }

@@ -356,7 +356,7 @@ fn told(outcome: &Outcome) -> Value {
         Outcome::Project { name } => json!({ "outcome": "project", "name": name }),
         Outcome::Jobs { next } => json!({ "outcome": "jobs", "next": next }),
         Outcome::JobStarted { port, attempt } => json!({ "outcome": "job-started", "port": port, "attempt": attempt }),
-        Outcome::JobWaits { reason } => json!({ "outcome": "job-waits", "reason": reason }),
+        Outcome::JobWaits { reason, .. } => json!({ "outcome": "job-waits", "reason": reason }),
     }
 }
 

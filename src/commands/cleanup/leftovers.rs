@@ -5,17 +5,22 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::app::{App, unspell};
 use crate::commands::jobs::ending::Ending;
 use crate::commands::jobs::entries;
 use crate::commands::merging;
 use crate::error::Failure;
-use crate::fleet::files;
+use crate::fleet::files::{self, JobFiles};
 use crate::fleet::remains::Running;
 use crate::fleet::tmux::{Tmux, TmuxError};
 use crate::fleet::{merge, worktree};
+use crate::protocol::spelling::shell_word;
 use crate::protocol::state::State;
+
+/// How long a launch may take at most until it has written down what it launches.
+const LAUNCHING: Duration = Duration::from_secs(60);
 
 /// What came of ending what runs.
 #[derive(Default)]
@@ -74,9 +79,32 @@ fn stranger(running: &Running, id: &str) -> String {
 pub(super) fn sweep(app: &App) -> Result<Vec<String>, Failure> {
     let standings = app.with_state(standings)?;
     let mut notes = close_terminals(app, &standings);
+    forget_environments(app, &standings);
     notes.extend(merge::sweep_rooms(&merging::scratch(app)));
-    notes.extend(unowned(app)?.iter().map(|path| format!("no job has {0}; next: git -C {0} status", path.display())));
+    notes.extend(
+        unowned(app)?
+            .iter()
+            .map(|path| format!("no job has {}; next: git -C {} status", path.display(), shell_word(path))),
+    );
     Ok(notes)
+}
+
+/// Drops the environments of jobs that were never launched, as when a launch is killed: nobody begins those, and there are
+/// secrets in them.
+fn forget_environments(app: &App, standings: &BTreeMap<String, String>) {
+    let dir = app.store.dir();
+    let folders = std::fs::read_dir(dir.join(files::FOLDER)).into_iter().flatten().flatten();
+    // A launch that is under way writes them down first.
+    let is_old = |folder: &std::fs::DirEntry| {
+        let changed = folder.metadata().and_then(|metadata| metadata.modified());
+        changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age >= LAUNCHING))
+    };
+    for folder in folders.filter(is_old) {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        if !standings.contains_key(&name) {
+            JobFiles::of(dir, &name).forget_environment();
+        }
+    }
 }
 
 /// How far each job is.
@@ -92,8 +120,7 @@ fn close_terminals(app: &App, standings: &BTreeMap<String, String>) -> Vec<Strin
     }
     let close = || -> Result<(), TmuxError> {
         for id in tmux.jobs()? {
-            let is_dead =
-                || Ok::<_, TmuxError>(tmux.panes()?.iter().all(|seen| seen.pane.job != id || seen.end.is_some()));
+            let is_dead = || Ok::<_, TmuxError>(tmux.panes()?.iter().all(|seen| seen.pane.job != id || seen.has_ended));
             let goes = match standings.get(&id).map(String::as_str) {
                 Some(stage) => stage == "removed",
                 None => is_dead()?,

@@ -40,6 +40,8 @@ pub(super) struct Conflict {
     pub(super) files: Vec<Contested>,
     /// Files beyond those.
     pub(super) more: usize,
+    /// They have no history in common.
+    pub(super) unrelated: bool,
 }
 
 /// A file that both changed.
@@ -88,6 +90,7 @@ impl Picture {
                     with_target: clash.with_target,
                     files: contested.collect(),
                     more: clash.files.len().saturating_sub(SHOWN),
+                    unrelated: clash.is_unrelated,
                 }
             };
             Ok(clashes.iter().map(join).collect())
@@ -108,8 +111,8 @@ impl Picture {
     fn conflict_lines(&self, conflict: &Conflict) -> Vec<Line> {
         let mut lines =
             vec![Line(vec![(Style::Bad, "CONFLICT".to_owned()), (Style::Plain, format!("  {}", self.pair(conflict)))])];
-        if conflict.files.is_empty() {
-            lines.push("  (folders that were renamed)".into());
+        if let Some(why) = conflict.without_files() {
+            lines.push(format!("  ({why})").into());
         }
         lines.extend(conflict.files.iter().map(Contested::line));
         if conflict.more > 0 {
@@ -141,6 +144,17 @@ impl Picture {
             "order": self.survey.order.iter().map(step).collect::<Vec<_>>(),
             "notes": self.survey.notes,
         })
+    }
+}
+
+impl Conflict {
+    /// What it is about where it is about no file.
+    pub(super) fn without_files(&self) -> Option<&'static str> {
+        match (self.files.is_empty(), self.unrelated) {
+            (_, true) => Some("no history in common"),
+            (true, false) => Some("folders that were renamed"),
+            (false, false) => None,
+        }
     }
 }
 

@@ -95,7 +95,8 @@ fn print(app: &App, change: &str, project: &Path, conflict: &Conflict, pair: &st
         "cleared" => (Style::Good, "CLEAR"),
         _ => (Style::Bad, "CONFLICT"),
     };
-    let files: Vec<&str> = conflict.files.iter().map(|file| file.path.as_str()).collect();
+    let files = conflict.files.iter().map(|file| file.path.as_str());
+    let files: Vec<&str> = conflict.without_files().into_iter().chain(files).collect();
     let about = if change == "cleared" { String::new() } else { format!(": {}", files.join(", ")) };
     app.output.lines(&[Line(vec![(style, word.to_owned()), (Style::Plain, format!("  {pair}{about}"))])])
 }

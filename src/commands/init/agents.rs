@@ -10,6 +10,7 @@ use crate::cli::{InitArgs, InitScope};
 use crate::error::{Exit, Failure};
 use crate::host::repository;
 use crate::output::{Line, Report, Style};
+use crate::protocol::spelling::shell_word;
 use crate::setup::agents::{AGENTS, Agent};
 use crate::setup::apply::{carry_out, projects};
 use crate::setup::plan::{Change, Direction, Plan, Problem, plan};
@@ -37,7 +38,11 @@ pub(super) fn run(app: &App, args: &InitArgs, direction: Direction, report: &mut
     add_problems(&problems, report);
     if direction == Direction::TakeOut && scope == Scope::User {
         let projects = projects(&world).into_iter().map(|project| {
-            format!("the settings of {0} still have ours; aio init --remove --scope project {0}", project.display())
+            format!(
+                "the settings of {} still have ours; aio init --remove --scope project {}",
+                project.display(),
+                shell_word(&project)
+            )
         });
         report.notes.extend(projects);
     }

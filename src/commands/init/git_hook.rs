@@ -10,9 +10,9 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::error::Failure;
+use crate::fleet::program::Program;
 use crate::host::repository::Worktree;
 
 const TEXT: &str = include_str!("../../../integrations/git/pre-commit");
@@ -135,12 +135,12 @@ fn failed(action: &str, path: &Path, error: &std::io::Error) -> Failure {
 
 /// Only git knows its settings.
 fn folder(root: &Path) -> Result<PathBuf, Failure> {
-    let output = Command::new("git").arg("-C").arg(root).args(["rev-parse", "--git-path", "hooks"]).output();
-    let output = output.map_err(|error| Failure::environment(format!("git cannot be run: {error}")))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let ran = Program::new("git").arg("-C").arg(root).args(["rev-parse", "--git-path", "hooks"]).run();
+    let ran = ran.map_err(|unrun| Failure::environment(unrun.to_string()))?;
+    if !ran.is_good() {
+        let said = String::from_utf8_lossy(&ran.err).trim().to_owned();
         return Err(Failure::environment(format!("git does not tell where {}'s hooks are: {said}", root.display())));
     }
-    let line = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
+    let line = ran.out.strip_suffix(b"\n").unwrap_or(&ran.out);
     Ok(root.join(OsString::from_vec(line.to_vec())))
 }

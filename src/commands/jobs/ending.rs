@@ -4,15 +4,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 
 use super::with_job;
 use crate::app::{App, pause};
 use crate::commands::launching;
 use crate::error::{Exit, Failure};
 use crate::fleet::files::JobFiles;
-use crate::fleet::remains;
+use crate::fleet::remains::{self, Running};
 use crate::host::process;
-use crate::protocol::evidence::{Evidence, Fate, ProcessKey};
+use crate::output::Report;
+use crate::protocol::evidence::{Evidence, Fate, ProcessKey, Recorded};
 use crate::protocol::fleet::Job;
 use crate::protocol::op::{JobEnd, Op, Outcome, Request};
 
@@ -44,16 +46,27 @@ impl Ending {
 
     pub(in crate::commands) fn of(job: &Job<'_>, evidence: &Evidence) -> Ending {
         let machine = &evidence.machine;
-        // Another boot's or machine's process ids are anybody's here.
-        let is_here = job.stage != *"queued" && machine.sees(&job.host, &job.boot_id, &job.pid_namespace);
-        let here = |pid, start| (is_here && pid != 0).then_some(ProcessKey { pid, start });
         Ending {
             id: job.id.to_string(),
             stage: job.stage.to_string(),
             is_orphaned: job.is_orphaned(evidence),
             attempt: job.attempt,
-            parent: here(job.parent_pid, job.parent_start).filter(|_| job.stage == *"running"),
-            agent: here(job.agent_pid, job.agent_start),
+            parent: job.process(machine).filter(|_| job.stage == *"running"),
+            agent: job.agent(machine).filter(|_| job.stage != *"queued"),
+        }
+    }
+
+    /// Whether it runs, and its parent sees to it.
+    pub(in crate::commands) fn runs(&self) -> bool {
+        self.stage == "running" && !self.is_orphaned
+    }
+
+    /// What runs on of it although its parent is gone, in words.
+    pub(in crate::commands) fn rest(&self, dir: &Path) -> Option<String> {
+        let rest = self.is_orphaned.then(|| Running::now(dir).of(&self.id, self.agent))?;
+        match self.agent.filter(|agent| rest.contains(agent)) {
+            Some(agent) => Some(format!("its agent (process {})", agent.pid)),
+            None => rest.first().map(|first| format!("something that it started (process {})", first.pid)),
         }
     }
 
@@ -121,8 +134,12 @@ impl Ending {
     /// When it cannot be written down; then it is kept for whoever can, where there is room for that.
     pub(in crate::commands) fn write_down(&self, app: &App, end: JobEnd) -> Result<(), Failure> {
         let files = JobFiles::of(app.store.dir(), &self.id);
-        let end = self.kept(app).unwrap_or(end);
-        match app.transact(&Request { actor: None, op: Op::EndJob { job: self.id.clone(), end: end.clone() } }) {
+        let kept = self.kept(app);
+        // It ended by itself where its parent knew how; else this ended what there was of it.
+        let how = if kept.as_ref().is_none_or(|end| end.result == "stopped") { "was ended" } else { "has ended" };
+        let end = kept.unwrap_or(end);
+        let op = Op::EndJob { job: self.id.clone(), attempt: self.attempt, end: end.clone() };
+        match app.transact(&Request { actor: None, op }) {
             Ok(outcome) => {
                 files.forget_end();
                 files.forget_environment();
@@ -134,11 +151,39 @@ impl Ending {
             Err(failure) if self.stage == "running" => {
                 // Without it, it will be said to have crashed.
                 files.keep_end(self.attempt, &end).unwrap_or_default();
-                let how = if end.result == "stopped" { "was ended" } else { "has ended" };
                 Err(unwritten(failure, &format!("{} {how}", self.id)))
             }
             Err(failure) => Err(failure),
         }
+    }
+}
+
+/// What could not be done of several.
+#[derive(Default)]
+pub(super) struct Failed {
+    pub(super) ids: Vec<String>,
+    failures: Vec<Failure>,
+}
+
+impl Failed {
+    /// Says why one could not be.
+    pub(super) fn note(&mut self, report: &mut Report, id: &str, failure: Failure) {
+        report.notes.push(failure.line());
+        report.hints.extend(failure.hints.clone());
+        self.ids.push(id.to_owned());
+        self.failures.push(failure);
+    }
+
+    /// Has a report end as the first of them, and name all.
+    pub(super) fn put(self, mut report: Report, name: &str) -> Report {
+        let Some(first) = self.failures.first() else { return report };
+        (report.exit, report.code) = (first.exit, first.code);
+        let row =
+            |(id, failure): (&String, &Failure)| json!({ "id": id, "code": failure.code, "message": failure.message });
+        if let Value::Object(data) = &mut report.data {
+            data.insert(name.to_owned(), self.ids.iter().zip(&self.failures).map(row).collect());
+        }
+        report
     }
 }
 

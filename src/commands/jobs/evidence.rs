@@ -1,36 +1,33 @@
 //! How jobs stand, from their records and from what can be seen of them now.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::remarks::{About, Kept, remark};
 use crate::app::{App, unspell, wall_ms};
 use crate::commands::projects::home_of;
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::Runtime;
 use crate::fleet::remains::Running;
 use crate::fleet::tmux::Tmux;
+use crate::fleet::work::absent::{self, Absent, Missing};
 use crate::fleet::work::{self, Found, Place, Work};
 use crate::protocol::apply::due;
-use crate::protocol::evidence::{Evidence, ProcessKey};
+use crate::protocol::evidence::Evidence;
 use crate::protocol::fleet::{Job, Standing, standing};
 use crate::protocol::lease;
 use crate::protocol::state::State;
 use crate::protocol::time;
-
-/// Of a job whose end is kept beside the state.
-const UNWRITTEN: &str = "how it ended could not be written down; next: free some space (aio doctor says what is in the way), \
-                         then aio cleanup";
-/// The same, while its parent tries on.
-const BEING_WRITTEN: &str = "how it ended cannot be written down yet, and is tried again by itself; next: free some space \
-                             (aio doctor says what is in the way)";
 
 /// A job as it is shown.
 pub(in crate::commands) struct Seen {
     pub(in crate::commands) id: String,
     pub(in crate::commands) standing: Standing,
     pub(in crate::commands) project: String,
-    /// The project's own worktree, as it is spelled in the record.
+    /// The project's own worktree, where what was kept of it is.
+    pub(in crate::commands) home: PathBuf,
+    /// The same, as it is spelled in the record.
     pub(in crate::commands) folder: String,
     pub(in crate::commands) branch: String,
     pub(in crate::commands) worktree: String,
@@ -66,6 +63,8 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) remark: String,
     /// Messages that its agent has not been given.
     pub(in crate::commands) messages_waiting: usize,
+    /// Messages that were handed over, or were about to be, and of which nothing says that they were taken.
+    pub(in crate::commands) messages_unconfirmed: usize,
     /// Its worktree was taken away.
     pub(in crate::commands) is_removed: bool,
     /// There is a worktree, and git cannot be asked about it.
@@ -80,6 +79,12 @@ impl Seen {
     /// Whether anything of it runs, or will again by itself.
     pub(super) fn runs(&self) -> bool {
         self.standing.is_running() || !self.orphans.is_empty()
+    }
+
+    /// Whether it was removed and its work did not come home: it failed, or what it made had to be kept.
+    pub(super) fn is_given_up(&self) -> bool {
+        let is_well = self.standing == Standing::Done && self.rescue.is_empty();
+        self.is_removed && self.merged.is_empty() && !is_well
     }
 }
 
@@ -96,41 +101,70 @@ pub(in crate::commands) fn look_all(app: &App, state: &State<'_>, jobs: &[&Job<'
     app.look_at_parents(&jobs, &mut evidence);
     let dir = app.store.dir();
     let around = Around::look(app, state, &jobs, &evidence);
-    let unwritten: Vec<&str> = jobs.iter_mut().map(|job| end_as_kept(job, &evidence, dir)).collect();
-    let places: Vec<Option<Place>> = jobs.iter().map(place).collect();
+    let kept: Vec<Option<Kept>> = jobs.iter_mut().map(|job| end_as_kept(job, &evidence, dir)).collect();
+    let absents = absents(&jobs, dir);
+    let places: Vec<Option<Place>> =
+        jobs.iter().zip(&absents).map(|(job, absent)| place(job, absent.as_ref())).collect();
     let asked: Vec<Place> = places.iter().flatten().cloned().collect();
     let begun = Instant::now();
     let mut found = work::look(&asked).into_iter();
     let git = GitWork { worktrees: asked.len(), took: begun.elapsed() };
-    let work = places.iter().map(|place| place.as_ref().and_then(|_| found.next()).unwrap_or(Found::Nothing));
-    let mut all: Vec<Seen> =
-        jobs.iter().zip(work).map(|(job, work)| seen(state, job, work, &evidence, &around, dir)).collect();
-    for (seen, remark) in all.iter_mut().zip(unwritten).filter(|(_, remark)| !remark.is_empty()) {
-        remark.clone_into(&mut seen.remark);
-    }
+    let work = places.iter().map(|place| place.as_ref().and_then(|_| found.next()));
+    let looked = jobs.iter().zip(work).zip(absents).zip(kept);
+    let one = |(((job, found), absent), kept)| Looked { job, found, absent, kept };
+    let all = looked.map(|looked| seen(state, one(looked), &evidence, &around, dir)).collect();
     (all, git)
 }
 
-/// A job whose parent could not write down how it ended stands as that kept it. Gives what is to be said of that.
-fn end_as_kept(job: &mut Job<'_>, evidence: &Evidence, dir: &Path) -> &'static str {
+/// What git and what is kept beside the state say of a job.
+struct Looked<'l> {
+    job: &'l Job<'l>,
+    /// What its worktree holds, where there is one.
+    found: Option<Found>,
+    absent: Option<Absent>,
+    kept: Option<Kept>,
+}
+
+/// What became of the work of those that have ended and whose worktrees are not where they were. Only of these more is asked.
+fn absents(jobs: &[Job<'_>], dir: &Path) -> Vec<Option<Absent>> {
+    let missing = |job: &Job<'_>| {
+        let is_over = job.stage == *"ended" && job.merged.is_empty();
+        (is_over && is_worktree_gone(job, dir) && unspell(&job.project).is_dir()).then(|| Missing {
+            worktree: unspell(&job.worktree),
+            project: home_of(job),
+            branch: job.branch.to_string(),
+            base: job.base.to_string(),
+            target: job.target.to_string(),
+        })
+    };
+    let missing: Vec<Option<Missing>> = jobs.iter().map(missing).collect();
+    let mut looked = absent::look(&missing.iter().flatten().cloned().collect::<Vec<_>>()).into_iter();
+    missing.iter().map(|missing| missing.as_ref().and_then(|_| looked.next())).collect()
+}
+
+/// A job whose parent could not write down how it ended stands as that kept it.
+fn end_as_kept(job: &mut Job<'_>, evidence: &Evidence, dir: &Path) -> Option<Kept> {
     let is_running = job.stage == *"running";
-    let Some(end) = is_running.then(|| JobFiles::of(dir, &job.id).kept_end(job.attempt)).flatten() else { return "" };
-    let is_orphaned = job.is_orphaned(evidence);
+    let end = is_running.then(|| JobFiles::of(dir, &job.id).kept_end(job.attempt)).flatten()?;
+    let kept = if job.is_orphaned(evidence) { Kept::Left } else { Kept::TriedAgain };
     job.take_end(&end, time::stamp(evidence.now.wall_ms));
-    match is_orphaned {
-        true => UNWRITTEN,
-        false => BEING_WRITTEN,
-    }
+    Some(kept)
 }
 
-/// Where its work is, if it began and is still there.
-fn place(job: &Job<'_>) -> Option<Place> {
-    let worktree = unspell(&job.worktree);
+/// Where its work is, if it began and is still there, or was moved.
+fn place(job: &Job<'_>, absent: Option<&Absent>) -> Option<Place> {
+    let moved_to = absent.and_then(|absent| absent.moved_to.clone());
+    let worktree = moved_to.unwrap_or_else(|| unspell(&job.worktree));
     let is_there = job.stage != *"removed" && !job.base.is_empty() && worktree.is_dir();
-    is_there.then(|| Place { worktree, project: home_of(job), base: job.base.to_string() })
+    is_there.then(|| Place {
+        worktree,
+        project: home_of(job),
+        base: job.base.to_string(),
+        target: job.target.to_string(),
+    })
 }
 
-/// What of others matters to what is to be done about a job.
+/// What of others matters to how a job stands and what is to be done about it.
 #[derive(Default)]
 struct Around {
     /// The queued jobs whose turn it is.
@@ -165,13 +199,32 @@ impl Around {
     }
 }
 
-fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, around: &Around, dir: &Path) -> Seen {
+fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Around, dir: &Path) -> Seen {
+    let Looked { job, found, absent, kept } = looked;
+    let has_place = found.is_some();
+    let on_branch = || absent.as_ref().map_or(Found::Nothing, |absent| absent.found);
+    let found = found.unwrap_or_else(on_branch);
     let work = if let Found::Work(work) = found { Some(work) } else { None };
     // Where git cannot be asked, as without the project's folder, there may be work.
-    let is_unknown = work.is_none() && place(job).is_some();
+    let is_lost = absent.as_ref().is_some_and(|absent| !absent.has_branch && absent.moved_to.is_none());
+    let is_unknown = work.is_none() && (has_place || is_lost || found == Found::Unanswered);
     let has_work = job.merged.is_empty() && (is_unknown || work.is_some_and(|work| work != Work::default()));
     let standing = standing(job, has_work, evidence);
-    let has_ended = job.stage == *"ended";
+    let orphans = orphans(job, evidence, around);
+    let about = About {
+        job,
+        standing,
+        found,
+        kept,
+        is_work_unknown: is_unknown,
+        absent: absent.as_ref(),
+        is_orphaned: job.is_orphaned(evidence),
+        orphans: &orphans,
+        is_due: around.due.iter().any(|due| *due == *job.id),
+    };
+    let files = JobFiles::of(dir, &job.id);
+    let is_removed = job.stage == *"removed";
+    let has_ended = job.stage == *"ended" || about.is_orphaned;
     let since = if job.started_at.is_empty() { &job.queued_at } else { &job.started_at };
     Seen {
         standing,
@@ -181,36 +234,16 @@ fn seen(state: &State<'_>, job: &Job<'_>, found: Found, evidence: &Evidence, aro
         commits: work.map(|work| work.commits),
         claims: state.claims_of(&job.instance).filter(|_| !job.instance.is_empty()).count(),
         attach: attach(job, dir),
-        remark: match standing {
-            _ if found == Found::Unanswered => unknown_work(job, "git did not answer"),
-            _ if has_ended && !unspell(&job.project).is_dir() => {
-                let project = &*job.project;
-                after_failure(
-                    job,
-                    &format!("its project is gone, so its work is not known; next: mv it back to {project}"),
-                )
-            }
-            _ if has_ended && job.merged.is_empty() && is_worktree_gone(job, dir) => {
-                // What it committed is on its branch.
-                let diff = if job.is_done() { format!("aio diff {}, ", &*job.id) } else { String::new() };
-                after_failure(
-                    job,
-                    &format!("its worktree is gone; next: {diff}aio retry {0}, aio remove {0}", &*job.id),
-                )
-            }
-            Standing::Review if is_unknown => unknown_work(job, "git cannot be asked there"),
-            Standing::Review if work.is_some_and(|work| work.commits == 0) => {
-                format!("nothing is committed; next: aio diff {0}, aio resume {0} \"Commit your work\"", &*job.id)
-            }
-            standing => remark(job, standing, evidence, around),
-        },
-        is_removed: job.stage == *"removed",
-        messages_waiting: if job.stage == *"removed" { 0 } else { JobFiles::of(dir, &job.id).waiting() },
+        remark: remark(&about),
+        is_removed,
+        messages_waiting: if is_removed { 0 } else { files.waiting() },
+        messages_unconfirmed: if is_removed { 0 } else { files.unconfirmed(has_ended).len() },
         is_work_unknown: is_unknown,
-        is_orphaned: job.is_orphaned(evidence),
-        orphans: orphans(job, evidence, around),
+        is_orphaned: about.is_orphaned,
+        orphans,
         id: job.id.to_string(),
         project: around.name_of(&job.project),
+        home: home_of(job),
         folder: job.project.to_string(),
         branch: job.branch.to_string(),
         worktree: job.worktree.to_string(),
@@ -268,98 +301,14 @@ fn attach(job: &Job<'_>, dir: &Path) -> String {
     }
 }
 
-/// Whether its terminal shows what it asks: what is sent to it waits until somebody answers that there.
-fn is_answered_by_hand(job: &Job<'_>) -> bool {
-    let is_seen = matches!(&*job.turn_witness, "screen" | "hook");
-    is_seen && !job.question.is_empty() && job.runtime == *Runtime::Tmux.name()
-}
-
-/// The time of a stamp, and its day unless that is this one's: `14:05 UTC`.
-pub(super) fn clock(stamp: &str) -> String {
-    let today = time::stamp(wall_ms());
-    let day = time::date(stamp);
-    let hour = stamp.get(11..16).unwrap_or(stamp);
-    if day == time::date(&today) { format!("{hour} UTC") } else { format!("{day} {hour} UTC") }
-}
-
 /// Whether a job that had a worktree cannot go on, because that is not there any more.
 pub(super) fn is_worktree_gone(job: &Job<'_>, dir: &Path) -> bool {
     let was_whole = !job.base.is_empty() && !JobFiles::of(dir, &job.id).is_half_made();
     was_whole && !unspell(&job.worktree).join(".git").exists()
 }
 
-/// What is to be known besides how it failed, if it did.
-fn after_failure(job: &Job<'_>, words: &str) -> String {
-    if job.failure.is_empty() { words.to_owned() } else { format!("{}; {words}", &*job.failure) }
-}
-
-fn unknown_work(job: &Job<'_>, why: &str) -> String {
-    format!("{why}, so its work is not known; next: git -C {} status", &*job.worktree)
-}
-
-/// What to do about it.
-fn remark(job: &Job<'_>, standing: Standing, evidence: &Evidence, around: &Around) -> String {
-    let id = &*job.id;
-    let is_sat_at = job.runtime == *Runtime::Terminal.name();
-    match standing {
-        _ if job.stage == *"removed" && job.rescue.is_empty() => String::new(),
-        _ if job.stage == *"removed" => format!("what was not merged is kept in {}", &*job.rescue),
-        Standing::Queued if is_sat_at => format!("aio start ended before it began; next: aio remove {id}"),
-        Standing::WaitingForYou if is_sat_at && job.question.is_empty() => "in its own terminal".to_owned(),
-        Standing::Starting if is_sat_at && job.delivery == *"unconfirmed" => {
-            format!("{}; next: look at its terminal", &*job.receipt)
-        }
-        Standing::Crashed if job.is_orphaned(evidence) => {
-            let orphans = orphans(job, evidence, around);
-            let next = if orphans.is_empty() { String::new() } else { format!("aio stop {id}, or ") };
-            format!("its aio process is gone{}; next: {next}aio cleanup", run_on(job, &orphans))
-        }
-        Standing::Crashed if job.stage == *"running" => format!("{}; next: aio logs {id}", &*job.failure),
-        Standing::Crashed | Standing::Failed => format!("{}; next: aio logs {id}, aio resume {id}", &*job.failure),
-        Standing::Queued if !job.failure.is_empty() => {
-            format!(
-                "{}; it begins once another job ends; next: wider ports in config.toml, then aio cleanup",
-                &*job.failure
-            )
-        }
-        Standing::Queued if around.due.iter().any(|due| due == id) => {
-            "its turn has come; should it not begin by itself: aio cleanup".to_owned()
-        }
-        Standing::Stopped if !job.failure.is_empty() => job.failure.to_string(),
-        Standing::Waiting => {
-            format!("{}; it goes on at {} by itself; next: aio stop {id}", &*job.failure, clock(&job.retry_at))
-        }
-        Standing::WaitingForYou if is_answered_by_hand(job) => {
-            format!(
-                "it says: {}; next: aio attach {id}, or once it is at its prompt aio send {id} \"…\"",
-                &*job.question
-            )
-        }
-        Standing::WaitingForYou if job.question.is_empty() && job.delivery == *"unconfirmed" => {
-            format!("{}; next: aio attach {id}", &*job.receipt)
-        }
-        Standing::WaitingForYou if job.question.is_empty() => format!("next: aio send {id} \"…\""),
-        Standing::WaitingForYou => format!("it says: {}; next: aio send {id} \"…\"", &*job.question),
-        Standing::Review => format!("next: aio diff {id}, aio merge {id}"),
-        Standing::Starting if job.delivery == *"unconfirmed" => format!("{}; next: aio attach {id}", &*job.receipt),
-        _ => String::new(),
-    }
-}
-
 /// The processes of a job that run on although its parent is gone.
 fn orphans(job: &Job<'_>, evidence: &Evidence, around: &Around) -> Vec<u32> {
     let Some(running) = around.running.as_ref().filter(|_| job.is_orphaned(evidence)) else { return Vec::new() };
-    // Another boot's or machine's process ids are anybody's here.
-    let is_here = evidence.machine.sees(&job.host, &job.boot_id, &job.pid_namespace) && job.agent_pid != 0;
-    let agent = is_here.then_some(ProcessKey { pid: job.agent_pid, start: job.agent_start });
-    running.of(&job.id, agent).into_iter().map(|key| key.pid).collect()
-}
-
-/// What still runs, in words.
-fn run_on(job: &Job<'_>, orphans: &[u32]) -> String {
-    match orphans {
-        [] => String::new(),
-        _ if orphans.contains(&job.agent_pid) => format!(", and its agent runs on (process {})", job.agent_pid),
-        [first, ..] => format!(", and something that it started runs on (process {first})"),
-    }
+    running.of(&job.id, job.agent(&evidence.machine)).into_iter().map(|key| key.pid).collect()
 }

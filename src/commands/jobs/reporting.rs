@@ -1,5 +1,8 @@
 //! `aio report`: what ran, how it ended, what it cost, what to look at first, what was kept.
 
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
 use serde_json::json;
 
 use super::evidence::{Seen, look_all};
@@ -7,28 +10,33 @@ use super::{cost, dollars, entries, value, work};
 use crate::app::App;
 use crate::cli::ReportArgs;
 use crate::error::Failure;
+use crate::fleet::rescue::{self, FOLDER, Kept};
 use crate::output::{Line, Report, Style, count};
 use crate::protocol::fleet::{Job, Standing};
 use crate::protocol::lease;
+use crate::protocol::spelling::shell_word;
 use crate::protocol::time;
 
 /// The order in which a person wants to see them.
-const SECTIONS: [(&str, &[Standing]); 6] = [
-    ("Needs you", &[Standing::WaitingForYou, Standing::Crashed, Standing::Failed]),
-    ("To review", &[Standing::Review]),
-    ("Running", &[Standing::Working, Standing::Starting, Standing::Waiting]),
-    ("Queued", &[Standing::Queued]),
-    ("Stopped", &[Standing::Stopped]),
-    ("Done", &[Standing::Done]),
-];
+const SECTIONS: [&str; 7] = [NEEDS_YOU, "To review", "Running", "Queued", "Stopped", "Removed unmerged", "Done"];
+const NEEDS_YOU: &str = "Needs you";
 
-/// Those that stand so. Whatever became of a job, once it is removed it needs nobody.
-fn of<'s>(seen: &'s [Seen], standings: &[Standing]) -> Vec<&'s Seen> {
-    let stands = |seen: &&Seen| match seen.is_removed {
-        true => standings.contains(&Standing::Done),
-        false => standings.contains(&seen.standing),
-    };
-    seen.iter().filter(stands).collect()
+/// Where it belongs. Whatever became of a job, once it is removed it needs nobody.
+fn section(seen: &Seen) -> &'static str {
+    match seen.standing {
+        _ if seen.is_given_up() => "Removed unmerged",
+        _ if seen.is_removed => "Done",
+        Standing::WaitingForYou | Standing::Crashed | Standing::Failed => NEEDS_YOU,
+        Standing::Review => "To review",
+        Standing::Working | Standing::Starting | Standing::Waiting => "Running",
+        Standing::Queued => "Queued",
+        Standing::Stopped => "Stopped",
+        Standing::Done => "Done",
+    }
+}
+
+fn of<'s>(seen: &'s [Seen], wanted: &str) -> Vec<&'s Seen> {
+    seen.iter().filter(|seen| section(seen) == wanted).collect()
 }
 
 pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, Failure> {
@@ -47,9 +55,9 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
     let mut report = Report::silent("report");
     let counts: Vec<String> = SECTIONS
         .iter()
-        .filter_map(|(title, standings)| {
-            let count = of(&seen, standings).len();
-            let words = if count > 1 && *title == "Needs you" { "need you".to_owned() } else { title.to_lowercase() };
+        .filter_map(|title| {
+            let count = of(&seen, title).len();
+            let words = if count > 1 && *title == NEEDS_YOU { "need you".to_owned() } else { title.to_lowercase() };
             (count > 0).then(|| format!("{count} {words}"))
         })
         .collect();
@@ -60,8 +68,8 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
         if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
     );
     report.lines.push(title(args, 1, &heading));
-    for (name, standings) in SECTIONS {
-        let jobs = of(&seen, standings);
+    for name in SECTIONS {
+        let jobs = of(&seen, name);
         if jobs.is_empty() {
             continue;
         }
@@ -73,8 +81,13 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
     if !kept.is_empty() {
         report.lines.push("".into());
         report.lines.push(title(args, 2, "Kept when removed"));
-        report.lines.extend(kept.iter().map(|seen| Line::from(format!("- {}: {}", seen.id, seen.rescue))));
-        report.lines.push("All that was kept of a project: git for-each-ref refs/aio/rescue".into());
+        let homes: BTreeSet<(&str, &Path)> = kept.iter().map(|seen| (&*seen.project, &*seen.home)).collect();
+        let refs: HashMap<&Path, Vec<Kept>> =
+            homes.iter().filter_map(|(_, home)| Some((*home, rescue::all_kept(home).ok()?))).collect();
+        kept.iter().for_each(|seen| report.lines.extend(kept_lines(args, seen, refs.get(&*seen.home))));
+        let all =
+            |(name, home)| format!("All that was kept in {name}: git -C {} for-each-ref {FOLDER}", shell_word(home));
+        report.lines.extend(homes.into_iter().map(|home| Line::from(all(home))));
     }
     report.lines.push("".into());
     report.lines.push(total(&seen).into());
@@ -92,7 +105,7 @@ fn lines(args: &ReportArgs, seen: &Seen) -> Vec<Line> {
     let mut lines = vec![Line::from(format!(
         "- {code}{}{code} {} in {}: {} ({}{cost})",
         seen.id,
-        seen.standing.name(),
+        if seen.is_given_up() { "removed" } else { seen.standing.name() },
         seen.project,
         seen.title,
         work(seen),
@@ -100,6 +113,22 @@ fn lines(args: &ReportArgs, seen: &Seen) -> Vec<Line> {
     let words = [&seen.said, &seen.remark];
     lines.extend(words.iter().filter(|words| !words.is_empty()).map(|words| Line::from(format!("  {words}"))));
     lines
+}
+
+/// What was kept of a job, and how each part of it is had back. `refs` is all that is kept there, where git can be asked.
+fn kept_lines(args: &ReportArgs, seen: &Seen, refs: Option<&Vec<Kept>>) -> Vec<Line> {
+    let code = if args.markdown { "`" } else { "" };
+    let own = format!("{FOLDER}/{}/", seen.id);
+    let back: Vec<String> = match refs {
+        Some(refs) => {
+            let own = refs.iter().filter(|kept| kept.name.starts_with(&own));
+            own.map(|kept| format!("  to have it back: {}", kept.restore_hint(&seen.home))).collect()
+        }
+        None => vec![format!("  to have it back: {}", rescue::on_a_branch(&seen.home, &seen.rescue))],
+    };
+    let gone = back.is_empty().then(|| format!("  {} is not there any more", seen.rescue));
+    let what = format!("- {code}{}{code} in {}: {}", seen.id, seen.project, seen.title);
+    [what].into_iter().chain(back).chain(gone).map(Line::from).collect()
 }
 
 /// Sums, with what is not in them.

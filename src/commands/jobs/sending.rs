@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::ending::Ending;
 use super::{entries, with_job};
 use crate::app::{App, pause};
 use crate::cli::SendArgs;
 use crate::commands::interrupting::Interruption;
 use crate::commands::{projects, wording};
 use crate::error::{Exit, Failure};
-use crate::fleet::files::{JobFiles, Message, Receipt};
+use crate::fleet::files::{ENDED_BEFORE, JobFiles, Message, Receipt};
 use crate::fleet::profile::Runtime;
 use crate::output::{Line, Report, Style};
 use crate::protocol::fleet::{Delivery, EVERY, Job};
@@ -48,11 +49,12 @@ pub(in crate::commands) fn run(app: &App, args: &SendArgs) -> Result<Report, Fai
 fn wait(app: &App, mut report: Report, sent: &[Sent], limit: Duration, ids: &[String]) -> Result<Report, Failure> {
     let interruption = Interruption::catch(None)?;
     let deadline = Instant::now() + limit;
-    let receipts = loop {
-        let receipts: Vec<Receipt> = sent.iter().map(|sent| sent.receipt(app)).collect::<Result<_, _>>()?;
-        let is_known = receipts.iter().all(Receipt::is_final);
+    let (receipts, ended) = loop {
+        let known: Vec<(Receipt, bool)> = sent.iter().map(|sent| sent.receipt(app)).collect::<Result<_, _>>()?;
+        // Nothing is handed over to a job that has ended.
+        let is_known = known.iter().all(|(receipt, has_ended)| *has_ended || receipt.is_final());
         if is_known || Instant::now() >= deadline || interruption.came() {
-            break receipts;
+            break known.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
         }
         pause(GLANCE);
     };
@@ -71,33 +73,47 @@ fn wait(app: &App, mut report: Report, sent: &[Sent], limit: Duration, ids: &[St
     }
     report.exit = Exit::Refused;
     report.code = "not-taken";
-    let is_left = |receipt: &Receipt| receipt.delivery == Delivery::Queued;
-    let (left, unsure): (Vec<_>, Vec<_>) =
-        sent.iter().zip(&receipts).filter(|(_, receipt)| !is_taken(receipt)).partition(|(_, receipt)| is_left(receipt));
-    let ids = |some: &[(&Sent, &Receipt)]| some.iter().map(|(sent, _)| &*sent.job).collect::<Vec<_>>().join(" ");
+    let untaken = || sent.iter().zip(&receipts).zip(&ended).filter(|((_, receipt), _)| !is_taken(receipt));
+    let of = |is_left: bool, has_ended: Option<bool>| -> Vec<&str> {
+        let is_of = |receipt: &Receipt, ended: bool| {
+            (receipt.delivery == Delivery::Queued) == is_left && has_ended.is_none_or(|has_ended| has_ended == ended)
+        };
+        untaken().filter(|((_, receipt), ended)| is_of(receipt, **ended)).map(|((sent, _), _)| &*sent.job).collect()
+    };
+    let (left, kept, unsure) = (of(true, Some(false)), of(true, Some(true)), of(false, None));
     if !left.is_empty() {
         let when = "handed over by itself as soon as a turn is over there: do not send it again";
-        report.notes.push(format!("left for {}, and {when}; next: aio jobs", ids(&left)));
+        report.notes.push(format!("left for {}, and {when}; next: aio jobs", left.join(" ")));
     }
-    if let Some((first, _)) = unsure.first() {
-        let next = format!("aio jobs, aio logs {}", first.job);
-        report.notes.push(format!("to {}: it is not sent again by itself; next: {next}", ids(&unsure)));
+    if !kept.is_empty() {
+        let is_removed = |id: &str| with_job(app, id, |_, job| Ok(job.stage == *"removed")).unwrap_or(false);
+        let again = |id: &&str| format!("aio {} {id}", if is_removed(id) { "retry" } else { "resume" });
+        let next = kept.iter().map(again).collect::<Vec<_>>().join("; ");
+        report.notes.push(format!("not handed over to {}; next: {next}", kept.join(" ")));
+    }
+    if let Some(first) = unsure.first() {
+        let next = format!("aio jobs, aio logs {first}");
+        report.notes.push(format!("to {}: it is not sent again by itself; next: {next}", unsure.join(" ")));
     }
     Ok(report)
 }
 
 impl Sent {
-    /// What is known of it. In the inbox of a job that has ended it stays.
-    fn receipt(&self, app: &App) -> Result<Receipt, Failure> {
-        let has_ended = with_job(app, &self.job, |_, job| Ok(job.stage != *"running" && job.stage != *"queued"))?;
+    /// What is known of it, and whether the job has ended. In the inbox of one that has it stays.
+    fn receipt(&self, app: &App) -> Result<(Receipt, bool), Failure> {
+        let job = Ending::find(app, &self.job)?;
+        let has_ended = job.is_orphaned || job.stage != "running" && job.stage != "queued";
         // Read after that: what was written before the end is there now.
-        let receipt = JobFiles::of(app.store.dir(), &self.job).receipt(&self.message);
-        let words = match receipt.delivery {
-            _ if !has_ended || receipt.is_final() => return Ok(receipt),
-            Delivery::Queued => "the job has ended; aio resume hands it over",
-            _ => "the job ended before anything said that its agent took it",
-        };
-        Ok(Receipt { delivery: Delivery::Unconfirmed, words: words.to_owned() })
+        let mut receipt = JobFiles::of(app.store.dir(), &self.job).receipt(&self.message);
+        match receipt.delivery {
+            _ if !has_ended || receipt.is_final() => {}
+            Delivery::Queued if job.stage == "removed" => receipt.words = "the job was removed".to_owned(),
+            Delivery::Queued => receipt.words = "the job has ended; aio resume hands it over".to_owned(),
+            _ => {
+                receipt = Receipt { delivery: Delivery::Unconfirmed, words: ENDED_BEFORE.to_owned() };
+            }
+        }
+        Ok((receipt, has_ended))
     }
 }
 
@@ -143,10 +159,22 @@ fn reachable(app: &App, ids: Vec<String>) -> Result<(Vec<String>, Option<String>
 
 /// The jobs that run, of all, of one project, or one by its id.
 fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
-    let one = with_job(app, to, |_, job| Ok((job.id.to_string(), job.stage.to_string())));
+    let one = with_job(app, to, |state, job| {
+        Ok((job.id.to_string(), job.stage.to_string(), job.is_orphaned(&app.evidence_of_jobs(state))))
+    });
     match one {
-        Ok((id, stage)) if stage == "running" || stage == "queued" => return Ok(vec![id]),
-        Ok((id, stage)) => {
+        Ok((id, _, true)) => {
+            let message = format!("{id} has crashed: its aio process is gone");
+            return Err(
+                Failure::new(Exit::Refused, "ended", message).hint(format!("aio cleanup, then aio resume {id} \"…\""))
+            );
+        }
+        Ok((id, stage, _)) if stage == "running" || stage == "queued" => return Ok(vec![id]),
+        Ok((id, stage, _)) if stage == "removed" => {
+            let message = format!("{id} was removed");
+            return Err(Failure::new(Exit::Refused, "ended", message).hint(format!("aio retry {id}")));
+        }
+        Ok((id, stage, _)) => {
             return Err(Failure::new(Exit::Refused, "ended", format!("{id} has {stage}"))
                 .hint(format!("aio resume {id} \"…\"")));
         }
@@ -157,10 +185,12 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
     let is_of = project.as_ref().map(projects::is_of);
     let ids = app.with_state(|state| {
         let jobs = entries(state)?;
-        let is_meant = |job: &&Job<'_>| job.stage == *"running" && is_of.as_ref().is_none_or(|is_of| is_of(job));
+        let evidence = app.evidence_of_jobs(state);
+        let is_meant = |job: &&Job<'_>| job.occupies(&evidence) && is_of.as_ref().is_none_or(|is_of| is_of(job));
         Ok(jobs.iter().filter(is_meant).map(|job| job.id.to_string()).collect::<Vec<_>>())
     })?;
-    if ids.is_empty() { Err(Failure::usage(format!("no job of {to} runs")).hint("aio jobs")) } else { Ok(ids) }
+    let of = if to == EVERY { String::new() } else { format!(" of {to}") };
+    if ids.is_empty() { Err(Failure::usage(format!("no job{of} runs")).hint("aio jobs")) } else { Ok(ids) }
 }
 
 /// Leaves words for a job. Gives the message's id.

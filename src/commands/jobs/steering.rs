@@ -7,25 +7,31 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::ending::Ending;
+use super::ending::{Ending, Failed};
 use super::evidence::is_worktree_gone;
 use super::sending::leave;
-use super::with_job;
+use super::{entries, with_job};
 use crate::app::{App, pause, unspell};
 use crate::cli::{JobArgs, LogsArgs, ResumeArgs, SomeJobsArgs};
+use crate::commands::projects::home_of;
 use crate::commands::{launching, start};
 use crate::error::{Exit, Failure, project_is_gone};
 use crate::fleet::agents::Agent;
 use crate::fleet::files::JobFiles;
-use crate::fleet::profile::Runtime;
+use crate::fleet::profile::{self, Runtime};
 use crate::fleet::stream::{Lines, Seen};
 use crate::fleet::tmux::{Tmux, TmuxError};
 use crate::output::{Line, Report};
-use crate::protocol::fleet::{Job, Standing, standing};
-use crate::protocol::op::{JobEnd, Op, Outcome, Request};
+use crate::protocol::apply::due;
+use crate::protocol::fleet::{EVERY, Job, Standing, standing};
+use crate::protocol::op::{JobEnd, Op, Outcome, Refusal, Request};
+use crate::protocol::spelling::shell_word;
+use crate::protocol::state::State;
 
 /// How long an agent and its parent may take to end.
 const TO_END: Duration = Duration::from_secs(15);
+/// How long a parent may take to come up, until it is no more said that its job goes on.
+const TO_BEGIN: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(100);
 
 pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Failure> {
@@ -63,7 +69,7 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         report.lines.extend(tail(&path, 10).into_iter().map(|line| Line::from(format!("[{what}] {line}"))));
     }
     if !args.follow {
-        if report.lines.is_empty() && !is_unseen {
+        if report.lines.is_empty() && args.limit > 0 && !is_unseen {
             report.notes.push(why_silent(app, &id)?);
         }
         return Ok(report);
@@ -88,15 +94,16 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
 
 /// What is known of a job that has nothing to show, and what to do.
 fn why_silent(app: &App, id: &str) -> Result<String, Failure> {
-    let (standing, why) = with_job(app, id, |state, job| {
-        Ok((standing(job, false, &app.evidence_of_jobs(state)), job.failure.to_string()))
+    let (standing, why, is_orphaned) = with_job(app, id, |state, job| {
+        let evidence = app.evidence_of_jobs(state);
+        Ok((standing(job, false, &evidence), job.failure.to_string(), job.is_orphaned(&evidence)))
     })?;
     let step = JobFiles::of(app.store.dir(), id).step();
     Ok(match standing {
         Standing::Queued => format!("{id} is queued, and has not begun; next: aio jobs"),
         Standing::Starting if step == "setup" => {
             let log = JobFiles::of(app.store.dir(), id).setup_log();
-            format!("the setup command of {id} runs, and has said nothing yet; next: tail -f {}", log.display())
+            format!("the setup command of {id} runs, and has said nothing yet; next: tail -f {}", shell_word(log))
         }
         Standing::Starting if !step.is_empty() => {
             format!("{id} is starting ({step}), and has written nothing yet; next: aio logs -f {id}")
@@ -107,7 +114,9 @@ fn why_silent(app: &App, id: &str) -> Result<String, Failure> {
         Standing::Done => format!("{id} is done, and wrote nothing; next: aio diff {id}"),
         standing => {
             let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-            format!("{id} {}{why}; it wrote nothing; next: aio retry {id}", standing.name())
+            // What is left of it may run on.
+            let next = if is_orphaned { format!("aio stop {id}") } else { format!("aio retry {id}") };
+            format!("{id} {}{why}; it wrote nothing; next: {next}", standing.name())
         }
     })
 }
@@ -191,13 +200,24 @@ fn with_terminal(app: &App, word: &str) -> Result<String, Failure> {
     })?;
     let none =
         |why: &str, hint: String| Err(Failure::new(Exit::Refused, "no-terminal", format!("{id} {why}")).hint(hint));
+    let is_running = stage == "running" && !is_orphaned;
+    let over = if is_orphaned { "crashed" } else { "runs no more" };
     match Runtime::of(&runtime) {
-        Runtime::Terminal => {
+        _ if stage == "removed" => return none("was removed", format!("aio retry {id}")),
+        Runtime::Terminal if is_running => {
             return none("has the terminal it was started in", format!("look there, or aio diff {id}"));
         }
-        Runtime::Headless => {
+        Runtime::Headless if is_running => {
             return none("runs without a terminal", format!("aio logs -f {id}, or aio send {id} \"…\""));
         }
+        Runtime::Terminal if stage == "queued" => return none("has not begun", format!("aio remove {id}")),
+        Runtime::Headless if stage == "queued" => {
+            return none("has not begun, and runs without a terminal", format!("aio logs -f {id}"));
+        }
+        Runtime::Terminal => {
+            return none(&format!("{over}, and had the terminal it was started in"), format!("aio resume {id}"));
+        }
+        Runtime::Headless => return none(&format!("{over}, and had no terminal"), format!("aio logs {id}")),
         Runtime::Tmux => {}
     }
     let panes = Tmux::new(app.store.dir()).panes().map_err(|error| {
@@ -208,9 +228,8 @@ fn with_terminal(app: &App, word: &str) -> Result<String, Failure> {
     }
     let next = match &*stage {
         "queued" => return none("has not begun, and no terminal yet", "aio jobs".to_owned()),
-        "removed" => format!("aio retry {id}"),
         // What runs cannot be resumed.
-        "running" if !is_orphaned => format!("aio stop {id}, then aio resume {id}"),
+        _ if is_running => format!("aio stop {id}, then aio resume {id}"),
         _ => format!("aio resume {id}"),
     };
     Err(Failure::new(Exit::Refused, "gone", format!("the terminal of {id} is gone")).hint(next))
@@ -218,41 +237,88 @@ fn with_terminal(app: &App, word: &str) -> Result<String, Failure> {
 
 pub(in crate::commands) fn stop(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("stopped");
-    let jobs: Vec<Ending> = args.jobs.iter().map(|word| Ending::find(app, word)).collect::<Result<_, _>>()?;
+    let find = |word: &String| Ending::find(app, word).map_err(|failure| not_all(app, word, failure));
+    let jobs: Vec<Ending> = args.jobs.iter().map(find).collect::<Result<_, _>>()?;
     jobs.iter().for_each(Ending::ask);
     let deadline = Instant::now() + TO_END;
-    let mut failures = Vec::new();
+    let mut ended = Vec::new();
+    let mut failed = Failed::default();
     for job in jobs {
         job.wait_for_parent(deadline);
-        let end = JobEnd { result: "stopped".to_owned(), ..JobEnd::default() };
-        match job.end_rest(app.store.dir()).and_then(|()| job.write_down(app, end)) {
-            Ok(()) => report.lines.push(stopped(app, &job).into()),
-            Err(failure) => failures.push(failure),
+        match end(app, &job) {
+            Ok(Stopped { line, state, rest }) => {
+                report.lines.push(line.into());
+                ended.push(json!({ "id": job.id, "state": state }));
+                report.notes.extend(rest.map(|rest| format!("of {}, {rest} ran on, and was ended", job.id)));
+            }
+            Err(failure) if args.jobs.len() == 1 => return Err(failure),
+            Err(failure) => failed.note(&mut report, &job.id, failure),
         }
     }
-    let Some(first) = failures.first() else { return Ok(report) };
-    if args.jobs.len() == 1 {
-        return Err(first.clone());
-    }
-    (report.exit, report.code) = (first.exit, first.code);
-    report.notes = failures.iter().map(Failure::line).collect();
-    Ok(report)
+    Ok(failed.put(report.with(json!({ "jobs": ended })), "notStopped"))
 }
 
-/// What there is to say of a job that is to be stopped, and runs no more.
-fn stopped(app: &App, job: &Ending) -> String {
+/// Whoever would stop all is told how: those that wait would begin when the others end, so they are named, too.
+fn not_all(app: &App, word: &str, failure: Failure) -> Failure {
+    if word != EVERY || failure.code != "unknown" {
+        return failure;
+    }
+    let is_meant = |job: &&Job<'_>| matches!(&*job.stage, "running" | "queued");
+    let named = |job: &Job<'_>| job.id.to_string();
+    let all = app.with_state(|state| Ok(entries(state)?.iter().filter(is_meant).map(named).collect::<Vec<_>>()));
+    match all {
+        Ok(ids) if ids.is_empty() => Failure::usage("no job runs").hint("aio jobs"),
+        Ok(ids) => Failure::usage("jobs are stopped by their ids").hint(format!("aio stop {}", ids.join(" "))),
+        Err(failure) => failure,
+    }
+}
+
+/// What there is to say of a job that runs no more.
+struct Stopped {
+    line: String,
+    /// How it stands.
+    state: &'static str,
+    /// What ran on of it without its parent.
+    rest: Option<String>,
+}
+
+/// Ends what runs of a job, and writes down how it ended: stopped, or crashed where its parent was gone before.
+fn end(app: &App, job: &Ending) -> Result<Stopped, Failure> {
     let is_ended = job.stage == "ended" || job.stage == "removed";
-    let ended = with_job(app, &job.id, |state, job| Ok(standing(job, false, &app.evidence_of_jobs(state)).name()));
-    match ended {
-        // It may have ended by itself just before.
-        Ok(how) if is_ended || how != "stopped" => format!("Already ended: {} ({how})", job.id),
-        _ => format!("Stopped: {}", job.id),
+    let was_gone = job.is_orphaned && job.kept(app).is_none();
+    let rest = job.rest(app.store.dir());
+    if job.is_orphaned {
+        job.settle(app)?;
+    } else {
+        job.end_rest(app.store.dir())?;
+        job.write_down(app, JobEnd { result: "stopped".to_owned(), ..JobEnd::default() })?;
     }
+    let id = &*job.id;
+    let now = Ending::find(app, id)?;
+    if !job.runs() && now.runs() {
+        // It was begun at that very moment.
+        now.ask();
+        now.wait_for_parent(Instant::now() + TO_END);
+        return end(app, &now);
+    }
+    let stands = with_job(app, id, |state, job| Ok(standing(job, false, &app.evidence_of_jobs(state)).name()));
+    let state = stands.unwrap_or("stopped");
+    let line = match state {
+        "crashed" if was_gone => format!("Ended: {id} (its aio process was gone)"),
+        // It may have ended by itself just before.
+        how if is_ended || how != "stopped" => format!("Already ended: {id} ({how})"),
+        _ => format!("Stopped: {id}"),
+    };
+    Ok(Stopped { line, state, rest })
 }
 
-/// Refuses what would fail in the same way each time.
-fn must_go_on(app: &App, job: &Job<'_>) -> Result<(), Failure> {
+/// Refuses what would fail in the same way each time, or would end a job that can be looked at as it is.
+fn must_go_on(app: &App, state: &State<'_>, job: &Job<'_>) -> Result<(), Failure> {
     let id = &*job.id;
+    let is_running = job.stage == *"running" && !job.is_orphaned(&app.evidence_of_jobs(state));
+    if is_running || job.stage == *"queued" {
+        return Err(Refusal::Taken { what: "job that has not ended", word: id.to_owned() }.into());
+    }
     if job.stage == *"removed" {
         let message = format!("{id} was removed");
         return Err(Failure::new(Exit::Refused, "taken", message).hint(format!("aio retry {id}")));
@@ -260,15 +326,20 @@ fn must_go_on(app: &App, job: &Job<'_>) -> Result<(), Failure> {
     if !unspell(&job.project).is_dir() {
         return Err(project_is_gone(id, &unspell(&job.project)));
     }
+    if is_worktree_gone(job, app.store.dir()) && unspell(&job.worktree).is_dir() {
+        let message = format!("the worktree of {id} has lost its .git: {}", unspell(&job.worktree).display());
+        let hint = format!("git -C {} worktree repair", shell_word(home_of(job)));
+        return Err(Failure::new(Exit::Refused, "taken", message).hint(hint));
+    }
     if is_worktree_gone(job, app.store.dir()) {
         let message = format!("the worktree of {id} is gone: {}", unspell(&job.worktree).display());
         return Err(Failure::new(Exit::Refused, "taken", message).hint(format!("aio retry {id}; aio remove {id}")));
     }
-    Ok(())
+    profile::of_job(app.profiles(), &job.profile).map(drop)
 }
 
 pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report, Failure> {
-    with_job(app, &args.job, |_, job| must_go_on(app, job))?;
+    with_job(app, &args.job, |state, job| must_go_on(app, state, job))?;
     let job = Ending::find(app, &args.job)?;
     if job.is_orphaned || job.stage == "ended" {
         job.settle(app)?;
@@ -285,14 +356,39 @@ pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report
         JobFiles::of(app.store.dir(), &id).tell_first(&message).unwrap_or_default();
     }
     launching::keep_environment(app, [&*id].into_iter())?;
-    let mut word = "Resumed";
-    if let Outcome::Jobs { next } =
-        app.transact(&Request { actor: None, op: Op::RequeueJob { job: id.clone(), restarts: 1 } })?
-    {
-        if !next.contains(&id) {
-            word = "Queued";
-        }
+    let requeue = Request { actor: None, op: Op::RequeueJob { job: id.clone(), restarts: 1 } };
+    let outcome = app.transact(&requeue).inspect_err(|_| forget_unused_environment(app, &id))?;
+    if let Outcome::Jobs { next } = outcome {
         launching::begin_all(app, &next);
     }
+    let word = if has_begun(app, &id)? { "Resumed" } else { "Queued" };
     Ok(Report::done("resumed", format!("{word}: {id}")).with(json!({ "id": id })))
+}
+
+/// Waits until a job goes on, or another has the place in which it would.
+fn has_begun(app: &App, id: &str) -> Result<bool, Failure> {
+    let deadline = Instant::now() + TO_BEGIN;
+    loop {
+        let (stage, is_due) = with_job(app, id, |state, job| {
+            let is_due = due(&entries(state)?, &app.evidence_of_jobs(state)).iter().any(|due| *due == *job.id);
+            Ok((job.stage.to_string(), is_due))
+        })?;
+        match &*stage {
+            "queued" if is_due && Instant::now() < deadline => pause(GLANCE / 2),
+            "queued" => return Ok(false),
+            "removed" => {
+                let message = format!("{id} was removed meanwhile");
+                return Err(Failure::new(Exit::Refused, "taken", message).hint(format!("aio retry {id}")));
+            }
+            _ => return Ok(true),
+        }
+    }
+}
+
+/// Variables may have secrets in them; they stay where they are only for a job that waits to be begun, which another may have
+/// asked for.
+fn forget_unused_environment(app: &App, id: &str) {
+    if !with_job(app, id, |_, job| Ok(job.stage == *"queued")).unwrap_or(true) {
+        JobFiles::of(app.store.dir(), id).forget_environment();
+    }
 }

@@ -16,6 +16,7 @@ use crate::fleet::tmux;
 use crate::output::{Progress, Step, count};
 use crate::protocol::apply::free_blocks;
 use crate::protocol::fleet::{Job, PORTS_PER_JOB};
+use crate::protocol::spelling::shell_word;
 use crate::protocol::time;
 
 /// Less than this left on the disk is too little for worktrees.
@@ -23,16 +24,26 @@ const LEAST_SPACE: u64 = 200 << 20;
 /// How soon a signal is noticed while remotes are asked.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Whether every agent is there, logged in as far as that can be seen, and can run as it is to.
+/// Whether every agent is there, logged in as far as that can be seen, and can run as it is to. All that are not are named.
 pub(super) fn agents(app: &App, wanted: &[Wanted], options: &LaunchOptions) -> Result<(), Failure> {
-    for want in wanted {
+    let look = |want: &Wanted| -> Result<(), Failure> {
         agent(app, &want.profile)?;
         within_limits(app, &want.profile)?;
         if runtime(app, want, options) == Runtime::Tmux {
             tmux::version().map_err(|error| Failure::environment(error.to_string()).hint(error.hint()))?;
         }
+        Ok(())
+    };
+    let mut failures: Vec<Failure> = Vec::new();
+    for failure in wanted.iter().filter_map(|want| look(want).err()) {
+        if !failures.iter().any(|known| known.message == failure.message) {
+            failures.push(failure);
+        }
     }
-    space(app)
+    let Some(first) = failures.first() else { return space(app) };
+    let messages: Vec<&str> = failures.iter().map(|failure| &*failure.message).collect();
+    let hints: Vec<&str> = failures.iter().flat_map(|failure| &failure.hints).map(String::as_str).collect();
+    Err(Failure { message: messages.join("; "), hints: vec![hints.join("; ")], ..first.clone() })
 }
 
 /// Whether an agent is there, and logged in as far as that can be seen.
@@ -99,6 +110,8 @@ pub(in crate::commands) fn ports(app: &App, jobs: usize) -> Result<(), Failure> 
 /// The projects that can be launched into, and the names of the others, with what is in the way there.
 pub(super) struct Looked {
     pub(super) sites: Vec<Site>,
+    /// What is to be known of them.
+    pub(super) notes: Vec<String>,
     pub(super) failed: Vec<(String, Failure)>,
 }
 
@@ -120,7 +133,7 @@ pub(super) fn projects(
     }
     drop(sender);
     let mut progress = Progress::new(app.output);
-    let mut looked: Vec<Option<Result<String, Failure>>> = projects.iter().map(|_| None).collect();
+    let mut looked: Vec<Option<Result<Beginning, Failure>>> = projects.iter().map(|_| None).collect();
     loop {
         if projects.len() > 1 {
             show(&mut progress, &projects, &looked);
@@ -131,18 +144,21 @@ pub(super) fn projects(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let (mut sites, mut failed) = (Vec::new(), Vec::new());
+    let (mut sites, mut notes, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (project, result) in projects.into_iter().zip(looked) {
         match result.expect("looking does not panic") {
-            Ok(target) => sites.push(Site { project, target }),
+            Ok(Beginning { branch, note }) => {
+                notes.extend(note.map(|note| format!("{}: {note}", project.name)));
+                sites.push(Site { project, target: branch });
+            }
             Err(failure) => failed.push((project.name, failure)),
         }
     }
-    Ok(Looked { sites, failed })
+    Ok(Looked { sites, notes, failed })
 }
 
-fn show(progress: &mut Progress, projects: &[Named], looked: &[Option<Result<String, Failure>>]) {
-    let step = |(project, result): (&Named, &Option<Result<String, Failure>>)| {
+fn show(progress: &mut Progress, projects: &[Named], looked: &[Option<Result<Beginning, Failure>>]) {
+    let step = |(project, result): (&Named, &Option<Result<Beginning, Failure>>)| {
         let (at, done) = match result {
             None => ("asking its remote", 0),
             Some(Ok(_)) => ("ready", 1),
@@ -155,18 +171,25 @@ fn show(progress: &mut Progress, projects: &[Named], looked: &[Option<Result<Str
     progress.show(&steps, &format!("{done}/{} looked at", steps.len()));
 }
 
+/// Where work in a project begins.
+pub(in crate::commands) struct Beginning {
+    pub(in crate::commands) branch: String,
+    /// What of it is left out.
+    pub(in crate::commands) note: Option<String>,
+}
+
 /// The branch that work in a project begins at.
-pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Result<String, Failure> {
-    let shown = project.display();
+pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Result<Beginning, Failure> {
+    let (shown, typed) = (project.display(), shell_word(project));
     if !project.is_dir() {
         return Err(Failure::environment(format!("{shown} is not there"))
-            .hint(format!("aio projects remove {shown}, or bring it back")));
+            .hint(format!("aio projects remove {typed}, or bring it back")));
     }
-    let repository = Repository::open(project).map_err(trouble)?;
+    let repository = Repository::open(project)?;
     if repository.is_bare() {
-        return Err(trouble(Trouble::Bare(project.to_owned())));
+        return Err(Trouble::Bare(project.to_owned()).into());
     }
-    if !repository.has_commits().map_err(trouble)? {
+    if !repository.has_commits()? {
         return Err(Failure::environment(format!("{shown} has no commits")).hint("make a first commit"));
     }
     let branch = match target {
@@ -175,29 +198,41 @@ pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Resu
     };
     repository.tip(&branch).map_err(|error| match error {
         Trouble::NoSuchCommit(_) => Failure::environment(format!("{shown} has no branch {branch:?}"))
-            .hint(format!("git -C {shown} branch --all lists them; name one with --target")),
-        error => trouble(error),
+            .hint(format!("git -C {typed} branch --all lists them; name one with --target")),
+        error => error.into(),
     })?;
-    match repository.is_remote_reachable().map_err(trouble)? {
-        Reach::Answers | Reach::NoRemote => Ok(branch),
+    match repository.is_remote_reachable()? {
+        Reach::Answers | Reach::NoRemote => {
+            let note = left_out(&repository, &branch)?;
+            Ok(Beginning { branch, note })
+        }
         Reach::NeedsPassword(why) => Err(Failure::environment(format!("its remote asks for a password: {why}"))
-            .hint(format!("git -C {shown} fetch, and let git remember it"))),
+            .hint(format!("git -C {typed} fetch, and let git remember it"))),
         Reach::Unreachable(why) => {
             Err(Failure::environment(format!("its remote does not answer: {why}"))
-                .hint(format!("git -C {shown} fetch")))
+                .hint(format!("git -C {typed} fetch")))
         }
     }
+}
+
+/// Says so where commits of this repository's branch are not among what work begins with, as the remote's went another way. To
+/// merge is advised: a rebase would make others of the commits of jobs that came home, and leave out how conflicts were mended.
+fn left_out(repository: &Repository, branch: &str) -> Result<Option<String>, Failure> {
+    let commits = repository.left_out(branch)?;
+    let Some(remote) = repository.remote()?.filter(|_| commits > 0) else { return Ok(None) };
+    let missing = count(commits as u64, "commit");
+    let typed = shell_word(repository.root());
+    Ok(Some(format!(
+        "work begins at {remote}/{branch}, without {missing} of {branch} here; next: git -C {typed} pull --no-rebase {} {}",
+        shell_word(&remote),
+        shell_word(branch)
+    )))
 }
 
 fn detached(repository: &Repository, error: Trouble) -> Failure {
     match repository.head() {
         Ok(Head::Detached(_)) => Failure::environment("HEAD is detached, and no default branch is known")
             .hint("name the branch with --target"),
-        _ => trouble(error),
+        _ => error.into(),
     }
-}
-
-/// As a failure of a command.
-pub(in crate::commands) fn trouble(error: Trouble) -> Failure {
-    Failure::environment(error.to_string()).hint(error.next())
 }

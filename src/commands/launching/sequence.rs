@@ -44,7 +44,9 @@ pub(super) fn until_ended(
         data.insert("ends".to_owned(), seen.iter().map(row).collect());
     }
     if !interruption.came() {
-        report.notes.push(format!("{}; next: {}", summary(&seen), next(&seen)));
+        let next = next(&seen);
+        report.notes.push(format!("{}; next: {next}", summary(&seen)));
+        report.hints = next.split("; ").map(str::to_owned).collect();
     }
     if !seen.iter().all(is_well) {
         report.exit = Exit::Refused;
@@ -107,12 +109,21 @@ fn told(seen: &Seen) -> Line {
         Standing::Queued | Standing::Stopped => Style::Faint,
         _ => Style::Notice,
     };
-    let why = if seen.failure.is_empty() { String::new() } else { format!(": {}", seen.failure) };
+    let why = match why(seen) {
+        "" => String::new(),
+        why => format!(": {why}"),
+    };
     line(style, &word(seen), &format!("{}  {}{why}", seen.id, unspell(&seen.folder).display()))
 }
 
+/// Why it did not end well; of one whose parent is gone, what there is to say of that.
+fn why(seen: &Seen) -> &str {
+    let known = if seen.failure.is_empty() && seen.is_orphaned { &seen.remark } else { &seen.failure };
+    known.split("; next: ").next().unwrap_or_default()
+}
+
 fn row(seen: &Seen) -> Value {
-    json!({ "job": seen.id, "state": seen.standing.name(), "failure": seen.failure })
+    json!({ "job": seen.id, "state": seen.standing.name(), "failure": why(seen) })
 }
 
 /// How many stand how, in the order in which they come first.

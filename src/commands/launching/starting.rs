@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{App, Failure, JobFiles, Runtime, unspell};
+use super::{App, Failure, JobFiles, Outcome, Runtime, unspell};
 use crate::commands::jobs::with_job;
 use crate::fleet::remains::{JOB, OF_A_JOB};
 use crate::fleet::tmux::{Start, Tmux, TmuxError};
@@ -15,36 +15,60 @@ use crate::protocol::op::{JobEnd, Op, Request};
 /// Starts the parents of these jobs. One that cannot be started ends its job, and may let others start in its place.
 pub(in crate::commands) fn begin_all(app: &App, jobs: &[String]) {
     let mut waiting: Vec<String> = jobs.to_vec();
-    while let Some(job) = waiting.pop() {
-        let Err(failure) = begin(app, &job) else { continue };
-        // Somebody else may have begun it at the same moment.
-        if !is_queued(app, &job) {
-            continue;
-        }
-        JobFiles::of(app.store.dir(), &job).forget_environment();
-        let end = JobEnd { result: "failed".to_owned(), failure: failure.message, ..JobEnd::default() };
-        let ended = app.transact(&Request { actor: None, op: Op::EndJob { job, end } });
-        match ended {
-            Ok(crate::protocol::op::Outcome::Jobs { next }) => {
-                waiting.extend(next.into_iter().filter(|id| !jobs.contains(id)));
-            }
-            Ok(_) => {}
+    while let Some(id) = waiting.pop() {
+        let result = Queued::find(app, id).and_then(|queued| match queued {
+            Some(queued) => queued.begin(app).or_else(|failure| queued.give_up(app, failure)),
+            // Somebody else began it.
+            None => Ok(Vec::new()),
+        });
+        match result {
+            Ok(next) => waiting.extend(next.into_iter().filter(|id| !jobs.contains(id))),
             Err(failure) => app.warn(&failure.message),
         }
     }
 }
 
-fn is_queued(app: &App, id: &str) -> bool {
-    with_job(app, id, |_, job| Ok(job.stage == *"queued")).unwrap_or(false)
+/// A job that waits to be begun.
+struct Queued {
+    id: String,
+    runtime: Runtime,
+    project: PathBuf,
+    /// How often it was begun before.
+    attempt: u32,
 }
 
-/// Starts the parent of a job: apart from this process, or as the program of a tmux pane.
-fn begin(app: &App, id: &str) -> Result<(), Failure> {
-    let (runtime, project) = with_job(app, id, |_, job| Ok((job.runtime.to_string(), unspell(&job.project))))?;
-    let program = app.own_program().map_err(|error| unstarted(&error))?;
-    if runtime == Runtime::Tmux.name() {
-        return begin_in_terminal(app, id, &project, &program);
+impl Queued {
+    /// None where it waits no more.
+    fn find(app: &App, id: String) -> Result<Option<Queued>, Failure> {
+        with_job(app, &id, |_, job| {
+            let (runtime, project) = (Runtime::of(&job.runtime), unspell(&job.project));
+            let queued = Queued { id: job.id.to_string(), runtime, project, attempt: job.attempt };
+            Ok((job.stage == *"queued").then_some(queued))
+        })
     }
+
+    /// Starts its parent. Then no other job's turn has come by that.
+    fn begin(&self, app: &App) -> Result<Vec<String>, Failure> {
+        let program = app.own_program().map_err(|error| unstarted(&error))?;
+        match self.runtime {
+            Runtime::Tmux => begin_in_terminal(app, &self.id, &self.project, &program)?,
+            Runtime::Headless | Runtime::Terminal => begin_by_itself(app, &self.id, &program)?,
+        }
+        Ok(Vec::new())
+    }
+
+    /// Ends it, unless somebody else began it meanwhile. Gives the jobs whose turn it is then.
+    fn give_up(&self, app: &App, failure: Failure) -> Result<Vec<String>, Failure> {
+        let end = JobEnd { result: "failed".to_owned(), failure: failure.message, ..JobEnd::default() };
+        let op = Op::EndJob { job: self.id.clone(), attempt: self.attempt, end };
+        let outcome = app.transact(&Request { actor: None, op })?;
+        JobFiles::of(app.store.dir(), &self.id).forget_environment();
+        Ok(if let Outcome::Jobs { next } = outcome { next } else { Vec::new() })
+    }
+}
+
+/// Starts a parent apart from this process.
+fn begin_by_itself(app: &App, id: &str, program: &Path) -> Result<(), Failure> {
     let log = JobFiles::of(app.store.dir(), id).parent_log();
     let log = OpenOptions::new().create(true).append(true).open(log).map_err(|error| unstarted(&error))?;
     let mut command = Command::new(program);
@@ -55,7 +79,12 @@ fn begin(app: &App, id: &str) -> Result<(), Failure> {
     let mut child = command.process_group(0).spawn().map_err(|error| unstarted(&error))?;
     match child.wait().map_err(|error| unstarted(&error))?.success() {
         true => Ok(()),
-        false => Err(Failure::environment(format!("the parent of {id} does not start")).hint(format!("aio logs {id}"))),
+        false => {
+            let log = std::fs::read_to_string(JobFiles::of(app.store.dir(), id).parent_log()).unwrap_or_default();
+            let why = log.lines().next_back().map(|why| format!(": {}", why.trim_start_matches("aio: ")));
+            let message = format!("the parent of {id} does not start{}", why.unwrap_or_default());
+            Err(Failure::environment(message).hint(format!("aio logs {id}")))
+        }
     }
 }
 
@@ -71,9 +100,9 @@ fn begin_in_terminal(app: &App, id: &str, project: &Path, program: &Path) -> Res
     // The first pane of its session is its parent's; others are a person's.
     let first = tmux.panes().map_err(failure)?.into_iter().find(|seen| seen.pane.job == id);
     match first {
-        Some(seen) if seen.end.is_none() => return Ok(()),
-        // What an earlier run left to be looked at makes room.
-        Some(_) => tmux.kill(id).map(drop).map_err(failure)?,
+        Some(seen) if !seen.has_ended => return Ok(()),
+        // What an earlier run left to be looked at makes room, unless another starter has had it do so.
+        Some(seen) => tmux.kill_ended(&seen.pane).map_err(failure)?,
         None => {}
     }
     let inherited = environment(app, id);
@@ -87,7 +116,11 @@ fn begin_in_terminal(app: &App, id: &str, project: &Path, program: &Path) -> Res
         program: program.as_os_str(),
         args: &args,
     };
-    tmux.start(&start).map(drop).map_err(failure)
+    match tmux.start(&start) {
+        // Another starter was first, and this is its parent's.
+        Ok(_) | Err(TmuxError::Taken(_)) => Ok(()),
+        Err(error) => Err(failure(error)),
+    }
 }
 
 /// Keeps the variables that whoever asks for these jobs has, for whoever begins them: another job's parent, a cleanup.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{App, Interruption, JobFiles, Line, NewJob, Style, line, unspell};
+use crate::commands::jobs::evidence::look_all;
 use crate::output::{Progress, Step};
 use crate::protocol::fleet::{Delivery, Job, Standing, find_job, standing};
 
@@ -19,11 +20,15 @@ const WAY: [&str; 9] =
 pub(in crate::commands) struct Started {
     pub(in crate::commands) lines: Vec<Line>,
     pub(in crate::commands) notes: Vec<String>,
+    /// What to do next, for programs.
+    pub(in crate::commands) hints: Vec<String>,
     /// How many agents are not known to have their tasks, of those whose turn it is.
     pub(in crate::commands) untaken: usize,
     /// The agents and the projects of jobs of which nothing says that they have their tasks.
     pub(super) unconfirmed: BTreeSet<(String, String)>,
     settled: usize,
+    /// How many of those have nobody who would write down what becomes of them.
+    crashed: usize,
     steps: Vec<Step>,
 }
 
@@ -31,39 +36,53 @@ pub(in crate::commands) struct Started {
 pub(super) fn until_taken(app: &App, jobs: &[NewJob], begun: &[String], interruption: &Interruption) -> Started {
     let deadline = Instant::now() + PATIENCE;
     let mut progress = Progress::new(app.output);
+    let mut crashed_before = 0;
     loop {
-        let started = look(app, jobs, begun);
+        let started = look(app, jobs, begun, false);
         let taken = started.steps.iter().filter(|step| step.at == "acknowledged").count();
         progress.show(&started.steps, &format!("{taken}/{} acknowledged", jobs.len()));
-        if started.settled == jobs.len() || Instant::now() >= deadline || interruption.came() {
-            return started;
+        // A parent that was seen to be gone may have written the end just before: then it is there at the second look.
+        let is_settled = started.settled == jobs.len() && started.crashed == crashed_before;
+        if is_settled || Instant::now() >= deadline || interruption.came() {
+            return look(app, jobs, begun, true);
         }
+        crashed_before = started.crashed;
         crate::app::pause(GLANCE);
     }
 }
 
-fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
+/// How far all of them are. At the end git is asked, too, what those have made that have ended.
+fn look(app: &App, jobs: &[NewJob], begun: &[String], is_end: bool) -> Started {
     let looked = app.with_state(|state| {
         let known = state.jobs.entries().unwrap_or_default();
         let evidence = app.evidence_of_jobs(state);
         let (mut started, mut words, mut failed) = (Started::default(), Vec::new(), Vec::new());
         for new in jobs {
             let Ok(job) = find_job(&known, &new.id) else { continue };
-            let (style, word) = word(job, begun.contains(&new.id));
+            let (style, word) = match job.is_orphaned(&evidence) {
+                true => (Style::Bad, "CRASHED"),
+                false => word(job, begun.contains(&new.id)),
+            };
             words.push(word);
-            failed.extend((word == "FAILED").then_some(&*new.id));
+            failed.extend(matches!(word, "FAILED" | "CRASHED").then_some(&*new.id));
+            started.crashed += usize::from(word == "CRASHED");
             started.settled += usize::from(word != "STARTING");
             started.untaken += usize::from(!matches!(word, "LAUNCHED" | "QUEUED"));
             if word == "UNCONFIRMED" {
                 started.unconfirmed.insert((job.tool.to_string(), job.project.to_string()));
             }
             let why = match word {
+                "CRASHED" => "its aio process is gone",
                 "UNCONFIRMED" => &job.receipt,
                 _ if job.failure.is_empty() => &job.question,
                 _ => &job.failure,
             };
-            let why = if why.is_empty() { String::new() } else { format!(": {}", &**why) };
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
             let state = match word {
+                "LAUNCHED" if is_end && job.stage == *"ended" => {
+                    let seen = look_all(app, state, &[job]).0;
+                    seen.first().map(|seen| format!(" ({})", seen.standing.name())).unwrap_or_default()
+                }
                 "LAUNCHED" => format!(" ({})", standing(job, false, &evidence).name()),
                 _ => String::new(),
             };
@@ -77,12 +96,14 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
                 [failed, ..] if words.iter().all(|word| matches!(*word, "FAILED" | "QUEUED")) => {
                     format!("aio logs {failed}; aio retry {failed}")
                 }
+                [..] if words.contains(&"CRASHED") => "aio cleanup; aio jobs".to_owned(),
                 _ => {
                     let followed = jobs.iter().find(|job| !failed.contains(&&*job.id)).unwrap_or(first);
                     format!("aio jobs; aio logs -f {0}; aio stop {0}", followed.id)
                 }
             };
             started.notes.push(format!("{}; next: {next}", summary(&words)));
+            started.hints = next.split("; ").map(str::to_owned).collect();
         }
         Ok(started)
     });
@@ -92,7 +113,7 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String]) -> Started {
 /// How many stand how.
 fn summary(words: &[&str]) -> String {
     let count = |word: &&str| words.iter().filter(|other| *other == word).count();
-    let all = ["LAUNCHED", "UNCONFIRMED", "WAITING", "STARTING", "QUEUED", "FAILED"];
+    let all = ["LAUNCHED", "UNCONFIRMED", "WAITING", "STARTING", "QUEUED", "FAILED", "CRASHED"];
     let some: Vec<String> = all
         .iter()
         .filter(|word| count(word) > 0)
@@ -120,6 +141,7 @@ fn word(job: &Job<'_>, is_begun: bool) -> (Style, &'static str) {
 fn step(app: &App, job: &Job<'_>, word: &str) -> Step {
     let at = match (word, &*job.stage) {
         ("FAILED", _) => "failed".to_owned(),
+        ("CRASHED", _) => "crashed".to_owned(),
         ("UNCONFIRMED", _) => "unconfirmed".to_owned(),
         ("WAITING", _) => "waiting".to_owned(),
         ("LAUNCHED", _) => "acknowledged".to_owned(),

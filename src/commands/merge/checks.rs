@@ -16,6 +16,7 @@ use crate::protocol::fleet::Standing;
 use crate::protocol::op::Conflict;
 use crate::protocol::place::Prepared;
 use crate::protocol::query;
+use crate::protocol::spelling::shell_word;
 use crate::protocol::state::Wanted;
 
 /// The one branch that all of them are for.
@@ -59,8 +60,9 @@ pub(super) fn must_rest(worker: &Worker) -> Result<(), Failure> {
 
 /// Refuses a job that holds what a merge would leave behind, or says so where that is meant.
 pub(super) fn must_be_committed(worker: &Worker, goes_on: bool) -> Result<Option<String>, Failure> {
+    // What is there cannot be looked at; `merging::must_be_home` says so.
     if !merging::is_there(&worker.worktree) {
-        return Ok(Some(format!("the worktree of {} is not there; its branch is", worker.id)));
+        return Ok(None);
     }
     let files = merge::uncommitted(&worker.worktree, true).map_err(merging::failure)?;
     if files.is_empty() {
@@ -73,9 +75,14 @@ pub(super) fn must_be_committed(worker: &Worker, goes_on: bool) -> Result<Option
     let message = format!("{message}, which --yes leaves behind");
     let mut failure = Failure::new(Exit::Refused, "not-ready", message);
     failure.data = json!({ "uncommitted": files });
-    let worktree = worker.worktree.display();
-    let commit = format!("git -C {worktree} add -A && git -C {worktree} commit -m \"…\"");
-    Err(failure.hint(commit))
+    let nested = files.iter().map(|file| worker.worktree.join(file)).find(|path| has_changes(path));
+    let folder = shell_word(nested.as_ref().unwrap_or(&worker.worktree));
+    Err(failure.hint(format!("git -C {folder} add -A && git -C {folder} commit -m \"…\"")))
+}
+
+/// Whether it is a submodule in which something is not committed: that comes first.
+fn has_changes(path: &Path) -> bool {
+    path.join(".git").exists() && merge::uncommitted(path, true).is_ok_and(|files| !files.is_empty())
 }
 
 /// How many commits a job brings; 0 where all of them are there.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::interrupting::Interruption;
 use super::super::merging::{self, Worker};
-use super::{Plan, command, mend};
+use super::Plan;
 use crate::app::App;
 use crate::error::{Exit, Failure};
 use crate::fleet::merge::{self, Arrival, Arriving, Trouble};
@@ -20,7 +20,8 @@ impl Plan {
             if interruption.came() {
                 return Ok(self.interrupted(app, at, interruption, report, merged));
             }
-            let arriving = Arriving { branch: &worker.branch, message: &message(worker) };
+            let arriving =
+                Arriving { branch: &worker.branch, message: &message(worker), stopped: interruption.again() };
             match merge::bring_home(self.project(), &merging::scratch(app), &self.target, arriving) {
                 Ok(arrival) => {
                     report.lines.push(arrived(worker, &self.target, &arrival));
@@ -51,9 +52,9 @@ impl Plan {
     /// What arrived before that, and what did not.
     fn stopped(&self, at: usize, trouble: Trouble, report: Report, merged: Vec<Value>) -> Result<Report, Failure> {
         let is_conflict = matches!(trouble, Trouble::Conflict { .. });
-        let mut failure = merging::failure(trouble);
+        let mut failure = merging::failure_of(trouble, &self.command(&self.workers[at..]));
         if is_conflict {
-            failure.hints = vec![mend(&self.workers[at], &self.target)];
+            failure.hints = vec![self.mend(&self.workers[at])];
         }
         if at == 0 {
             return Err(failure);
@@ -62,8 +63,6 @@ impl Plan {
         let mut report = Report { code: "not-merged", exit: Exit::Refused, ..report };
         report.notes.splice(0..0, self.notes.iter().cloned());
         report.lines.push(Line::of(Style::Bad, format!("Not merged: {}", rest.join(", "))));
-        let failure =
-            merging::name_again(failure, &command(&rest.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()));
         let hint = failure.hints.first().map_or("aio diff", String::as_str);
         report.notes.push(format!("{}; next: {hint}", failure.message));
         let reason = json!({ "code": failure.code, "message": failure.message, "data": failure.data });

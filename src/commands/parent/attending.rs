@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use super::delivering::{Delivering, Words};
-use super::looking::Screen;
+use super::looking::{Awaited, Screen};
 use super::pausing::{end_of, note_pause};
 use super::{
     AgentProcess, App, CATCH_UP, Event, HEARTBEAT, JobEnd, JobNote, Op, Opening, Request, Runtime, Task, catch_up,
@@ -209,10 +209,13 @@ impl<'w> Watch<'w> {
         let is_free = !turn.witness.is_empty() && !turn.is_working && !asks;
         let is_ready = self.screen.is_some() && is_free && !self.is_limited() && self.delivering.is_settled();
         // In a terminal, what others left for the agent is pasted when it has finished its turn.
-        if let Some(message) = is_ready.then(|| Words::next_message(self.task)).flatten() {
-            self.delivering.send(message);
-            // It is answered now.
-            super::preparing::forget_last_word(self.task);
+        if is_ready && let Some(message) = Words::next_left(self.task) {
+            let draft = self.screen.as_ref().and_then(Screen::draft);
+            self.delivering.send(message, draft);
+            if !self.delivering.is_settled() {
+                // It is answered now.
+                super::preparing::forget_last_word(self.task);
+            }
         }
     }
 
@@ -229,7 +232,13 @@ impl<'w> Watch<'w> {
         let is_awaited = is_asked || !self.delivering.is_settled() || !matches!(self.limit, Reached::No);
         let Some(screen) = &mut self.screen else { return };
         let before = screen.shows.clone();
-        screen.look(is_awaited || matches!(before, Shows::Question(_)));
+        screen.look(match before {
+            Shows::Question(_) => Awaited::Soon,
+            _ if is_awaited => Awaited::Soon,
+            // Its hooks tell.
+            _ if self.witness.prompts > 0 => Awaited::Nothing,
+            _ => Awaited::TurnEnd,
+        });
         let was_shown = matches!(before, Shows::Question(_)) || screen.was_looked_at_since(self.asked_at + TO_ASK);
         // Its dialog was there, and is gone.
         if is_asked && was_shown && matches!(screen.shows, Shows::Work | Shows::Prompt) {
@@ -260,7 +269,7 @@ impl<'w> Watch<'w> {
             (Reached::Until(until), Some(limit)) if wall_ms() >= *until => {
                 self.limit = Reached::Over(limit.words);
                 note_pause(self.app, self.task, None);
-                self.delivering.send(Words::own(GO_ON.to_owned()));
+                self.delivering.send(Words::own(GO_ON.to_owned()), None);
             }
             (Reached::Until(_), Some(_)) => {}
             // A person had it go on, or it did by itself.

@@ -48,7 +48,7 @@ pub(super) fn write_end(app: &App, task: &Task, end: &JobEnd) -> Result<Vec<Stri
 fn try_once(app: &App, task: &Task, end: &JobEnd) -> Result<Vec<String>, Failure> {
     // What was seen of the run comes before its end.
     write_unwritten(app, task)?;
-    match change(app, Op::EndJob { job: task.id.clone(), end: end.clone() })? {
+    match change(app, Op::EndJob { job: task.id.clone(), attempt: task.attempt, end: end.clone() })? {
         Outcome::Jobs { next } => Ok(next),
         _ => Ok(Vec::new()),
     }

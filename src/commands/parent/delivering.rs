@@ -10,7 +10,7 @@ use super::looking::Screen;
 use super::{App, JobNote, Opening, Runtime, Task, note};
 use crate::app::pause;
 use crate::fleet::files::{Message, Receipt, Witness};
-use crate::fleet::paste::{Pasted, Unpasted, Unready, is_held, is_shown, left_out, press_enter, proof, put};
+use crate::fleet::paste::{Pasted, Unpasted, Unready, is_exact, is_held, is_shown, left_out, press_enter, proof, put};
 use crate::fleet::relay::{Fate, Relaying};
 use crate::fleet::screen::Shows;
 use crate::fleet::stream::Progress;
@@ -35,17 +35,25 @@ pub(super) struct Words {
     pub(super) text: String,
     /// The message that it is; none of a task.
     pub(super) message: Option<String>,
+    /// The same, while it is where it was left.
+    left: Option<Message>,
 }
 
 impl Words {
     /// Words that nobody sent.
     pub(super) fn own(text: String) -> Words {
-        Words { text, message: None }
+        Words { text, message: None, left: None }
     }
 
-    /// The next message that others left, if there is one. It is taken out before it is sent: rather not at all than twice.
+    /// The next message that others left, if there is one, taken out before it is sent: rather not at all than twice.
     pub(super) fn next_message(task: &Task) -> Option<Words> {
         Words::taken(task, task.files.messages().into_iter().next()?)
+    }
+
+    /// The same, to be taken out as late as it can be: until then nobody has it.
+    pub(super) fn next_left(task: &Task) -> Option<Words> {
+        let message = task.files.messages().into_iter().next()?;
+        Some(Words { text: message.text.clone(), message: Some(message.id.clone()), left: Some(message) })
     }
 
     /// The words that somebody has it go on with, if it goes on in its session: they take the place of those that tell it to.
@@ -56,7 +64,7 @@ impl Words {
 
     fn taken(task: &Task, message: Message) -> Option<Words> {
         task.files.take(&message).ok()?;
-        Some(Words { text: message.text, message: Some(message.id) })
+        Some(Words { text: message.text, message: Some(message.id), left: None })
     }
 }
 
@@ -65,7 +73,12 @@ pub(super) struct Delivering {
     stage: Stage,
     words: String,
     message: Option<String>,
+    left: Option<Message>,
     begun: Instant,
+    /// They come after those that the agent was started with, on which its job's record tells.
+    is_later: bool,
+    /// When a message was last held back because of what stood in the prompt.
+    held_at: Option<Instant>,
     removed: String,
     prompts_before: u64,
     /// Why they cannot be handed over, if that takes long.
@@ -78,8 +91,10 @@ enum Stage {
     Queued,
     /// Handed over at this time, and Enter pressed so often.
     Delivered(Instant, u8),
-    /// No hook says whether they were taken. One may yet do so.
-    Unsure,
+    /// Taken, as the stream says. A hook may yet say more.
+    Streamed,
+    /// Nobody says whether they were taken. A hook may yet do so.
+    GivenUp,
     /// Taken, or not to be handed over.
     Settled,
 }
@@ -91,7 +106,10 @@ impl Delivering {
             stage: Stage::Queued,
             words: words.text.clone(),
             message: words.message.clone(),
+            left: None,
             begun: Instant::now(),
+            is_later: false,
+            held_at: None,
             removed: relaying.map(Relaying::left_out).unwrap_or_default(),
             prompts_before,
             stuck: String::new(),
@@ -100,7 +118,7 @@ impl Delivering {
 
     /// Whether the agent has them, as far as can be known.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.stage, Stage::Unsure | Stage::Settled)
+        matches!(self.stage, Stage::Streamed | Stage::GivenUp | Stage::Settled)
     }
 
     /// Whether they were handed over.
@@ -113,9 +131,18 @@ impl Delivering {
         &self.stuck
     }
 
-    /// Other words, to be pasted as these were.
-    pub(super) fn send(&mut self, words: Words) {
-        (self.words, self.message) = (words.text, words.message);
+    /// Other words, to be pasted as these were; not while a draft stands in the prompt, which may be those that came before.
+    pub(super) fn send(&mut self, words: Words, draft: Option<String>) {
+        if let Some(draft) = draft {
+            self.held_at = Some(Instant::now());
+            return self.hold("a message", &draft);
+        }
+        // Was that what came before, its hook is about to say so.
+        if self.held_at.is_some_and(|at| at.elapsed() < TO_TELL) {
+            return;
+        }
+        (self.is_later, self.held_at) = (true, None);
+        (self.words, self.message, self.left) = (words.text, words.message, words.left);
         (self.stage, self.begun) = (Stage::Queued, Instant::now());
     }
 
@@ -141,12 +168,15 @@ impl Delivering {
             (Stage::Settled, _) => {}
             _ if is_taken => {
                 let receipt = proof(&self.words, task.is_pasted(), &witness.prompt_digest);
-                self.settle(app, task, Delivery::Acknowledged, receipt);
+                match self.stage == Stage::GivenUp && !is_exact(receipt) {
+                    // It took something since, perhaps what a person typed.
+                    true => self.stage = Stage::Settled,
+                    false => self.settle(app, task, Delivery::Acknowledged, receipt),
+                }
             }
             (Stage::Delivered(..), None) if progress.is_acknowledged => {
                 self.settle(app, task, Delivery::Acknowledged, "stream");
-                // Its hook may yet say more.
-                self.stage = Stage::Unsure;
+                self.stage = Stage::Streamed;
             }
             (Stage::Queued, Some(screen)) => self.hand_over(app, task, witness, screen),
             (Stage::Delivered(since, enters), Some(screen)) => self.look_for_signs(app, task, screen, since, enters),
@@ -157,7 +187,7 @@ impl Delivering {
                     self.give_up(app, task, &format!("{how}; nothing says that it took it"));
                 }
             }
-            (Stage::Queued | Stage::Delivered(..), None) | (Stage::Unsure, _) => {}
+            (Stage::Queued | Stage::Delivered(..), None) | (Stage::Streamed | Stage::GivenUp, _) => {}
         }
     }
 
@@ -188,6 +218,15 @@ impl Delivering {
         if !listens(task, witness, screen) {
             return;
         }
+        if let Some(draft) = screen.draft() {
+            return self.hold(self.what(), &draft);
+        }
+        if let Some(message) = self.left.take()
+            && let Err(error) = task.files.take(&message)
+        {
+            self.left = Some(message);
+            return self.wait(|| format!("it cannot be taken out of where it was left: {error}"));
+        }
         match put(&screen.tmux, &screen.pane, &self.words) {
             Ok(pasted) => self.enter(app, task, witness, screen, &pasted),
             Err(Unpasted::Nothing(Unready::Empty)) => {
@@ -203,8 +242,17 @@ impl Delivering {
     /// Nothing was pasted, and it is tried again; a person is told when it takes long.
     fn wait(&mut self, why: impl FnOnce() -> String) {
         if self.begun.elapsed() >= TO_LISTEN && self.stuck.is_empty() {
-            self.stuck = format!("its task was not handed over: {}", why());
+            self.stuck = format!("{} was not handed over: {}", self.what(), why());
         }
+    }
+
+    /// What a person has begun to type, or what was pasted and never entered, would become one with what is pasted now.
+    fn hold(&mut self, what: &str, draft: &str) {
+        self.stuck = format!("{what} was not handed over: its prompt holds words that were not entered: {draft}");
+    }
+
+    fn what(&self) -> &'static str {
+        if self.is_later { "a message" } else { "its task" }
     }
 
     /// Presses Enter, unless something is asked since.
@@ -257,7 +305,7 @@ impl Delivering {
 
     fn give_up(&mut self, app: &App, task: &Task, why: &str) {
         self.settle(app, task, Delivery::Unconfirmed, why);
-        self.stage = Stage::Unsure;
+        self.stage = Stage::GivenUp;
     }
 
     fn settle(&mut self, app: &App, task: &Task, delivery: Delivery, receipt: &str) {
@@ -274,6 +322,9 @@ impl Delivering {
             let receipt = Receipt { delivery, words: receipt.clone() };
             // Without it, whoever waits for it hears that nothing is known.
             task.files.note_receipt(message, &receipt).unwrap_or_default();
+        }
+        if self.is_later {
+            return;
         }
         note(app, task, JobNote { delivery: Some((delivery, receipt)), ..JobNote::default() });
     }

@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
+use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,8 +18,14 @@ use crate::fleet::tmux::{Pane, Tmux};
 const WHOLE: Duration = Duration::from_millis(300);
 /// Between looks at a screen that keeps changing, while something is expected of it.
 const SOON: Duration = Duration::from_millis(700);
-/// The same, while nothing is.
-const SELDOM: Duration = Duration::from_secs(10);
+/// Between looks that are mere routine, at first: each that sees nothing new doubles it.
+const AT_FIRST: Duration = Duration::from_secs(1);
+/// The longest that it becomes.
+const SELDOM: Duration = Duration::from_secs(30);
+/// An agent that draws nothing for so long may have finished its turn.
+const REST: Duration = Duration::from_millis(1200);
+/// The same where its hooks would tell: a person may have stopped it in the middle.
+const LONG_REST: Duration = Duration::from_secs(5);
 /// Between looks where nothing tells that something was drawn.
 const BLIND: Duration = Duration::from_secs(2);
 /// What was drawn is dropped when it has become so long, in bytes.
@@ -27,6 +34,8 @@ const LONGEST: u64 = 1 << 20;
 const LOOKED_THROUGH: u64 = 64 << 10;
 /// What each last question may take: whoever ends the job waits for it.
 const AT_THE_END: Duration = Duration::from_secs(2);
+/// The lines and columns that tmux gives a pane into which nobody looks.
+const USUAL_SIZE: (NonZeroU16, NonZeroU16) = (NonZeroU16::new(50).unwrap(), NonZeroU16::new(200).unwrap());
 /// Lines that are kept at the end.
 const KEPT: usize = 200;
 
@@ -42,6 +51,17 @@ pub(super) fn clear(app: &App, task: &Task) {
         // Then the screen tells nothing for a while.
         Tmux::new(app.store.dir()).reset(&own_pane(app, task)).unwrap_or_default();
     }
+}
+
+/// What a screen may show next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// Nothing that is not told otherwise.
+    Nothing,
+    /// The end of a turn, of which nothing else tells.
+    TurnEnd,
+    /// Something, soon.
+    Soon,
 }
 
 /// What is known of the screen.
@@ -60,8 +80,14 @@ pub(super) struct Screen {
     length: u64,
     drawn_at: Instant,
     looked_at: Option<Instant>,
+    /// Between looks that are mere routine.
+    routine: Duration,
     is_stale: bool,
     is_urgent: bool,
+    /// tmux did not answer when it was last asked.
+    is_unanswered: bool,
+    /// Its lines and columns.
+    size: (NonZeroU16, NonZeroU16),
 }
 
 impl Screen {
@@ -82,8 +108,11 @@ impl Screen {
             length: 0,
             drawn_at: Instant::now(),
             looked_at: None,
+            routine: Duration::ZERO,
             is_stale: true,
             is_urgent: false,
+            is_unanswered: false,
+            size: USUAL_SIZE,
         };
         let drawn = screen.drawn();
         let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&drawn);
@@ -95,31 +124,49 @@ impl Screen {
         self.files.drawn()
     }
 
-    /// Looks at the screen if it may show something else by now. `is_awaited`: something is expected of it.
-    pub(super) fn look(&mut self, is_awaited: bool) {
+    /// Looks at the screen if it may show something else by now.
+    pub(super) fn look(&mut self, awaited: Awaited) {
         self.notice();
         let looked = self.looked_at.map_or(Duration::MAX, |at| at.elapsed());
-        let patience = if is_awaited || self.is_urgent { SOON } else { SELDOM };
-        let is_due = match self.is_recorded {
-            true => self.is_stale && (self.is_whole() || looked >= patience),
-            false => looked >= BLIND,
+        let is_due = match awaited {
+            _ if !self.is_recorded || self.is_unanswered => looked >= BLIND,
+            _ if !self.is_stale => false,
+            Awaited::Soon => self.is_whole() || looked >= SOON,
+            _ if self.is_urgent => self.is_whole() || looked >= SOON,
+            Awaited::Nothing => self.rests_since() >= LONG_REST || looked >= SELDOM,
+            Awaited::TurnEnd if self.rests_since() >= REST => true,
+            Awaited::TurnEnd => self.is_whole() && looked >= self.routine || looked >= SELDOM,
         };
         if is_due {
+            let before = self.shows.clone();
             self.look_now();
+            let doubled = (self.routine * 2).clamp(AT_FIRST, SELDOM);
+            self.routine = if self.shows == before { doubled } else { Duration::ZERO };
         }
     }
 
     /// Looks at it, whatever it costs.
     pub(super) fn look_now(&mut self) {
-        (self.looked_at, self.is_stale, self.is_urgent) = (Some(Instant::now()), false, false);
-        // A tmux that does not answer is asked again when something is drawn.
-        let Ok(text) = self.tmux.screen(&self.pane) else { return };
+        (self.is_stale, self.is_urgent) = (false, false);
+        let text = self.tmux.screen(&self.pane);
+        self.looked_at = Some(Instant::now());
+        self.is_unanswered = text.is_err();
+        // What was seen before may be long gone: it counts for nothing until tmux answers.
+        self.is_stale |= self.is_unanswered;
+        let Ok(text) = text else { return };
         if !self.is_recorded && text != self.text {
             self.drawn_at = Instant::now();
         }
         self.shows = self.agent.shows(&text);
         self.has_worked |= self.shows == Shows::Work;
         self.text = text;
+    }
+
+    /// What stands in the agent's prompt, and was not entered.
+    pub(super) fn draft(&self) -> Option<String> {
+        // Where tmux does not answer, it will not paste either.
+        let drawn = self.tmux.styled(&self.pane).ok()?;
+        self.agent.draft(&drawn)
     }
 
     /// From now on, only what it does anew counts.
@@ -153,6 +200,11 @@ impl Screen {
         if length == self.length {
             return;
         }
+        if let Ok(size) = rustix::termios::tcgetwinsize(rustix::stdio::stdin())
+            && let (Ok(rows), Ok(columns)) = (NonZeroU16::try_from(size.ws_row), NonZeroU16::try_from(size.ws_col))
+        {
+            self.size = (rows, columns);
+        }
         let drawn = self.new_bytes(length);
         self.is_urgent |= is_worth_a_look(&self.agent.screen, self.agent.limits, &drawn);
         self.has_worked |= has_words(self.agent.screen.works, &drawn);
@@ -178,11 +230,19 @@ impl Screen {
     /// Keeps the last lines, for when the terminal is gone; where it is gone already, what was last seen there.
     pub(super) fn keep(&self) {
         let text = self.tmux.clone().limit(AT_THE_END).tail(&self.pane, KEPT);
-        let text = text.unwrap_or_else(|_| self.text.clone());
+        let text = text.ok().or_else(|| self.redrawn()).unwrap_or_else(|| self.text.clone());
         if !text.trim().is_empty() {
             // Without it less is known of the job's end.
             self.files.keep_screen(&text).unwrap_or_default();
         }
+    }
+
+    /// What stands there after all that was drawn, as far as that is still known.
+    fn redrawn(&self) -> Option<String> {
+        let drawn = std::fs::read(self.drawn()).ok().filter(|_| self.is_recorded)?;
+        let mut screen = vt100::Parser::new(self.size.0, self.size.1, 0);
+        screen.process(&drawn);
+        Some(screen.screen().contents()).filter(|text| !text.trim().is_empty())
     }
 }
 

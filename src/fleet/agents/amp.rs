@@ -29,7 +29,7 @@ pub(super) const AMP: Agent = Agent {
     dialect: Dialect::Claude,
     limits: &["out of credits", "usage limit", "insufficient credit"],
     // None of its screens was seen.
-    screen: Words { asks: &["waiting for approval"], works: &[], prompt: &[] },
+    screen: Words { asks: &["waiting for approval"], works: &[], prompt: &[], marks: &[] },
     login: Login {
         variables: &["AMP_API_KEY"],
         files: &[(SECRETS, "apiKey")],

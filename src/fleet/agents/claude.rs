@@ -57,6 +57,7 @@ pub(super) const CLAUDE: Agent = Agent {
         asks: &["esc to cancel", "esc to exit", "enter to confirm"],
         works: &["esc to interrupt"],
         prompt: &["shift+tab to cycle", "? for shortcuts"],
+        marks: &["❯"],
     },
     login: Login {
         variables: &[

@@ -56,6 +56,7 @@ pub(super) const CODEX: Agent = Agent {
         asks: &["esc to cancel", "enter to confirm", "enter continue", "enter to continue"],
         works: &["esc to interrupt"],
         prompt: &["ask codex to do anything", "? for shortcuts"],
+        marks: &["›"],
     },
     login: Login {
         // The first is for `exec` only, as its documentation says; `codex login status` does not count it.

@@ -31,7 +31,12 @@ pub(super) const COPILOT: Agent = Agent {
     variables: &[("COPILOT_AUTO_UPDATE", "false")],
     dialect: Dialect::Copilot,
     limits: &["exceeded your premium request", "hit your rate limit", "rate limit exceeded", "quota exceeded"],
-    screen: Words { asks: &["esc to cancel", "enter to select"], works: &["working esc"], prompt: &["? help"] },
+    screen: Words {
+        asks: &["esc to cancel", "enter to select"],
+        works: &["working esc"],
+        prompt: &["? help"],
+        marks: &["❯"],
+    },
     login: Login {
         variables: &["COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "COPILOT_PROVIDER_BASE_URL"],
         files: &[],

@@ -47,6 +47,7 @@ pub(super) const GEMINI: Agent = Agent {
         asks: &["don't trust", "suggest changes (esc)", "press enter to submit"],
         works: &["esc to cancel", "executing hook"],
         prompt: &["type your message"],
+        marks: &[">", "*", "!"],
     },
     login: Login {
         variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"],

@@ -28,7 +28,7 @@ pub(super) const OPENCODE: Agent = Agent {
     dialect: Dialect::OpenCode,
     limits: &["usage limit", "quota exceeded", "exceeded your current quota", "rate limit exceeded"],
     // None of its screens was seen.
-    screen: Words { asks: &["allow once"], works: &["esc interrupt"], prompt: &[] },
+    screen: Words { asks: &["allow once"], works: &["esc interrupt"], prompt: &[], marks: &[] },
     login: Login {
         variables: &[],
         files: &[(AUTH, "\"type\"")],

@@ -1,8 +1,8 @@
 //! What git answered about pairs of commits, kept for next time: `cache/conflicts/<repository>.jsonl`.
 //!
-//! A pair of commits meets the same way every time, so nothing here grows old; but nothing here is the truth either. A file
-//! that is not exactly what was written counts as none, and one that cannot be written is gone without. Each file, and how
-//! many there are, is bounded.
+//! A pair of commits meets the same way every time under the same terms (`terms.rs`), and once they change nothing of it is
+//! used; but nothing here is the truth either. A file that is not exactly what was written counts as none, and one that cannot
+//! be written is gone without. Each file, and how many there are, is bounded.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,12 +23,14 @@ const LARGEST: usize = 4 << 20;
 /// Files of as many repositories.
 const MOST_FILES: usize = 64;
 /// Raised when a line, or what git is asked, means something else than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The answers about one repository.
 #[derive(Debug)]
 pub struct Cache {
     path: PathBuf,
+    /// On which these answers were given; without, none is kept.
+    terms: Option<String>,
     kept: HashMap<Pair, Meeting>,
     used: HashMap<Pair, Meeting>,
     is_new: bool,
@@ -37,6 +39,7 @@ pub struct Cache {
 #[derive(Deserialize, Serialize)]
 struct Head {
     version: u32,
+    terms: String,
     sum: String,
 }
 
@@ -49,12 +52,18 @@ struct Entry {
 }
 
 impl Cache {
-    /// That of a repository, as far as it can be read.
+    /// That of a repository; nothing is known before it is said on which terms.
     pub fn of(state_directory: &Path, repository: &Path) -> Cache {
         let name = hex(&Sha256::digest(repository.as_os_str().as_bytes())[..16]);
         let path = state_directory.join("cache/conflicts").join(format!("{name}.jsonl"));
-        let kept = read(&path).unwrap_or_default();
-        Cache { path, kept, used: HashMap::new(), is_new: false }
+        Cache { path, terms: None, kept: HashMap::new(), used: HashMap::new(), is_new: false }
+    }
+
+    /// What was answered on these terms, as far as it can be read.
+    pub fn under(&mut self, terms: Option<String>) {
+        self.kept = terms.as_deref().and_then(|terms| read(&self.path, terms)).unwrap_or_default();
+        self.used.clear();
+        self.terms = terms;
     }
 
     /// What was answered.
@@ -74,13 +83,14 @@ impl Cache {
 
     /// Writes down what is new; what was just used stays, and as much else as there is room for.
     pub fn save(&mut self) {
-        if std::mem::take(&mut self.is_new) {
+        if let Some(terms) = self.terms.as_deref().filter(|_| self.is_new) {
             // The answers are there; only next time takes longer.
-            self.write().unwrap_or_default();
+            self.write(terms).unwrap_or_default();
         }
+        self.is_new = false;
     }
 
-    fn write(&self) -> io::Result<()> {
+    fn write(&self, terms: &str) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let others = self.kept.iter().filter(|(pair, _)| !self.used.contains_key(*pair));
@@ -93,7 +103,8 @@ impl Cache {
             }
         }
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut file, &Head { version: VERSION, sum: hex(&Sha256::digest(&body)) })?;
+        let head = Head { version: VERSION, terms: terms.to_owned(), sum: hex(&Sha256::digest(&body)) };
+        serde_json::to_writer(&mut file, &head)?;
         file.write_all(b"\n")?;
         file.write_all(&body)?;
         file.persist(&self.path).map_err(|error| error.error)?;
@@ -110,12 +121,12 @@ fn entry(pair: &Pair, meeting: &Meeting) -> Entry {
     Entry { ours: pair.0.clone(), theirs: pair.1.clone(), files }
 }
 
-fn read(path: &Path) -> Option<HashMap<Pair, Meeting>> {
+fn read(path: &Path, terms: &str) -> Option<HashMap<Pair, Meeting>> {
     let is_small = fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() < 2 * LARGEST as u64);
     let text = is_small.then(|| fs::read_to_string(path).ok()).flatten()?;
     let (head, body) = text.split_once('\n')?;
     let head: Head = serde_json::from_str(head).ok()?;
-    if head.version != VERSION || head.sum != hex(&Sha256::digest(body.as_bytes())) {
+    if head.version != VERSION || head.terms != terms || head.sum != hex(&Sha256::digest(body.as_bytes())) {
         return None;
     }
     body.lines().map(|line| Some(known(serde_json::from_str(line).ok()?))).collect()
@@ -141,7 +152,7 @@ fn forget_oldest(folder: &Path) -> io::Result<()> {
     files[..excess].iter().try_for_each(|(_, path)| fs::remove_file(path))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -154,8 +165,14 @@ mod tests {
         (ours.to_owned(), theirs.to_owned())
     }
 
+    fn opened(folder: &Path, repository: &str) -> Cache {
+        let mut cache = Cache::of(folder, Path::new(repository));
+        cache.under(Some("terms".to_owned()));
+        cache
+    }
+
     fn filled(folder: &Path) -> PathBuf {
-        let mut cache = Cache::of(folder, Path::new("/repository"));
+        let mut cache = opened(folder, "/repository");
         cache.put(&pair("a", "b"), &Meeting::Conflict(vec![b"caf\xe9\n".to_vec(), b"x".to_vec()]));
         cache.put(&pair("b", "c"), &Meeting::Clean);
         cache.put(&pair("c", "d"), &Meeting::Impossible("no".to_owned()));
@@ -167,13 +184,30 @@ mod tests {
     fn answers_are_found_again() {
         let folder = tempfile::tempdir().unwrap();
         filled(folder.path());
-        let mut cache = Cache::of(folder.path(), Path::new("/repository"));
+        let mut cache = opened(folder.path(), "/repository");
         let files = vec![b"caf\xe9\n".to_vec(), b"x".to_vec()];
         assert_eq!(cache.get(&pair("a", "b")), Some(Meeting::Conflict(files)));
         assert_eq!(cache.get(&pair("b", "c")), Some(Meeting::Clean));
         assert_eq!(cache.get(&pair("b", "a")), None);
         assert_eq!(cache.get(&pair("c", "d")), None, "what was impossible is asked again");
-        assert_eq!(Cache::of(folder.path(), Path::new("/other")).get(&pair("b", "c")), None);
+        assert_eq!(opened(folder.path(), "/other").get(&pair("b", "c")), None);
+    }
+
+    #[test]
+    fn other_terms_mean_no_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        filled(folder.path());
+        for terms in [Some("others".to_owned()), None] {
+            let mut other = Cache::of(folder.path(), Path::new("/repository"));
+            assert_eq!(other.get(&pair("b", "c")), None, "before they are known");
+            other.under(terms.clone());
+            assert_eq!(other.get(&pair("b", "c")), None);
+            other.put(&pair("b", "c"), &Meeting::Conflict(Vec::new()));
+            other.save();
+            let known = opened(folder.path(), "/repository").get(&pair("b", "c"));
+            assert_eq!(known, terms.is_none().then_some(Meeting::Clean));
+            filled(folder.path());
+        }
     }
 
     #[test]
@@ -186,7 +220,7 @@ mod tests {
             flipped[at] ^= 1;
             for damaged in [&flipped[..], &whole[..at]] {
                 fs::write(&path, damaged).unwrap();
-                let mut cache = Cache::of(folder.path(), Path::new("/repository"));
+                let mut cache = opened(folder.path(), "/repository");
                 assert_eq!(cache.get(&pair("a", "b")), None, "at {at}");
             }
         }
@@ -200,17 +234,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let long = vec![vec![b'x'; 100_000]];
         for round in 0..4 {
-            let mut cache = Cache::of(folder.path(), Path::new("/repository"));
+            let mut cache = opened(folder.path(), "/repository");
             for number in 0..20 {
                 cache.put(&pair(&format!("{round}"), &format!("{number}")), &Meeting::Conflict(long.clone()));
             }
             cache.save();
-            let mut cache = Cache::of(folder.path(), Path::new("/repository"));
+            let mut cache = opened(folder.path(), "/repository");
             assert!(cache.get(&pair(&format!("{round}"), "7")).is_some(), "the newest are there");
             assert!(fs::metadata(&cache.path).unwrap().len() < LARGEST as u64 + 1000);
         }
         for number in 0..MOST_FILES + 5 {
-            let mut cache = Cache::of(folder.path(), Path::new(&format!("/{number}")));
+            let mut cache = opened(folder.path(), &format!("/{number}"));
             cache.put(&pair("a", "b"), &Meeting::Clean);
             cache.save();
         }

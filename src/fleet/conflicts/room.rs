@@ -3,23 +3,27 @@
 //! A worktree's whole present content becomes a commit here, staged or not, untracked files too. Neither the worktree nor
 //! its index is touched, and nothing is left in the repository.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::super::git::{self, Repository, complaint, entries, whole_path};
 use super::super::merge::Trouble;
 use super::super::merge::git::{answer, git};
-use super::super::program::{Program, Unrun};
+use super::super::program::{Program, Ran, Unrun};
+use super::batch::Pair;
 
 /// Reading every file of a large worktree takes this long at most.
 const LIMIT: Duration = Duration::from_secs(120);
+/// How many files git may die of before the rest is given up.
+const TRIES: usize = 20;
 /// What a person or a hook set up may not stand in the way of a look.
-const PLAINLY: [&str; 10] = [
+const PLAINLY: [&str; 12] = [
     "-c",
     "core.safecrlf=false",
     "-c",
@@ -28,6 +32,8 @@ const PLAINLY: [&str; 10] = [
     "core.splitIndex=false",
     "-c",
     "advice.addEmbeddedRepo=false",
+    "-c",
+    "advice.updateSparsePath=false",
     "-c",
     "gc.auto=0",
 ];
@@ -41,12 +47,14 @@ pub struct Room {
 /// What a worktree holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The commit that is checked out.
+    /// The commit that is checked out; empty on a branch that has none.
     pub head: String,
     /// A commit of all that is there, by the same files always the same; the one checked out where nothing differs.
     pub commit: String,
     /// Why some of it is not in that commit.
     pub left_out: Option<String>,
+    /// The files whose conflict nobody resolved; what stands in them counts as their content.
+    pub unmerged: Vec<Vec<u8>>,
 }
 
 impl Room {
@@ -79,7 +87,7 @@ impl Room {
     /// The whole present content of a worktree.
     ///
     /// # Errors
-    /// When it is not there, has no commit yet, or cannot be read.
+    /// When it is not there, or cannot be read.
     pub fn snapshot(&self, worktree: &Path) -> Result<Snapshot, Trouble> {
         let Head { folder, commit: head, tree } = self.head(worktree)?;
         // One that was given up leaves a lock behind.
@@ -88,22 +96,39 @@ impl Room {
         copy_index(&folder.join("index"), &index).map_err(own)?;
         let staged =
             |args: &[&'static str]| self.git(worktree, args.iter().copied()).variable("GIT_INDEX_FILE", &index);
-        let added = staged(&["add", "--all", "--ignore-errors"]).run()?;
-        let left_out = (!added.is_good()).then(|| added.complaint());
+        let unmerged =
+            unmerged(&answer(staged(&["ls-files", "--unmerged", "-z"]), "see what conflicts", worktree)?.out);
+        let left_out = take_in(|| staged(&["add", "--sparse", "--all", "--ignore-errors"]))?;
         let now = answer(staged(&["write-tree"]), "read what is there", worktree)?.text();
         if now == tree {
-            return Ok(Snapshot { commit: head.clone(), head, left_out });
+            return Ok(Snapshot { commit: head.clone(), head, left_out, unmerged });
         }
-        let commit = self.commit(worktree, &now, &parents(&folder, &head))?;
-        Ok(Snapshot { head, commit, left_out })
+        let parents = if head.is_empty() { Vec::new() } else { parents(&folder, &head) };
+        let commit = self.commit(worktree, &now, &parents)?;
+        Ok(Snapshot { head, commit, left_out, unmerged })
+    }
+
+    /// Whether two commits have no history in common.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn is_unrelated(&self, repository: &Path, (ours, theirs): &Pair) -> Result<bool, Trouble> {
+        Ok(self.git(repository, ["merge-base", ours, theirs]).run()?.code == 1)
     }
 
     fn head(&self, worktree: &Path) -> Result<Head, Trouble> {
-        let program = self.git(worktree, ["rev-parse", "--absolute-git-dir", "HEAD", "HEAD^{tree}"]);
-        let mut lines: Vec<Vec<u8>> = {
-            let ran = answer(program, "see what is checked out", worktree)?;
-            ran.out.trim_ascii_end().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+        let ask = |what: &[&'static str]| {
+            let args = ["rev-parse", "--absolute-git-dir"].into_iter().chain(what.iter().copied());
+            answer(self.git(worktree, args), "see what is checked out", worktree)
         };
+        let ran = match ask(&["HEAD", "HEAD^{tree}"]) {
+            Err(_) if is_unborn(worktree) => {
+                return Ok(Head { folder: whole_path(ask(&[])?.out), commit: String::new(), tree: String::new() });
+            }
+            asked => asked?,
+        };
+        let mut lines: Vec<Vec<u8>> =
+            ran.out.trim_ascii_end().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         let mut id = || String::from_utf8_lossy(&lines.pop().unwrap_or_default()).into_owned();
         let (tree, commit) = (id(), id());
         Ok(Head { folder: OsString::from_vec(lines.join(&b'\n')).into(), commit, tree })
@@ -111,8 +136,14 @@ impl Room {
 
     /// Dated as its first parent, so that it is the same whenever it is made.
     fn commit(&self, worktree: &Path, tree: &str, parents: &[String]) -> Result<String, Trouble> {
-        let date = self.git(worktree, ["show", "--no-patch", "--format=%ct", &parents[0]]);
-        let date = format!("@{} +0000", answer(date, "read a commit", worktree)?.text());
+        let seconds = match parents.first() {
+            Some(parent) => {
+                let date = self.git(worktree, ["show", "--no-patch", "--format=%ct", parent]);
+                answer(date, "read a commit", worktree)?.text()
+            }
+            None => "0".to_owned(),
+        };
+        let date = format!("@{seconds} +0000");
         let mut program = self.git(worktree, ["commit-tree", tree, "-m", "not committed"]);
         for parent in parents {
             program = program.args(["-p", parent]);
@@ -127,6 +158,61 @@ impl Room {
             program = program.variable(time, &date);
         }
         Ok(answer(program, "make a commit of what is there", worktree)?.text())
+    }
+}
+
+/// Has git add all that it can read, and says why it could not read the rest. A file that it dies of is left out, and the
+/// others are added all the same.
+fn take_in(add: impl Fn() -> Program) -> Result<Option<String>, Trouble> {
+    let mut unreadable: Vec<Vec<u8>> = Vec::new();
+    let mut said = None;
+    for _ in 0..TRIES {
+        let mut program = add();
+        if !unreadable.is_empty() {
+            program = program.args(["--", "."]);
+        }
+        for path in &unreadable {
+            program = program.arg(OsStr::from_bytes(&[b":(top,exclude,literal)", &path[..]].concat()));
+        }
+        let ran = program.run()?;
+        if ran.is_good() {
+            break;
+        }
+        let (path, why) = deadly(&ran).map_or_else(|| (None, complaint(&ran)), |(path, why)| (Some(path), why));
+        said.get_or_insert(why);
+        match path.filter(|path| !unreadable.contains(path)) {
+            Some(path) => unreadable.push(path),
+            None => break,
+        }
+    }
+    let more = unreadable.len().saturating_sub(1);
+    Ok(said.map(|why| if more == 0 { why } else { format!("{why}, and {more} more") }))
+}
+
+/// The file that git died of, where it says so: `fatal: <file>: clean filter '<name>' failed`, and what it said.
+fn deadly(ran: &Ran) -> Option<(Vec<u8>, String)> {
+    let mut lines = ran.err.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"fatal: "));
+    lines.find_map(|line| {
+        let at = memchr::memmem::rfind(line, b": clean filter '")?;
+        Some((line[..at].to_owned(), String::from_utf8_lossy(line).into_owned()))
+    })
+}
+
+/// Of `mode SP id SP side TAB name NUL`, a line for each side, the names.
+fn unmerged(listed: &[u8]) -> Vec<Vec<u8>> {
+    let name = |entry: &[u8]| entry.splitn(2, |byte| *byte == b'\t').nth(1).map(<[u8]>::to_vec);
+    let mut names: Vec<Vec<u8>> = entries(listed).filter_map(name).collect();
+    names.dedup();
+    names
+}
+
+/// Whether it is on a branch on which nothing was committed yet.
+fn is_unborn(worktree: &Path) -> bool {
+    let Ok(repository) = Repository::open(worktree) else { return false };
+    match repository.head() {
+        // One whose commit cannot be read has a ref.
+        Ok(git::Head::Unborn(branch)) => repository.has_branch(&branch).is_ok_and(|has| !has),
+        _ => false,
     }
 }
 

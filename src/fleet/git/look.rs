@@ -88,25 +88,6 @@ impl Repository {
         Ok(ran.text().parse().unwrap_or_default())
     }
 
-    /// The files that are not as they were in the commit `base`: committed since, changed, or new and not ignored. Sorted, from
-    /// the top of the worktree.
-    ///
-    /// # Errors
-    /// When `base` is no commit, or git does not answer.
-    pub fn changed_files(&self, base: &str) -> Result<Vec<PathBuf>, Trouble> {
-        let base = self.commit(base)?.ok_or_else(|| Trouble::NoSuchCommit(base.to_owned()))?;
-        let diff =
-            ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", &base, "--"];
-        let tracked = done(self.git().args(diff).limit(LOOKING), "compare with the beginning")?;
-        let others = ["ls-files", "--others", "--exclude-standard", "-z"];
-        let new = done(self.git().args(others).limit(LOOKING), "list new files")?;
-        let path = |entry: &[u8]| PathBuf::from(OsStr::from_bytes(entry));
-        let mut files: Vec<PathBuf> = entries(&tracked.out).chain(entries(&new.out)).map(path).collect();
-        files.sort_unstable();
-        files.dedup();
-        Ok(files)
-    }
-
     /// What git ignores in the worktree: files, and folders in which everything is ignored, from its top. Sorted.
     ///
     /// # Errors
@@ -115,17 +96,6 @@ impl Repository {
         let list = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z"];
         let listed = done(self.git().args(list).limit(LOOKING), "list what it ignores")?;
         Ok(entries(&listed.out).map(|path| PathBuf::from(OsStr::from_bytes(path))).collect())
-    }
-
-    /// When that was committed, in seconds since 1970.
-    ///
-    /// # Errors
-    /// When it is no commit.
-    pub fn commit_time(&self, commit: &str) -> Result<i64, Trouble> {
-        let program =
-            self.git().args(["log", "-1", "--no-show-signature", "--format=%ct", "--end-of-options", commit, "--"]);
-        let text = done(program, "look at the commit")?.text();
-        text.parse().map_err(|_| Trouble::NoSuchCommit(commit.to_owned()))
     }
 }
 

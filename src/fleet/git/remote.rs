@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Head, Repository, TRIES, Trouble, done, is_passing};
+use super::{Head, Repository, Trouble, done, is_passing, patiently};
 use crate::fleet::program::{Program, Ran, Unrun};
 
 /// For an answer of the remote that carries nothing.
@@ -100,16 +100,12 @@ impl Repository {
         let wanted = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
         let quiet = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
         let program = self.talking()?.arg("fetch").args(quiet).args(["--", &remote, &wanted]).limit(limit);
-        let mut tries = TRIES;
         // What somebody else fetches in the same moment is not what it was, and then it is what was wanted.
-        let said = loop {
-            tries -= 1;
-            match program.clone().run() {
-                Ok(ran) if ran.is_good() || is_said(&ran, "couldn't find remote ref") => return Ok(()),
-                Ok(ran) if tries > 0 && (is_passing(&ran) || is_said(&ran, " but expected ")) => {}
-                Ok(ran) => break reason(&ran),
-                Err(unrun) => break unrun.to_string(),
-            }
+        let passes = |ran: &Ran| is_passing(ran) || is_said(ran, " but expected ");
+        let said = match patiently(&program, passes) {
+            Ok(ran) if ran.is_good() || is_said(&ran, "couldn't find remote ref") => return Ok(()),
+            Ok(ran) => reason(&ran),
+            Err(unrun) => unrun.to_string(),
         };
         Err(Trouble::Unfetched { remote, branch: branch.to_owned(), said })
     }
@@ -129,6 +125,30 @@ impl Repository {
             (_, Some(tip)) | (Some(tip), None) => Ok(tip),
             (None, None) => Err(Trouble::NoSuchCommit(branch.to_owned())),
         }
+    }
+
+    /// How many commits only the branch here has that are left out where work begins at the remote's: both went on.
+    ///
+    /// # Errors
+    /// When git does not answer.
+    pub fn left_out(&self, branch: &str) -> Result<usize, Trouble> {
+        let Some(remote) = self.remote()? else { return Ok(0) };
+        let (local, tracked) = (format!("refs/heads/{branch}"), format!("refs/remotes/{remote}/{branch}"));
+        if self.commit(&local)?.is_none() || self.commit(&tracked)?.is_none() {
+            return Ok(0);
+        }
+        let ahead = self.commits_ahead(&tracked, &local)?;
+        if ahead == 0 || self.has_ancestor(&local, &tracked)? && self.has_newest(&remote, &local)? {
+            return Ok(0);
+        }
+        Ok(ahead)
+    }
+
+    /// Whether a branch has what the remote has of it now, as far as that says.
+    fn has_newest(&self, remote: &str, local: &str) -> Result<bool, Trouble> {
+        let asked = self.talking()?.args(["ls-remote", "--", remote, local]).limit(ANSWER).run();
+        let said = asked.map(|ran| ran.text()).unwrap_or_default();
+        said.split_whitespace().next().map_or(Ok(true), |newest| self.has_ancestor(local, newest))
     }
 
     /// Whether a commit has another in its history, or is it.

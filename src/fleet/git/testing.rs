@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::git;
+use super::{entries, git};
 use crate::fleet::program::Program;
 
 /// Without the machine's own configuration, and with local repositories as submodules, which git would not clone otherwise.
@@ -85,6 +85,14 @@ pub(in crate::fleet) fn said(folder: &Path, args: &[&str]) -> String {
     let ran = git(folder).args(args).run().unwrap();
     assert!(ran.is_good(), "git {args:?}: {}", String::from_utf8_lossy(&ran.err));
     ran.text()
+}
+
+/// The files that are not as they were in that commit: committed since, changed, or new and not ignored.
+pub(in crate::fleet) fn changed_files(worktree: &Path, base: &str) -> BTreeSet<Vec<u8>> {
+    let list = |args: &[&str]| git(worktree).args(args).run().unwrap().out;
+    let tracked = list(&["diff", "--name-only", "-z", "--no-renames", "--ignore-submodules=none", base, "--"]);
+    let new = list(&["ls-files", "--others", "--exclude-standard", "-z"]);
+    entries(&tracked).chain(entries(&new)).map(<[u8]>::to_vec).collect()
 }
 
 /// Commits all that is there, and gives the commit.

@@ -3,7 +3,9 @@
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
+use crate::error::Failure;
 use crate::fleet::program::Unrun;
+use crate::protocol::spelling::shell_word;
 
 /// Why git did not answer.
 #[derive(Debug)]
@@ -43,14 +45,21 @@ impl Trouble {
     pub fn next(&self) -> String {
         match self {
             Trouble::Unrun(unrun) => unrun.next(),
-            Trouble::NoRepository(path) => format!("git init {}", path.display()),
-            Trouble::Bare(path) => format!("git -C {} worktree add FOLDER, and name that", path.display()),
-            Trouble::NoCommits(path) => format!("git -C {} commit, a first time", path.display()),
+            Trouble::NoRepository(path) if !path.exists() => format!("bring {} back", shell_word(path)),
+            Trouble::NoRepository(path) => format!("git init {}", shell_word(path)),
+            Trouble::Bare(path) => format!("git -C {} worktree add FOLDER, and name that", shell_word(path)),
+            Trouble::NoCommits(path) => format!("git -C {} commit, a first time", shell_word(path)),
             Trouble::NoDefaultBranch(_) => "name a branch with --target".to_owned(),
             Trouble::NoSuchCommit(_) => "git branch --all lists what there is".to_owned(),
             Trouble::Unfetched { remote, .. } => format!("git fetch {remote}, and see what it says"),
             Trouble::Failed { .. } => "git status there may say more".to_owned(),
         }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Failure {
+        Failure::environment(trouble.to_string()).hint(trouble.next())
     }
 }
 
@@ -64,6 +73,7 @@ impl Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trouble::Unrun(unrun) => unrun.fmt(f),
+            Trouble::NoRepository(path) if !path.exists() => write!(f, "{} is not there", path.display()),
             Trouble::NoRepository(path) => write!(f, "{} is in no git repository", path.display()),
             Trouble::Bare(path) => write!(f, "{} is a bare repository, without a worktree", path.display()),
             Trouble::NoCommits(path) => write!(f, "{} has no commit yet", path.display()),

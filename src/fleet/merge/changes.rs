@@ -1,7 +1,9 @@
 //! What a branch changed: since where, and which files by how much.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::super::work::{Target, own};
 use super::git::common;
 use super::trouble::Trouble;
 use crate::protocol::spelling;
@@ -28,26 +30,17 @@ pub fn beginning(
     repository: &Path,
     commit: &str,
     base: Option<String>,
-    target: Option<&str>,
+    target: Option<&Target>,
 ) -> Result<String, Trouble> {
-    let shared = match target {
-        Some(target) => common(repository, commit, target)?,
-        None => None,
+    let failed = |why: String| Trouble::Git { what: "tell where it began", folder: repository.to_owned(), why };
+    let Some(base) = base else {
+        let shared = target.map(|target| common(repository, commit, &target.commit)).transpose()?.flatten();
+        let why = "no commit is known that it began at, and it has none in common with its target";
+        return shared.ok_or_else(|| failed(why.to_owned()));
     };
-    match (base, shared) {
-        // All of it has arrived.
-        (Some(base), Some(shared)) if shared == commit => Ok(base),
-        (Some(base), Some(shared)) => {
-            let is_later = common(repository, &base, &shared)?.as_ref() == Some(&base);
-            Ok(if is_later { shared } else { base })
-        }
-        (Some(known), None) | (None, Some(known)) => Ok(known),
-        (None, None) => Err(Trouble::Git {
-            what: "tell where it began",
-            folder: repository.to_owned(),
-            why: "no commit is known that it began at, and it has none in common with its target".to_owned(),
-        }),
-    }
+    let all =
+        own(repository, &base, target, &BTreeSet::from([commit])).map_err(|trouble| failed(trouble.to_string()))?;
+    Ok(all.get(commit).map_or(base, |own| own.from.clone()))
 }
 
 /// The files of `git diff --name-status -z` and `git diff --numstat -z`, which name them in the same order.

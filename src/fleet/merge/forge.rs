@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::git::{branch_ref, git};
 use super::trouble::Trouble;
 use crate::fleet::program::{Program, Ran, Unrun};
+use crate::protocol::spelling::shell_word;
 
 /// What goes over a network, hooks included, takes this long at most.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -40,12 +41,13 @@ pub struct Proposal<'a> {
     pub body: &'a str,
 }
 
-/// The address of `origin`; none where there is no such remote.
+/// The address that is fetched from `origin`, rewritten as git rewrites it; none where there is no such remote. Another that is
+/// only pushed to is not where requests are opened.
 ///
 /// # Errors
 /// When git cannot be run.
 pub fn origin(folder: &Path) -> Result<Option<String>, Trouble> {
-    let ran = git(folder, ["remote", "get-url", "--push", "origin"]).run()?;
+    let ran = git(folder, ["remote", "get-url", "origin"]).run()?;
     Ok(ran.is_good().then(|| ran.text()))
 }
 
@@ -95,6 +97,30 @@ impl Forge {
             Forge::GitHub => "gh",
             Forge::GitLab => "glab",
         }
+    }
+
+    /// The one to be told of where none can be used: one that is installed before one that is not.
+    pub fn by_hand(folder: &Path, host: Option<&str>) -> (Forge, bool) {
+        let likely = Forge::likely(host);
+        let installed = likely.iter().find(|forge| forge.is_installed(folder));
+        (*installed.unwrap_or(&likely[0]), installed.is_some())
+    }
+
+    fn is_installed(self, folder: &Path) -> bool {
+        !matches!(self.run(folder).arg("--version").run(), Err(Unrun::Missing(_)))
+    }
+
+    /// The command that opens a request for a branch that was pushed.
+    pub fn command(self, proposal: Proposal<'_>) -> String {
+        let Proposal { folder, branch, target, title, .. } = proposal;
+        let (branch, target, title) = (shell_word(branch), shell_word(target), shell_word(title));
+        let open = match self {
+            Forge::GitLab => {
+                format!("glab mr create --source-branch {branch} --target-branch {target} --title {title} --fill --yes")
+            }
+            Forge::GitHub => format!("gh pr create --head {branch} --base {target} --title {title} --body ''"),
+        };
+        format!("cd {} && {open}", shell_word(folder))
     }
 
     fn run(self, folder: &Path) -> Program {
@@ -205,32 +231,11 @@ fn cut(body: &str) -> &str {
 }
 
 /// The commands that do the same by hand.
-pub fn by_hand(proposal: Proposal<'_>, address: Option<&str>) -> Vec<String> {
-    let Proposal { folder, branch, target, title, .. } = proposal;
-    let folder = quoted(&folder.to_string_lossy());
-    let mut commands = Vec::new();
-    if address.is_none() {
-        commands.push(format!("git -C {folder} remote add origin ADDRESS"));
-    }
-    let (branch, target, title) = (quoted(branch), quoted(target), quoted(title));
-    commands.push(format!("git -C {folder} push -u origin {branch}"));
-    let open = match Forge::likely(address.and_then(host)) {
-        [Forge::GitLab] => {
-            format!("glab mr create --source-branch {branch} --target-branch {target} --title {title} --fill --yes")
-        }
-        _ => format!("gh pr create --head {branch} --base {target} --title {title} --body ''"),
-    };
-    commands.push(format!("cd {folder} && {open}"));
-    commands
-}
-
-/// As one word of a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+pub fn by_hand(forge: Forge, proposal: Proposal<'_>, address: Option<&str>) -> Vec<String> {
+    let folder = shell_word(proposal.folder);
+    let add = address.is_none().then(|| format!("git -C {folder} remote add origin ADDRESS"));
+    let push = format!("git -C {folder} push -u origin {}", shell_word(proposal.branch));
+    add.into_iter().chain([push, forge.command(proposal)]).collect()
 }
 
 #[cfg(test)]
@@ -258,12 +263,15 @@ mod tests {
     fn what_is_done_by_hand_can_be_pasted() {
         let folder = Path::new("/a b");
         let proposal = Proposal { folder, branch: "aio/x", target: "main", title: "it's; rm -rf", body: "" };
-        let commands = by_hand(proposal, None);
+        let commands = by_hand(Forge::GitHub, proposal, None);
         assert_eq!(commands[0], "git -C '/a b' remote add origin ADDRESS");
         assert_eq!(commands[1], "git -C '/a b' push -u origin aio/x");
         let open = r"cd '/a b' && gh pr create --head aio/x --base main --title 'it'\''s; rm -rf' --body ''";
         assert_eq!(commands[2], open);
-        assert!(by_hand(proposal, Some("git@gitlab.com:a/b"))[1].contains("glab mr create --source-branch aio/x"));
+        assert!(
+            by_hand(Forge::GitLab, proposal, Some("git@gitlab.com:a/b"))[1]
+                .contains("glab mr create --source-branch aio/x")
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(in crate::fleet) fn git<'a>(folder: &Path, args: impl IntoIterator<Item = &'
 
 /// What it says, where it must succeed.
 pub(in crate::fleet) fn answer(program: Program, what: &'static str, folder: &Path) -> Result<Ran, Trouble> {
-    match program.run()? {
+    match git::patiently(&program, git::is_passing)? {
         ran if ran.is_good() => Ok(ran),
         ran => Err(Trouble::Git { what, folder: folder.to_owned(), why: ran.complaint() }),
     }
@@ -133,11 +133,16 @@ pub fn is_shallow(folder: &Path) -> bool {
 /// # Errors
 /// When git cannot be asked there.
 pub fn uncommitted(folder: &Path, with_untracked: bool) -> Result<Vec<String>, Trouble> {
+    let entries = status(folder, with_untracked)?;
+    Ok(entries.iter().map(|entry| spelling::encode(&entry[3..]).into_owned()).collect())
+}
+
+/// The same as git has it: what it is in the index, what in the worktree, a space, the name.
+pub(super) fn status(folder: &Path, with_untracked: bool) -> Result<Vec<Vec<u8>>, Trouble> {
     let untracked = if with_untracked { "--untracked-files=normal" } else { "--untracked-files=no" };
     let program = git(folder, ["status", "--porcelain=v1", "-z", "--no-renames", untracked]);
     let ran = answer(program, "see what is not committed", folder)?;
-    let entries = ran.out.split(|byte| *byte == 0).filter(|entry| entry.len() > 3);
-    Ok(entries.map(|entry| spelling::encode(&entry[3..]).into_owned()).collect())
+    Ok(git::entries(&ran.out).filter(|entry| entry.len() > 3).map(<[u8]>::to_vec).collect())
 }
 
 /// Runs a git that may merge. What it puts into the worktree for a merge driver, and cannot take away when it is killed, goes.
@@ -151,9 +156,10 @@ pub(in crate::fleet) fn run_merging(program: Program, worktree: &Path) -> Result
     ran
 }
 
-/// Whether it was ended by a signal, or by its time.
+/// Whether it was ended by a signal, ours or another's.
 pub(in crate::fleet) fn was_killed(ran: &Result<Ran, Unrun>) -> bool {
-    ran.as_ref().map_or_else(|unrun| matches!(unrun, Unrun::TimedOut(..)), |ran| ran.code < 0)
+    let was_ours = |unrun: &Unrun| matches!(unrun, Unrun::TimedOut(..) | Unrun::Stopped(_));
+    ran.as_ref().map_or_else(was_ours, |ran| ran.code < 0)
 }
 
 /// The sides of a merge, as git hands them to a driver: `.merge_file_` and six characters.

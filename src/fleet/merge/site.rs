@@ -1,16 +1,20 @@
 //! Where a target can be merged into: the worktree it is checked out in, or one that is made for it and vanishes again.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::git::{answer, branch_ref, git, own_folder, resolve, tip, uncommitted};
+use super::super::git::entries;
+use super::git::{answer, branch_ref, common, git, own_folder, resolve, run_merging, status, tip, touched};
+use super::present::{moved_later, under_way};
 use super::trouble::Trouble;
 use crate::fleet::program::{Program, Unrun};
-use crate::host::process::all_with_environment;
+use crate::host::process::{Environment, all_with_environment};
+use crate::protocol::spelling;
 
 /// Writing out a large repository takes this long at most.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -18,16 +22,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 const MADE: &str = "merge-";
 /// The variable by which a git at work in such a folder is known, should it outlive whoever started it.
 const ROOM: &str = "AIO_MERGE_ROOM";
-/// What git leaves in its folder while something is under way.
-const UNDER_WAY: [(&str, &str); 6] = [
-    ("MERGE_HEAD", "merge"),
-    ("rebase-merge", "rebase"),
-    ("rebase-apply", "rebase"),
-    ("CHERRY_PICK_HEAD", "cherry-pick"),
-    ("REVERT_HEAD", "revert"),
-    ("BISECT_LOG", "bisection"),
-];
-
+/// The variable by which a git that merges where a branch is checked out is known: the worktree.
+const INTO: &str = "AIO_MERGE_INTO";
 /// A worktree to merge in, in which nothing else is under way.
 #[derive(Debug)]
 pub struct Site {
@@ -37,6 +33,8 @@ pub struct Site {
     target: String,
     /// The commit it begins at.
     start: String,
+    /// What was changed there and not committed.
+    changed: Vec<Vec<u8>>,
     /// Where it was made for this.
     made_in: Option<TempDir>,
 }
@@ -47,24 +45,25 @@ impl Site {
     ///
     /// # Errors
     /// When there is no such branch, or something stands in the way there.
-    pub fn open(repository: &Path, scratch: &Path, target: &str) -> Result<Site, Trouble> {
+    pub fn open(repository: &Path, scratch: &Path, target: &str, arriving: &str) -> Result<Site, Trouble> {
         let start = tip(repository, target)?;
-        let site = |folder, made_in| Site {
+        let site = |Free { folder, changed }, made_in| Site {
             folder,
+            changed,
             repository: repository.to_owned(),
             target: target.to_owned(),
             start: start.clone(),
             made_in,
         };
-        match must_be_free(repository, target)? {
-            Some(folder) => Ok(site(folder, None)),
+        match must_be_free(repository, target, &[arriving.to_owned()])? {
+            Some(free) => Ok(site(free, None)),
             None => {
                 let made_in = room_in(scratch)?;
                 let folder = made_in.path().join("worktree");
                 let program = git(repository, ["worktree", "add", "--quiet", "--detach"]);
                 let program = program.arg(&folder).arg(&start).variable(ROOM, made_in.path()).limit(LIMIT);
                 answer(program, "make a worktree to merge in", repository)?;
-                Ok(site(folder, Some(made_in)))
+                Ok(site(Free { folder, changed: Vec::new() }, Some(made_in)))
             }
         }
     }
@@ -78,7 +77,7 @@ impl Site {
     pub(super) fn marked(&self, program: Program) -> Program {
         match &self.made_in {
             Some(room) => program.variable(ROOM, room.path()),
-            None => program,
+            None => program.variable(INTO, &self.folder),
         }
     }
 
@@ -103,6 +102,23 @@ impl Site {
         Ok(self.head()? == self.start)
     }
 
+    /// Whether the same is not committed here as when it began.
+    pub(super) fn is_changed_as_before(&self) -> Result<bool, Trouble> {
+        Ok(status(&self.folder, false)? == self.changed)
+    }
+
+    /// Whether what is staged is the merge of a commit with where this began, and nothing else.
+    pub(super) fn has_staged_only(&self, commit: &str) -> Result<bool, Trouble> {
+        let staged = git(&self.folder, ["write-tree"]).run()?;
+        let begun = git(&self.folder, ["rev-parse", "--verify", &format!("{}^{{tree}}", self.start)]).run()?;
+        if !staged.is_good() || staged.text() == begun.text() {
+            return Ok(false);
+        }
+        let merge = git(&self.folder, ["merge-tree", "--write-tree", &self.start, commit]);
+        let merged = run_merging(merge, &self.folder)?;
+        Ok(merged.is_good() && merged.text() == staged.text())
+    }
+
     fn head(&self) -> Result<String, Trouble> {
         let head = resolve(&self.folder, &["HEAD".to_owned()])?.pop().flatten();
         let why = || Trouble::Moved { branch: self.target.clone() };
@@ -116,6 +132,11 @@ impl Site {
     pub fn settle(&self) -> Result<String, Trouble> {
         let head = self.head()?;
         if self.is_temporary() {
+            // It may have been checked out meanwhile, or be rebased.
+            must_stay(&self.repository, &self.target)?;
+            if checked_out(&self.repository, &self.target)?.is_some() {
+                return Err(Trouble::Moved { branch: self.target.clone() });
+            }
             let reference = branch_ref(&self.target);
             let update = ["update-ref", "-m", "aio merge", &reference, &head, &self.start];
             if !git(&self.repository, update).run()?.is_good() {
@@ -132,7 +153,7 @@ impl Drop for Site {
         if self.is_temporary() {
             let remove = git(&self.repository, ["worktree", "remove", "--force"]).arg(&self.folder);
             // What is left behind then is swept by `git worktree prune`, since its folder vanishes.
-            remove.run().map(drop).unwrap_or_default();
+            answer(remove, "remove the worktree", &self.repository).map(drop).unwrap_or_default();
         }
     }
 }
@@ -190,29 +211,95 @@ pub fn checked_out(repository: &Path, branch: &str) -> Result<Option<PathBuf>, T
     Ok(None)
 }
 
-/// The worktree that has a target checked out, where it can be merged into.
-///
-/// # Errors
-/// When there is no such branch, something is under way in that worktree or not committed, or the folder is not there.
-pub fn must_be_free(repository: &Path, target: &str) -> Result<Option<PathBuf>, Trouble> {
-    tip(repository, target)?;
-    let Some(folder) = checked_out(repository, target)? else { return Ok(None) };
-    if !folder.exists() {
-        return Err(Trouble::Gone { branch: target.to_owned(), folder });
-    }
-    check(&folder)?;
-    Ok(Some(folder))
+/// A worktree in which a target can be merged into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Free {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// What is not committed there and in nobody's way, as git lists it.
+    changed: Vec<Vec<u8>>,
 }
 
-/// Refuses where something is under way, or not committed.
-fn check(folder: &Path) -> Result<(), Trouble> {
-    let own = own_folder(folder)?;
-    if let Some((_, what)) = UNDER_WAY.into_iter().find(|(name, _)| own.join(name).exists()) {
-        return Err(Trouble::InProgress { folder: folder.to_owned(), what });
+/// The worktree that has a target checked out, where these commits can be merged into it.
+///
+/// # Errors
+/// When there is no such branch, something is under way in that worktree, or not committed and in the way of what arrives, or
+/// the folder is not there.
+pub fn must_be_free(repository: &Path, target: &str, arriving: &[String]) -> Result<Option<Free>, Trouble> {
+    tip(repository, target)?;
+    must_stay(repository, target)?;
+    let Some(folder) = checked_out(repository, target)? else { return Ok(None) };
+    if !folder.exists() {
+        return Err(Trouble::Gone { branch: target.to_owned(), folder, repository: repository.to_owned() });
     }
-    // Untracked files stand in nobody's way, and where one does git says so before it touches anything.
-    match uncommitted(folder, false)? {
-        files if files.is_empty() => Ok(()),
-        files => Err(Trouble::Dirty { folder: folder.to_owned(), files }),
+    match check(&folder, target, arriving) {
+        Ok(changed) => Ok(Some(Free { folder, changed })),
+        // What is found there is not a person's then.
+        Err(_) if is_merged_into(&folder) => Err(Trouble::StillMerging { folder }),
+        Err(trouble) => Err(trouble),
     }
+}
+
+/// Whether a git of ours that outlived whoever started it merges there, perhaps waiting for a hook.
+fn is_merged_into(folder: &Path) -> bool {
+    let is_ours = |environment: &Environment| environment.get(INTO).is_some_and(|into| into == folder.as_os_str());
+    all_with_environment().iter().any(|(process, environment)| process.name == "git" && is_ours(environment))
+}
+
+/// Refuses where something is in progress, wherever, that moves the target once it ends or is given up.
+fn must_stay(repository: &Path, target: &str) -> Result<(), Trouble> {
+    match moved_later(repository, target)? {
+        Some((folder, what)) => Err(Trouble::InProgress { folder, what: format!("{what} of {target}") }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses where something is under way, or not committed and in the way. Gives what is not committed otherwise.
+fn check(folder: &Path, target: &str, arriving: &[String]) -> Result<Vec<Vec<u8>>, Trouble> {
+    if let Some(what) = under_way(folder)? {
+        return Err(Trouble::InProgress { folder: folder.to_owned(), what: what.to_owned() });
+    }
+    // Untracked files stand in nobody's way, and where one does git says so before it touches anything; but not of those that
+    // are ignored.
+    let changed = status(folder, false)?;
+    let mut brought = HashSet::new();
+    for commit in arriving {
+        // What has no history in common is refused elsewhere.
+        if common(folder, &branch_ref(target), commit)?.is_some() {
+            brought.extend(touched(folder, &branch_ref(target), commit)?);
+        }
+    }
+    match ignored(folder, &brought)? {
+        files if files.is_empty() => {}
+        files => return Err(Trouble::Ignored { folder: folder.to_owned(), files }),
+    }
+    // What is changed in the worktree alone stays so, whether a merge ends well or is taken back; what is staged does not.
+    let is_in_the_way = |entry: &&Vec<u8>| !matches!(entry[..2], [b' ', b'M' | b'D']) || brought.contains(&entry[3..]);
+    let files: Vec<String> =
+        changed.iter().filter(is_in_the_way).map(|entry| spelling::encode(&entry[3..]).into_owned()).collect();
+    match files.is_empty() {
+        true => Ok(changed),
+        false => Err(Trouble::Dirty { folder: folder.to_owned(), files }),
+    }
+}
+
+/// Which of these stand in a worktree, or have a file where they want a folder, as what git ignores: a merge overwrites it.
+fn ignored(folder: &Path, brought: &HashSet<Vec<u8>>) -> Result<Vec<String>, Trouble> {
+    let mut there: Vec<&Path> = Vec::new();
+    for path in brought {
+        let ways = Path::new(OsStr::from_bytes(path)).ancestors();
+        let own = |way: &&Path| {
+            folder.join(way).symlink_metadata().is_ok_and(|found| way.as_os_str().as_bytes() == path || !found.is_dir())
+        };
+        there.extend(ways.filter(|way| !way.as_os_str().is_empty()).filter(own));
+    }
+    if there.is_empty() {
+        return Ok(Vec::new());
+    }
+    there.sort_unstable();
+    there.dedup();
+    let names: Vec<u8> = there.into_iter().flat_map(|way| [way.as_os_str().as_bytes(), b"\0"].concat()).collect();
+    // It leaves out what is tracked. Of what is beyond a link or in a submodule it says nothing; then git itself is the judge.
+    let ran = git(folder, ["check-ignore", "-z", "--stdin"]).input(names).run()?;
+    Ok(entries(&ran.out).map(|name| spelling::encode(name).into_owned()).collect())
 }

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::program::Unrun;
-
-/// What is to be done in place of a command that is not known here.
-pub const AGAIN: &str = "try again";
+use crate::protocol::spelling::shell_word;
 
 /// Why not. Whatever it is, target, index and worktrees are as they were, but where [`Trouble::Unclean`] says so.
 #[derive(Debug)]
@@ -37,12 +35,19 @@ pub enum Trouble {
         /// The files.
         files: Vec<String>,
     },
+    /// Files that git ignores where the target is checked out would be overwritten.
+    Ignored {
+        /// The worktree.
+        folder: PathBuf,
+        /// The files.
+        files: Vec<String>,
+    },
     /// Something was begun there and not ended.
     InProgress {
         /// The worktree.
         folder: PathBuf,
         /// What.
-        what: &'static str,
+        what: String,
     },
     /// The target is checked out in a folder that is not there.
     Gone {
@@ -50,6 +55,8 @@ pub enum Trouble {
         branch: String,
         /// The folder.
         folder: PathBuf,
+        /// The repository.
+        repository: PathBuf,
     },
     /// The two histories have no commit in common.
     Unrelated {
@@ -89,6 +96,11 @@ pub enum Trouble {
     },
     /// Another merge of ours is under way.
     Busy,
+    /// A git goes on with a merge of ours, although the command that began it was killed.
+    StillMerging {
+        /// The worktree in which it merges.
+        folder: PathBuf,
+    },
     /// A merge was left half done, because taking it back failed.
     Unclean {
         /// The worktree.
@@ -109,6 +121,8 @@ pub enum Trouble {
         target: String,
         /// How many commits are missing.
         missing: u64,
+        /// The repository.
+        folder: PathBuf,
     },
 }
 
@@ -118,33 +132,37 @@ impl Trouble {
         !matches!(self, Trouble::Unrun(_) | Trouble::Git { .. } | Trouble::TooOld(_) | Trouble::NoBranch { .. })
     }
 
-    /// The next command to try, or the next thing to do.
-    pub fn next(&self) -> String {
+    /// The next thing to do; `again` is the command that came to this.
+    pub fn next(&self, again: &str) -> String {
         match self {
-            Trouble::Unrun(unrun) => unrun.next(),
-            Trouble::Moved { .. } | Trouble::Busy => AGAIN.to_owned(),
+            Trouble::Unrun(unrun @ Unrun::Missing(_)) => unrun.next(),
+            Trouble::Moved { .. } | Trouble::Busy | Trouble::StillMerging { .. } | Trouble::Unrun(_) => {
+                again.to_owned()
+            }
             Trouble::Git { folder, .. } => at(folder, "status"),
             Trouble::TooOld(_) => "install git 2.39 or a newer one".to_owned(),
             Trouble::NoBranch { folder, .. } => at(folder, "branch --list"),
             Trouble::Dirty { folder, .. } => format!("{}, and commit or stash", at(folder, "status")),
-            Trouble::InProgress { folder, what: "merge" } => at(folder, "merge --abort"),
+            Trouble::Ignored { .. } => format!("move them away, then {again}"),
             Trouble::InProgress { folder, .. } => at(folder, "status"),
-            Trouble::Gone { .. } => "git worktree prune".to_owned(),
+            Trouble::Gone { repository, .. } => at(repository, "worktree prune"),
             Trouble::Unrelated { is_shallow: true, .. } => "git fetch --unshallow".to_owned(),
             Trouble::Unrelated { .. } => "merge it by hand, with --allow-unrelated-histories".to_owned(),
             Trouble::Conflict { branch, target, .. } => {
                 format!("in the worktree of {branch}: git merge {target}, mend, commit")
             }
             Trouble::Unpushed { branch, folder, .. } => at(folder, &format!("push -u origin {branch}")),
-            Trouble::Stopped { .. } => format!("mend what it says, then {AGAIN}"),
-            Trouble::Unclean { folder, .. } => at(folder, "merge --abort"),
-            Trouble::NotArrived { branch, target, .. } => format!("git log {target}..{branch}"),
+            Trouble::Stopped { .. } => format!("mend what it says, then {again}"),
+            Trouble::Unclean { folder, .. } => at(folder, "status"),
+            Trouble::NotArrived { branch, target, folder, .. } => {
+                at(folder, &format!("log {}", shell_word(format!("{target}..{branch}"))))
+            }
         }
     }
 }
 
 fn at(folder: &Path, words: &str) -> String {
-    format!("git -C {} {words}", folder.display())
+    format!("git -C {} {words}", shell_word(folder))
 }
 
 impl From<Unrun> for Trouble {
@@ -163,8 +181,11 @@ impl std::fmt::Display for Trouble {
             Trouble::Dirty { folder, files } => {
                 write!(f, "in {} is not committed: {}", folder.display(), listed(files))
             }
+            Trouble::Ignored { folder, files } => {
+                write!(f, "what git ignores in {} would be overwritten: {}", folder.display(), listed(files))
+            }
             Trouble::InProgress { folder, what } => write!(f, "a {what} is in progress in {}", folder.display()),
-            Trouble::Gone { branch, folder } => {
+            Trouble::Gone { branch, folder, .. } => {
                 write!(f, "{branch} is checked out in {}, which is not there", folder.display())
             }
             Trouble::Unrelated { branch, target, is_shallow } => {
@@ -179,12 +200,20 @@ impl std::fmt::Display for Trouble {
             }
             Trouble::Unpushed { branch, why, .. } => write!(f, "{branch} was not pushed: {why}"),
             Trouble::Busy => f.write_str("another aio merge is under way"),
+            Trouble::StillMerging { folder } => {
+                write!(
+                    f,
+                    "git still merges in {}, for an aio merge that was killed; perhaps a hook runs",
+                    folder.display()
+                )
+            }
             Trouble::Unclean { folder, why } => {
                 write!(f, "a merge stopped ({why}) and could not be taken back in {}", folder.display())
             }
             Trouble::Moved { branch } => write!(f, "{branch} went on while it was merged into; it was left alone"),
-            Trouble::NotArrived { branch, target, missing } => {
-                write!(f, "{missing} commits of {branch} are not in {target} after the merge")
+            Trouble::NotArrived { branch, target, missing, .. } => {
+                let commits = if *missing == 1 { "1 commit".to_owned() } else { format!("{missing} commits") };
+                write!(f, "not in {target} after the merge: {commits} of {branch}")
             }
         }
     }
@@ -198,5 +227,22 @@ pub fn listed(names: &[String]) -> String {
         (0, _) => "folders that were renamed".to_owned(),
         (_, 0) => shown,
         (_, more) => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::Trouble;
+
+    #[test]
+    fn one_commit_is_one() {
+        let said = |missing| {
+            let (branch, target, folder) = ("job".to_owned(), "main".to_owned(), PathBuf::from("/p"));
+            Trouble::NotArrived { branch, target, missing, folder }.to_string()
+        };
+        assert_eq!(said(1), "not in main after the merge: 1 commit of job");
+        assert_eq!(said(2), "not in main after the merge: 2 commits of job");
     }
 }

@@ -17,6 +17,11 @@ pub fn proof(words: &str, is_pasted: bool, seen: &str) -> &'static str {
     }
 }
 
+/// Whether that proof is one of the very words.
+pub fn is_exact(proof: &str) -> bool {
+    proof.starts_with("hook: to the byte")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,16 +17,18 @@ use crate::fleet::program::Program;
 /// For reading every file of a worktree.
 const READING: Duration = Duration::from_secs(600);
 
-/// Objects are on the disk before anything is removed on their account.
-pub(super) const DURABLE: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=batch"];
+/// Objects are on the disk before anything is removed on their account. A file that git finds big goes into a pack, which it
+/// loses while it writes a batch of others: so it finds none big.
+pub(super) const DURABLE: [&str; 6] =
+    ["-c", "core.fsync=all", "-c", "core.fsyncMethod=batch", "-c", "core.bigFileThreshold=1048576g"];
 
 /// The tree of the folder: every file that git has in the index or does not ignore. None where the folder vanished.
 pub(super) fn in_folder(site: &Site) -> Result<Option<String>, Unsaved> {
     if !site.is_there {
         return Ok(None);
     }
-    let scratch = Scratch::new(site)?;
-    scratch.begin_as(&listed(site)?)?;
+    let scratch = Scratch::new(site.git(), &site.worktree)?;
+    scratch.begin_as(&listed(site.git())?)?;
     let add = ["-c", "advice.addEmbeddedRepo=false", "-c", "core.safecrlf=false", "add", "--all", "--sparse"];
     done(scratch.git().args(add).limit(READING), "keep what is not committed")?;
     scratch.write_tree()
@@ -37,7 +39,7 @@ pub(super) fn in_folder(site: &Site) -> Result<Option<String>, Unsaved> {
 pub(super) fn in_index(site: &Site) -> Result<Option<String>, Unsaved> {
     let Some(admin) = &site.admin else { return Ok(None) };
     let index = admin.join("index");
-    let scratch = Scratch::new(site)?;
+    let scratch = Scratch::new(site.git(), &site.worktree)?;
     match fs::copy(&index, &scratch.index) {
         Ok(_) => scratch.write_tree(),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -45,9 +47,17 @@ pub(super) fn in_index(site: &Site) -> Result<Option<String>, Unsaved> {
     }
 }
 
-/// Every entry of the worktree's index, as [`Entry::all`] reads them.
-pub(super) fn listed(site: &Site) -> Result<Vec<u8>, Unsaved> {
-    Ok(done(site.git().args(["ls-files", "--stage", "-t", "-z"]), "read the index")?.out)
+/// Whether a folder is what its index has, and that what is committed: every file is read, whatever the index was told of it.
+pub(super) fn is_committed(git: Program, folder: &Path) -> Result<bool, Unsaved> {
+    let scratch = Scratch::new(git.clone(), folder)?;
+    scratch.begin_as(&listed(git)?)?;
+    let status = ["status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=none"];
+    Ok(done(scratch.git().args(status).limit(READING), "look at a nested repository")?.out.is_empty())
+}
+
+/// Every entry of an index, as [`Entry::all`] reads them.
+pub(super) fn listed(git: Program) -> Result<Vec<u8>, Unsaved> {
+    Ok(done(git.args(["ls-files", "--stage", "-t", "-z"]), "read the index")?.out)
 }
 
 /// A file of the index.
@@ -74,22 +84,22 @@ impl<'a> Entry<'a> {
 }
 
 /// An index that nobody else uses.
-struct Scratch<'s> {
-    site: &'s Site,
+struct Scratch<'f> {
+    git: Program,
+    folder: &'f Path,
     index: PathBuf,
-    _folder: TempDir,
+    _place: TempDir,
 }
 
-impl<'s> Scratch<'s> {
-    fn new(site: &'s Site) -> Result<Scratch<'s>, Unsaved> {
-        let folder = tempfile::tempdir().map_err(|error| Unsaved::Io(PathBuf::from("a temporary folder"), error))?;
-        Ok(Scratch { site, index: folder.path().join("index"), _folder: folder })
+impl<'f> Scratch<'f> {
+    fn new(git: Program, folder: &'f Path) -> Result<Scratch<'f>, Unsaved> {
+        let place = tempfile::tempdir().map_err(|error| Unsaved::Io(PathBuf::from("a temporary folder"), error))?;
+        Ok(Scratch { git, folder, index: place.path().join("index"), _place: place })
     }
 
     fn git(&self) -> Program {
-        let program =
-            self.site.git().args(DURABLE).args(["-c", "core.untrackedCache=false", "-c", "core.ignoreStat=false"]);
-        program.variable("GIT_INDEX_FILE", &self.index)
+        let trusting = ["-c", "core.untrackedCache=false", "-c", "core.ignoreStat=false"];
+        self.git.clone().args(DURABLE).args(trusting).variable("GIT_INDEX_FILE", &self.index)
     }
 
     /// Puts in what the worktree's index has, but not when it last saw each file: a file that was written twice within one
@@ -98,7 +108,7 @@ impl<'s> Scratch<'s> {
         let lines = joined(Entry::all(listed).map(|entry| entry.line));
         done(self.git().args(["update-index", "-z", "--index-info"]).input(lines), "begin an index")?;
         // Of a sparse checkout: not deleted, but never there.
-        let is_absent = |entry: &Entry<'_>| fs::symlink_metadata(self.site.worktree.join(entry.path)).is_err();
+        let is_absent = |entry: &Entry<'_>| fs::symlink_metadata(self.folder.join(entry.path)).is_err();
         let left_out = Entry::all(listed).filter(|entry| entry.is_skipped && is_absent(entry));
         let left_out = joined(left_out.map(|entry| entry.path.as_os_str().as_bytes()));
         let skip = ["update-index", "-z", "--skip-worktree", "--stdin"];

@@ -1,8 +1,10 @@
 //! Refs that keep commits: whether one does already, and new ones, which are never written over.
 
+use std::path::PathBuf;
+
 use super::content::DURABLE;
 use super::site::Site;
-use super::{Kept, Kind, Seen, Unsaved};
+use super::{FOLDER, Kept, Kind, Seen, Unsaved, converted};
 use crate::fleet::git::{Trouble, done};
 
 /// Who the author of what nobody committed is.
@@ -21,8 +23,12 @@ pub(super) struct Keeper<'s> {
     site: &'s Site,
     job: &'s str,
     folder: String,
-    commits: Vec<String>,
-    kept: Vec<Kept>,
+    /// What was looked at.
+    pub(super) commits: Vec<String>,
+    /// What of it is under refs of the job's.
+    pub(super) kept: Vec<Kept>,
+    /// Files that are not there as they were.
+    pub(super) converted: Vec<PathBuf>,
 }
 
 /// A ref that has a commit in its history: the target, or one that keeps it for this job.
@@ -42,7 +48,7 @@ pub(in crate::fleet) fn witness(site: &Site, commit: &str) -> Result<Option<Witn
         [object, name, ""] => Some(Witness { name: name.to_owned(), object: object.to_owned() }),
         _ => None,
     };
-    Ok(text.lines().filter_map(of_line).min_by_key(|witness| !witness.name.starts_with("refs/aio/rescue/")))
+    Ok(text.lines().filter_map(of_line).min_by_key(|witness| !witness.name.starts_with(FOLDER)))
 }
 
 impl<'s> Keeper<'s> {
@@ -52,7 +58,7 @@ impl<'s> Keeper<'s> {
         let folder = site.rescue_folder();
         let is_good = !job.contains('/') && site.repository.git().args(["check-ref-format", &folder]).run()?.is_good();
         match is_good {
-            true => Ok(Keeper { site, job, folder, commits: Vec::new(), kept: Vec::new() }),
+            true => Ok(Keeper { site, job, folder, commits: Vec::new(), kept: Vec::new(), converted: Vec::new() }),
             false => Err(Unsaved::BadJob(job.to_owned())),
         }
     }
@@ -65,6 +71,7 @@ impl<'s> Keeper<'s> {
         };
         let is_news = |tree: &&String| **tree != committed;
         if let Some(tree) = seen.content.as_ref().filter(is_news) {
+            self.converted = converted::converted(self.site, &committed, tree)?;
             let commit = self.commit(tree, seen, "what was not committed")?;
             self.keep(Kind::Work, &commit)?;
         }
@@ -90,9 +97,26 @@ impl<'s> Keeper<'s> {
         Ok(())
     }
 
-    /// What was looked at, and what of it is under refs of the job's.
-    pub(super) fn finish(self) -> (Vec<String>, Vec<Kept>) {
-        (self.commits, self.kept)
+    /// Where the folder is gone, names all that is kept for the job: an attempt that was killed may have kept it and not said so.
+    pub(super) fn finish(mut self) -> Result<Keeper<'s>, Unsaved> {
+        if !self.site.is_there {
+            let mut all = self.earlier_kept()?;
+            all.retain(|earlier| self.kept.iter().all(|kept| kept.name != earlier.name));
+            self.kept.extend(all);
+            self.kept.sort_by_key(|kept| number(&kept.name));
+        }
+        Ok(self)
+    }
+
+    /// Of which it is not known any more what it was.
+    fn earlier_kept(&self) -> Result<Vec<Kept>, Unsaved> {
+        let asked = ["for-each-ref", "--format=%(objectname) %(refname)", &self.folder];
+        let text = done(self.site.repository.git().args(asked), "list what is kept")?.text();
+        let kept = |line: &str| {
+            let (commit, name) = line.split_once(' ')?;
+            Some(Kept { kind: Kind::Work, name: name.to_owned(), commit: commit.to_owned() })
+        };
+        Ok(text.lines().filter_map(kept).collect())
     }
 
     fn tree_of(&self, commit: &str) -> Result<String, Unsaved> {
@@ -150,7 +174,11 @@ impl<'s> Keeper<'s> {
     fn last_number(&self) -> Result<u64, Unsaved> {
         let asked = ["for-each-ref", "--format=%(refname)", &self.folder];
         let text = done(self.site.repository.git().args(asked), "list what is kept")?.text();
-        let number = |name: &str| name.rsplit('/').next()?.parse::<u64>().ok();
         Ok(text.lines().filter_map(number).max().unwrap_or_default())
     }
+}
+
+/// That a ref of a job's was given.
+fn number(name: &str) -> Option<u64> {
+    name.rsplit('/').next()?.parse().ok()
 }

@@ -5,30 +5,33 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::Unsaved;
-use super::content::{Entry, listed};
+use super::content::{Entry, is_committed, listed};
 use super::site::Site;
-use crate::fleet::git::{done, entries, git};
+use super::{Unsaved, ignored};
+use crate::fleet::git::{done, entries, git, whole_path};
 use crate::fleet::program::Program;
+use crate::protocol::spelling::shell_word;
 
 /// For a look at every file of one of them.
 const LOOKING: Duration = Duration::from_secs(120);
 
 const CHANGED: &str = "has changes that are not committed: commit and push them, or move it, first";
+const HIDDEN: &str =
+    "has changes in files that its index is told not to look at (h or S): commit and push them, or move it, first";
 const UNPUSHED: &str = "has commits that no remote has: push them, or move it, first";
 const BEGUN: &str = "was begun here and is nowhere else: move or remove it first";
 const WORKTREE: &str = "is another worktree of the project: remove that first";
 const UNREADABLE: &str = "cannot be read";
 
-/// Looks into each. Clones that git ignores are what every ignored file is: nobody's work.
+/// Looks into each. Of a clone that git ignores only the commits count: its files are what every ignored file is.
 ///
 /// # Errors
 /// When one of them has changes, or commits that no remote is known to have.
 pub(super) fn refuse(site: &Site) -> Result<(), Unsaved> {
     if let Some(admin) = &site.admin {
-        refuse_modules(&admin.join("modules"))?;
+        refuse_modules(&admin.join("modules"), &site.worktree)?;
     }
     if !site.is_there {
         return Ok(());
@@ -39,61 +42,180 @@ pub(super) fn refuse(site: &Site) -> Result<(), Unsaved> {
     if let Some(inside) = worktrees.iter().find(is_inside) {
         return Err(Unsaved::Nested(inside.clone(), WORKTREE));
     }
-    let listed = listed(site)?;
-    let submodules = Entry::all(&listed).filter(Entry::is_submodule).map(|entry| entry.path.to_owned());
-    submodules.chain(untracked(&site.git())?).try_for_each(|nested| refuse_one(&site.worktree.join(nested)))
+    refuse_below(&site.git(), &site.worktree, &site.worktree)
 }
 
-/// Git lists a repository that it does not know as a folder.
-fn untracked(git: &Program) -> Result<Vec<PathBuf>, Unsaved> {
+/// All that are no project's ignored files, those inside others too.
+pub(in crate::fleet) fn all(site: &Site) -> Result<Vec<PathBuf>, Unsaved> {
+    let mut found = if site.is_there { below(&site.git(), &site.worktree)? } else { Vec::new() };
+    let mut at = 0;
+    while let Some(folder) = found.get(at) {
+        found.extend(below(&git_in(folder), folder)?);
+        at += 1;
+    }
+    Ok(found)
+}
+
+impl Unsaved {
+    /// What shows, in a repository inside the worktree, what would be lost of it, or has it learn that it would not.
+    pub fn nested_hint(&self) -> Option<String> {
+        let (Unsaved::Nested(folder, _) | Unsaved::Tagged(folder, _)) = self else { return None };
+        let git = format!("git -C {}", shell_word(folder));
+        Some(match self {
+            Unsaved::Nested(_, HIDDEN) => format!("{git} ls-files -v"),
+            Unsaved::Nested(_, UNPUSHED) => format!("{git} log --oneline --all --not --remotes"),
+            Unsaved::Tagged(_, remotes) => match remotes.lines().next() {
+                Some(remote) => {
+                    let refs = shell_word(format!("+refs/tags/*:refs/remotes/{remote}/tags/*"));
+                    format!("{git} fetch {} {refs}", shell_word(remote))
+                }
+                None => format!("{git} log --oneline --tags --not --remotes"),
+            },
+            _ => format!("{git} status"),
+        })
+    }
+}
+
+/// Git in one of them, led nowhere else.
+fn git_in(folder: &Path) -> Program {
+    git(folder).arg("--git-dir").arg(folder.join(".git")).arg("--work-tree").arg(folder)
+}
+
+fn refuse_below(git: &Program, folder: &Path, top: &Path) -> Result<(), Unsaved> {
+    below(git, folder)?.iter().try_for_each(|nested| refuse_one(nested, top))?;
+    ignored::repositories(git, folder)?.iter().try_for_each(|nested| refuse_history(nested, top))
+}
+
+/// Its submodules, and those that it does not know, which git lists as folders. One that is not checked out has nothing to lose
+/// here, nor has one that a link leads to.
+fn below(git: &Program, folder: &Path) -> Result<Vec<PathBuf>, Unsaved> {
+    let listed = listed(git.clone())?;
+    let submodules = Entry::all(&listed).filter(Entry::is_submodule).map(|entry| folder.join(entry.path));
     let list = ["ls-files", "--others", "--exclude-standard", "-z"];
     let ran = done(git.clone().args(list).limit(LOOKING), "list new files")?;
-    let folders = entries(&ran.out).filter_map(|path| path.strip_suffix(b"/"));
-    Ok(folders.map(|path| OsStr::from_bytes(path).into()).collect())
+    let untracked = entries(&ran.out).filter_map(|path| path.strip_suffix(b"/"));
+    let all = submodules.chain(untracked.map(|path| folder.join(OsStr::from_bytes(path))));
+    let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    Ok(all.filter(|nested| !is_link(nested) && fs::symlink_metadata(nested.join(".git")).is_ok()).collect())
 }
 
-fn refuse_one(folder: &Path) -> Result<(), Unsaved> {
-    // A submodule that is not checked out has nothing to lose here.
-    if fs::symlink_metadata(folder.join(".git")).is_err() {
-        return Ok(());
-    }
-    let asked = || git(folder).arg("--git-dir").arg(folder.join(".git")).arg("--work-tree").arg(folder);
-    refuse_unpushed(folder, &asked())?;
-    if !asked().args(["rev-parse", "--quiet", "--verify", "HEAD^{commit}"]).run()?.is_good() {
+fn refuse_one(folder: &Path, top: &Path) -> Result<(), Unsaved> {
+    refuse_history(folder, top)?;
+    let asked = git_in(folder);
+    if !asked.clone().args(["rev-parse", "--quiet", "--verify", "HEAD^{commit}"]).run()?.is_good() {
         return Err(Unsaved::Nested(folder.to_owned(), BEGUN));
     }
-    let status = ["status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=none"];
-    if !done(asked().args(status).limit(LOOKING), "look at a nested repository")?.out.is_empty() {
-        return Err(Unsaved::Nested(folder.to_owned(), CHANGED));
-    }
-    let inner = done(asked().args(["ls-files", "--stage", "-t", "-z"]), "look at a nested repository")?;
-    let mut inner = Entry::all(&inner.out).filter(Entry::is_submodule);
-    inner.try_for_each(|entry| refuse_one(&folder.join(entry.path)))
+    refuse_changed(folder)?;
+    refuse_below(&asked, folder, top)
 }
 
-/// Commits and stash entries that go with the repository.
-fn refuse_unpushed(shown: &Path, asked: &Program) -> Result<(), Unsaved> {
-    let refusal = |why| Err(Unsaved::Nested(shown.to_owned(), why));
-    if !asked.clone().args(["rev-parse", "--git-dir"]).run()?.is_good() {
-        return refusal(UNREADABLE);
+fn refuse_changed(folder: &Path) -> Result<(), Unsaved> {
+    if is_committed(git_in(folder), folder)? {
+        return Ok(());
     }
-    let unpushed = ["rev-list", "--max-count=1", "--exclude=refs/tags/*", "--all", "--not", "--remotes", "--tags"];
-    match done(asked.clone().args(unpushed), "look at a nested repository")?.out.is_empty() {
-        true => Ok(()),
-        false => refusal(UNPUSHED),
+    let shown = git_in(folder).args(["status", "--porcelain", "--ignore-submodules=none"]).limit(LOOKING);
+    let is_hidden = done(shown, "look at a nested repository")?.out.is_empty();
+    Err(Unsaved::Nested(folder.to_owned(), if is_hidden { HIDDEN } else { CHANGED }))
+}
+
+/// All that goes with the `.git` of a folder.
+fn refuse_history(folder: &Path, top: &Path) -> Result<(), Unsaved> {
+    refuse_unpushed(folder, &git_in(folder), top)?;
+    let git_dir = folder.join(".git");
+    refuse_linked(&git_dir)?;
+    refuse_modules(&git_dir.join("modules"), top)
+}
+
+/// Commits, tags and stash entries that go with the repository. Its own tags say nothing of a remote.
+fn refuse_unpushed(shown: &Path, asked: &Program, top: &Path) -> Result<(), Unsaved> {
+    let shallow = asked.clone().args(["rev-parse", "--git-path", "shallow"]).run()?;
+    if !shallow.is_good() {
+        return Err(Unsaved::Nested(shown.to_owned(), UNREADABLE));
     }
+    let shallow = shown.join(whole_path(shallow.out));
+    let cut = fs::read_to_string(&shallow).unwrap_or_default();
+    let inside = remotes_inside(shown, asked, top)?;
+    if is_unpushed(asked, &["--exclude=refs/tags/*", "--all"], &cut, &inside)? {
+        return Err(Unsaved::Nested(shown.to_owned(), UNPUSHED));
+    }
+    let tags = own_tags(asked, shallow.parent().unwrap_or(shown))?;
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    match !tags.is_empty() && is_unpushed(asked, &tags, &cut, &inside)? {
+        true => Err(Unsaved::Tagged(shown.to_owned(), asked.clone().arg("remote").run()?.text())),
+        false => Ok(()),
+    }
+}
+
+/// The tags that did not come when it was cloned. Git writes those that did into one file, made with the clone, and their commits
+/// are older than it; what a later fetch brought is not told from one's own.
+fn own_tags(asked: &Program, git_dir: &Path) -> Result<Vec<String>, Unsaved> {
+    let cloned = fs::metadata(git_dir).and_then(|found| found.created()).ok();
+    let packed = fs::metadata(git_dir.join("packed-refs")).and_then(|found| found.modified()).ok();
+    // One that was moved here from elsewhere is younger than what is in it.
+    let cloned = cloned.filter(|cloned| packed.is_some_and(|packed| packed >= *cloned));
+    let cloned =
+        cloned.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).map_or(0, |time| time.as_secs());
+    let format = "--format=%(committerdate:unix)%(*committerdate:unix) %(refname)";
+    let listed = done(asked.clone().args(["for-each-ref", format, "refs/tags/"]), "look at a nested repository")?;
+    let own = |line: &str| {
+        let (time, name) = line.split_once(' ')?;
+        let came = time.parse().is_ok_and(|time: u64| time < cloned) && !git_dir.join(name).exists();
+        (!came).then(|| name.to_owned())
+    };
+    Ok(listed.text().lines().filter_map(own).collect())
+}
+
+/// The remotes that go with the worktree: what they have is nowhere else.
+fn remotes_inside(shown: &Path, asked: &Program, top: &Path) -> Result<Vec<String>, Unsaved> {
+    let listed = asked.clone().args(["config", "-z", "--get-regexp", r"^remote\..*\.url$"]).run()?;
+    let is_inside = |url: &str| {
+        let path = url.strip_prefix("file://").unwrap_or(url);
+        let folder = shown.join(path).canonicalize().or_else(|_| shown.join(format!("{path}.git")).canonicalize());
+        folder.is_ok_and(|folder| top.canonicalize().is_ok_and(|top| folder.starts_with(top)))
+    };
+    let of_entry = |entry: &[u8]| {
+        let text = String::from_utf8_lossy(entry).into_owned();
+        let (key, url) = text.split_once('\n')?;
+        let name = key.strip_prefix("remote.")?.strip_suffix(".url")?;
+        is_inside(url).then(|| format!("--exclude={name}/*"))
+    };
+    Ok(entries(&listed.out).filter_map(of_entry).collect())
+}
+
+/// Whether some of the commits are at no remote, as far as is known here. `cut` is where a remote's history was cut off when it
+/// was fetched; such commits are never one's own, and may be on no branch there.
+fn is_unpushed(asked: &Program, which: &[&str], cut: &str, inside: &[String]) -> Result<bool, Unsaved> {
+    let cut: String = cut.lines().map(|commit| format!("^{commit}\n")).collect();
+    // Git goes on to list there what it has cleared away.
+    let gone = (!cut.is_empty()).then_some("--ignore-missing");
+    let list = asked.clone().args(["rev-list", "--max-count=1"]).args(gone).arg("--stdin").args(which);
+    let listed = done(list.arg("--not").args(inside).arg("--remotes").input(cut), "look at a nested repository")?;
+    Ok(!listed.out.is_empty())
+}
+
+/// Other worktrees of a repository that goes: what is staged there, or half merged, goes with it.
+fn refuse_linked(git_dir: &Path) -> Result<(), Unsaved> {
+    let admins = fs::read_dir(git_dir.join("worktrees")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let folder =
+        |admin: PathBuf| Some(admin.join(whole_path(fs::read(admin.join("gitdir")).ok()?)).parent()?.to_owned());
+    admins
+        .filter_map(folder)
+        .filter(|folder| folder.join(".git").exists())
+        .try_for_each(|folder| refuse_changed(&folder))
 }
 
 /// The repositories of submodules, which git keeps for each worktree, and keeps when their folders are deleted.
-fn refuse_modules(folder: &Path) -> Result<(), Unsaved> {
+fn refuse_modules(folder: &Path, top: &Path) -> Result<(), Unsaved> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for module in entries.map(|entry| entry.path()).filter(|path| path.is_dir()) {
         if module.join("HEAD").exists() {
-            refuse_unpushed(&module, &git(&module).arg("--git-dir").arg(&module).arg("--work-tree").arg(&module))?;
-            refuse_modules(&module.join("modules"))?;
+            let asked = git(&module).arg("--git-dir").arg(&module).arg("--work-tree").arg(&module);
+            refuse_unpushed(&module, &asked, top)?;
+            refuse_linked(&module)?;
+            refuse_modules(&module.join("modules"), top)?;
         } else {
             // One that is named like a path.
-            refuse_modules(&module)?;
+            refuse_modules(&module, top)?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Unsaved, Workplace};
+use super::{FOLDER, Unsaved, Workplace};
 use crate::fleet::git::{Repository, git, whole_path};
 use crate::fleet::program::Program;
 
@@ -36,6 +36,7 @@ impl Site {
         if is_there {
             let admin = admin.as_ref().ok_or_else(|| Unsaved::NotAWorktree(worktree.clone()))?;
             refuse_other_repository(&worktree, admin)?;
+            refuse_locked(&worktree, admin)?;
         } else if admin.as_ref().is_some_and(|admin| admin.join("locked").exists()) {
             return Err(Unsaved::Away(worktree));
         }
@@ -81,14 +82,15 @@ impl Site {
 
     /// Where what is kept for the job is.
     pub(super) fn rescue_folder(&self) -> String {
-        format!("refs/aio/rescue/{}", self.job)
+        format!("{FOLDER}/{}", self.job)
     }
 
-    /// The refs that have what has come home, or was kept, as patterns.
+    /// The refs that have what has come home, or was kept, as patterns. What a remote is remembered to have had may be gone
+    /// from there, and goes from here with the next fetch.
     pub(super) fn homes(&self) -> Vec<String> {
         let mut homes = vec![self.rescue_folder()];
         if !self.target.is_empty() && self.target != self.branch {
-            homes.extend(["heads", "remotes", "remotes/*"].map(|kind| format!("refs/{kind}/{}", self.target)));
+            homes.push(format!("refs/heads/{}", self.target));
         }
         homes
     }
@@ -125,4 +127,13 @@ fn refuse_other_repository(worktree: &Path, admin: &Path) -> Result<(), Unsaved>
     // Where it leads nowhere, git is told outright where to look.
     let is_other = named.is_some_and(|named| named.is_dir() && physical(&named) != physical(admin));
     if kind.is_file() && !is_other { Ok(()) } else { Err(Unsaved::OtherRepository(worktree.to_owned())) }
+}
+
+/// Who locks a worktree wants it to stay. Git locks those that it makes, too, and leaves that behind where it is killed.
+fn refuse_locked(worktree: &Path, admin: &Path) -> Result<(), Unsaved> {
+    let Ok(reason) = fs::read(admin.join("locked")) else { return Ok(()) };
+    match String::from_utf8_lossy(&reason).trim() {
+        "initializing" => Ok(()),
+        reason => Err(Unsaved::Locked(worktree.to_owned(), reason.to_owned())),
+    }
 }

@@ -4,6 +4,7 @@
 
 mod any_edits;
 mod any_repository;
+mod nested;
 mod operations;
 mod refusals;
 
@@ -135,20 +136,20 @@ fn where_nothing_would_be_lost_nothing_is_kept() {
 
 #[test]
 fn commits_that_came_home_are_not_kept_again() {
-    for home in ["heads/main", "remotes/origin/main", "remotes/main"] {
-        let job = Job::new();
-        job.write("new", "new\n");
-        let done = job.commit("done");
-        job.scratch.git(&["checkout", "--quiet", "--detach"]);
-        job.scratch.git(&["update-ref", &format!("refs/{home}"), &done]);
-        assert!(job.save_and_remove().kept().is_empty(), "{home}");
-        assert_eq!(job.scratch.git(&["branch", "--list", "aio/job"]), "", "{home}");
-    }
+    let job = Job::new();
+    job.write("new", "new\n");
+    let done = job.commit("done");
+    job.scratch.git(&["checkout", "--quiet", "--detach"]);
+    job.scratch.git(&["update-ref", "refs/heads/main", &done]);
+    assert!(job.save_and_remove().kept().is_empty());
+    assert_eq!(job.scratch.git(&["branch", "--list", "aio/job"]), "");
 }
 
 #[test]
 fn commits_that_somebody_else_has_are_kept_all_the_same() {
-    for other in ["heads/aio/other", "heads/main-2", "tags/home", "remotes/origin/aio/job", "aio/rescue/codex-1/1"] {
+    // Also what a remote had when it was last asked: it may have given that up since.
+    let others = ["heads/aio/other", "heads/main-2", "tags/home", "remotes/origin/aio/job", "aio/rescue/codex-1/1"];
+    for other in others.into_iter().chain(["remotes/origin/main", "remotes/main"]) {
         let job = Job::new();
         job.write("new", "new\n");
         let done = job.commit("done");
@@ -215,6 +216,18 @@ fn what_an_earlier_attempt_kept_is_found_whenever_that_was() {
     job.git(&["update-ref", &name, &long_ago]);
     assert_eq!(job.save().unwrap().kept()[0].commit, long_ago);
     assert_eq!(job.scratch.git(&["for-each-ref", "--format=%(refname)", "refs/aio"]), name);
+}
+
+#[test]
+fn big_files_are_kept_beside_small_ones() {
+    let job = Job::new();
+    job.git(&["config", "core.bigFileThreshold", "1m"]);
+    job.write("a", "small\n");
+    job.write("big", vec![b'x'; 3 << 20]);
+    job.write("z", "small\n");
+    let expected = job.content();
+    let proof = job.save_and_remove();
+    assert_eq!(job.restored(proof.reference().unwrap()), expected);
 }
 
 #[test]
@@ -320,9 +333,10 @@ fn a_worktree_that_git_forgot_leaves_its_branch() {
     let proof = job.save().unwrap();
     assert_eq!(proof.kept()[0].commit, done);
     assert_eq!(remove(&proof).unwrap().branch, Branch::Removed);
-    // And once more, when there is nothing at all.
+    // And once more, when there is nothing at all: it is found where the first put it.
+    let first = proof.kept().to_vec();
     let proof = job.save().unwrap();
-    assert!(proof.kept().is_empty());
+    assert_eq!(proof.kept(), first);
     assert_eq!(remove(&proof).unwrap().branch, Branch::WasGone);
 }
 
@@ -333,6 +347,21 @@ fn a_worktree_whose_link_to_git_is_gone() {
     let expected = job.content();
     fs::remove_file(job.worktree.join(".git")).unwrap();
     let proof = job.save().unwrap();
-    remove(&proof).unwrap();
+    assert!(remove(&proof).unwrap().left.is_none());
     assert_eq!(job.restored(proof.reference().unwrap()), expected);
+    assert!(!job.worktree.exists() && !job.scratch.path("w.removed").exists());
+}
+
+#[test]
+fn what_goes_because_git_ignores_it_is_named() {
+    let job = Job::new();
+    job.write(".aio/.gitignore", "*\n");
+    for name in [".aio/done", ".aio/notes/of its own", ".aio/plan", "same.ignored", "other.ignored"] {
+        job.write(name, "x\n");
+    }
+    write(&job.scratch.project.join("same.ignored"), "x\n");
+    symlink("same.ignored", job.scratch.project.join("link.ignored")).unwrap();
+    symlink("same.ignored", job.worktree.join("link.ignored")).unwrap();
+    let removed = remove(&job.save().unwrap()).unwrap();
+    assert_eq!(removed.ignored, [".aio/notes", ".aio/plan", "link.ignored", "other.ignored"]);
 }

@@ -109,3 +109,33 @@ fn what_is_drawn_is_looked_through_for_its_words() {
     assert!(!worth("\x1b[32m✻\x1b[39m Pondering… \x1b]0;title\x07(esc to interrupt)"));
     assert!(!worth("\x1b[") && !worth("\x1b") && !worth(""));
 }
+
+#[test]
+fn what_was_not_entered_is_told_from_what_an_agent_suggests() {
+    let draft = |agent: &str, screen: &str| Agent::find(agent).unwrap_or_else(|| panic!("{agent}")).draft(screen);
+    for (agent, empty) in [
+        ("claude", screen!("claude-idle")),
+        ("codex", screen!("codex-idle")),
+        ("gemini", screen!("gemini-idle")),
+        ("copilot", screen!("copilot-idle")),
+        (
+            "claude",
+            "❯ before\n● Well.\n────\n❯ \x1b[7mT\x1b[0;2mry \"fix lint errors\"\x1b[0m\n────\n  ? for shortcuts\n",
+        ),
+        ("claude", "\x1b[2m────\n\x1b[0m❯ \x1b[38;5;246mrun the tests\x1b[39m\n"),
+        ("gemini", "│ > \x1b[38;2;108;112;134mType your message\x1b[39m │\n"),
+        ("claude", "nothing like a prompt"),
+        ("claude", ""),
+    ] {
+        assert_eq!(draft(agent, empty), None, "{empty}");
+    }
+    for (agent, screen, words) in [
+        ("claude", screen!("claude-pasted"), "YOUR FIRST ACTION: run `aio task \"<this task in your own wor"),
+        ("claude", "❯ half typed\x1b[7m \x1b[27m\n────\n  ⏵⏵ accept edits on (shift+tab to cycle)\n", "half typed"),
+        ("codex", "› half typed\n\n  ? for shortcuts\n", "half typed"),
+        ("codex", "\x1b[1m›\x1b[0m [Pasted Content 21173 chars]\n", "[Pasted Content 21173 chars]"),
+        ("gemini", "╭────╮\n│ > \x1b[35mhalf\x1b[39m typed │\n╰────╯\n", "half typed"),
+    ] {
+        assert_eq!(draft(agent, screen).as_deref(), Some(words), "{screen}");
+    }
+}

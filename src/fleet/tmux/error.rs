@@ -19,6 +19,8 @@ pub enum TmuxError {
     Hung(Duration),
     /// No such session or pane; in tmux's words.
     Gone(String),
+    /// There is a session of that name already; in tmux's words.
+    Taken(String),
     /// Anything else; in tmux's words.
     Failed(String),
 }
@@ -29,7 +31,7 @@ impl TmuxError {
         match self {
             TmuxError::Missing => "install tmux, or run agents headless",
             TmuxError::TooOld(_) => "install a newer tmux, or run agents headless",
-            TmuxError::NoServer | TmuxError::Gone(_) => "aio jobs",
+            TmuxError::NoServer | TmuxError::Gone(_) | TmuxError::Taken(_) => "aio jobs",
             TmuxError::Hung(_) => {
                 "look at its process (ps -eo pid,stat,args | grep tmux.sock): kill -CONT lets one go on that is stopped (T)"
             }
@@ -46,6 +48,8 @@ impl TmuxError {
             TmuxError::NoServer
         } else if begins(&["can't find", "no such session", "session not found"]) {
             TmuxError::Gone(complaint)
+        } else if begins(&["duplicate session"]) {
+            TmuxError::Taken(complaint)
         } else {
             TmuxError::Failed(complaint)
         }
@@ -70,7 +74,7 @@ impl fmt::Display for TmuxError {
             TmuxError::NoServer => write!(f, "the tmux server does not run"),
             TmuxError::Hung(limit) => write!(f, "the tmux server did not answer within {limit:?}"),
             TmuxError::Gone(said) => write!(f, "not in tmux any more: {said}"),
-            TmuxError::Failed(said) => write!(f, "tmux: {said}"),
+            TmuxError::Taken(said) | TmuxError::Failed(said) => write!(f, "tmux: {said}"),
         }
     }
 }
@@ -91,6 +95,7 @@ mod tests {
         assert!(gone.iter().all(|text| said(text) == TmuxError::NoServer));
         assert_eq!(said("server exited unexpectedly\n"), TmuxError::NoServer);
         assert_eq!(said("can't find pane: %9\n"), TmuxError::Gone("can't find pane: %9".to_owned()));
-        assert_eq!(said("duplicate session: a"), TmuxError::Failed("duplicate session: a".to_owned()));
+        assert_eq!(said("duplicate session: a"), TmuxError::Taken("duplicate session: a".to_owned()));
+        assert_eq!(said("no space for new pane"), TmuxError::Failed("no space for new pane".to_owned()));
     }
 }

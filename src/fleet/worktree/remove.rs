@@ -6,11 +6,13 @@
 use std::ffi::OsString;
 use std::fmt::{self, Display};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::fleet::brief::{BLOCKED, DONE};
 use crate::fleet::git::{Repository, Trouble, done};
 use crate::fleet::rescue::{self, Proof, Site, Unsaved, witness};
 
@@ -20,6 +22,9 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const TURN_PATIENCE: Duration = Duration::from_secs(60);
 /// How often a branch whose witness moves in the same moment is tried.
 const RACES: usize = 10;
+
+/// What aio itself has in a worktree, and has agents write there.
+const OWN: [&str; 3] = [".aio/.gitignore", DONE, BLOCKED];
 
 /// What was removed.
 #[derive(Debug)]
@@ -54,15 +59,16 @@ pub enum Unremoved {
     Git(Trouble),
 }
 
-/// Removes the worktree and the branch that a proof is of, after a look whether it still holds. A worktree that somebody locked
-/// is removed too: what it held is kept.
+/// Removes the worktree and the branch that a proof is of, after a look whether it still holds.
 ///
 /// # Errors
 /// When the proof does not hold, or the folder cannot be moved, or git does not do its part.
 pub fn remove(proof: &Proof) -> Result<Removed, Unremoved> {
     rescue::verify(proof)?;
     let site = proof.site();
+    mark(site);
     let ignored = ignored(site);
+    let mut to_delete: Vec<PathBuf> = left_aside(&site.worktree).collect();
     let aside = match site.is_there {
         true => Some(move_aside(&site.worktree)?),
         false => {
@@ -76,19 +82,51 @@ pub fn remove(proof: &Proof) -> Result<Removed, Unremoved> {
         aside.map_or(Ok(()), |aside| fs::rename(aside, &site.worktree)).unwrap_or_default();
         return Err(trouble.into());
     }
-    let left = left_aside(&site.worktree).find_map(|aside| clear_aside(&aside).err().map(|error| (aside, error)));
+    to_delete.extend(aside);
+    let left = to_delete.into_iter().find_map(|aside| clear_aside(&aside).err().map(|error| (aside, error)));
     Ok(Removed { branch: remove_branch(site, proof.branch_tip())?, left, ignored })
+}
+
+/// Gives it back the `.git` that somebody deleted, by which it is known for a worktree while it is being deleted. Where that
+/// cannot be written, only a removal that is killed leaves something that no other takes away.
+fn mark(site: &Site) {
+    if let Some(admin) = site.admin.as_ref().filter(|_| site.is_there) {
+        let line = [b"gitdir: ", admin.as_os_str().as_bytes(), b"\n"].concat();
+        let written = File::create_new(site.worktree.join(".git")).and_then(|mut file| file.write_all(&line));
+        written.unwrap_or_default();
+    }
 }
 
 /// Only what is said of the removal depends on it.
 fn ignored(site: &Site) -> Vec<String> {
-    let listed = Repository::open(&site.worktree).and_then(|repository| repository.ignored()).unwrap_or_default();
+    let nested = rescue::nested(site).unwrap_or_default();
+    let listed: Vec<PathBuf> =
+        std::iter::once(&site.worktree).chain(&nested).flat_map(|folder| ignored_in(site, folder)).collect();
     let is_elsewhere = |path: &Path| {
         let (here, there) = (site.worktree.join(path), site.repository.root().join(path));
-        here.is_file() && fs::read(here).ok() == fs::read(there).ok()
+        // What a link leads to may be something else for each.
+        fs::symlink_metadata(&here).is_ok_and(|found| found.is_file()) && fs::read(here).ok() == fs::read(there).ok()
     };
-    let ours = |path: &&PathBuf| !path.starts_with(".aio") && !is_elsewhere(path);
-    listed.iter().filter(ours).map(|path| path.display().to_string()).collect()
+    let (own, listed): (Vec<PathBuf>, Vec<PathBuf>) = listed.into_iter().partition(|path| path.starts_with(".aio"));
+    let own = own.first().map(|_| foreign(&site.worktree)).unwrap_or_default();
+    let gone = own.iter().chain(listed.iter().filter(|path| !is_elsewhere(path)));
+    gone.map(|path| path.display().to_string()).collect()
+}
+
+/// From the worktree's top, whichever repository in it that is of.
+fn ignored_in(site: &Site, folder: &Path) -> Vec<PathBuf> {
+    let below = folder.strip_prefix(&site.worktree).unwrap_or(folder);
+    let listed = Repository::open(folder).and_then(|repository| repository.ignored()).unwrap_or_default();
+    listed.into_iter().map(|path| below.join(path)).collect()
+}
+
+/// What lies in the folder for what the agent says, and is not that.
+fn foreign(worktree: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(worktree.join(".aio")).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| Path::new(".aio").join(entry.file_name()));
+    let mut foreign: Vec<PathBuf> = paths.filter(|path| !OWN.iter().any(|own| path == Path::new(own))).collect();
+    foreign.sort_unstable();
+    foreign
 }
 
 /// Deletes a folder with all that is in it, if it is there.

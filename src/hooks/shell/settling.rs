@@ -1,7 +1,7 @@
 //! What only a look at the file system tells: which paths a pattern matches, and whether a destination is a folder.
 
 use super::field::unescape;
-use super::{Change, Copy, Effects, Extent, Landing, Manner, Place, Sweep, SweepKind, Touch};
+use super::{Change, Copy, Effects, Extent, Landing, Manner, Place, Sweep, Touch};
 use super::{MOST_TOUCHES, paths};
 use crate::protocol::overlap::Glob;
 
@@ -108,13 +108,6 @@ impl Extent {
                 rest.is_some_and(|rest| look.exists(&format!("{from}{rest}")))
             }
         }
-    }
-}
-
-impl SweepKind {
-    /// Whether git does it only where no change is lost that was not committed.
-    pub fn is_careful(self) -> bool {
-        matches!(self, SweepKind::Integrate | SweepKind::Switch)
     }
 }
 

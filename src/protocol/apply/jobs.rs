@@ -129,16 +129,19 @@ impl<'a> Turn<'a, '_> {
             () => why_not_yet(jobs, at, |job| job.occupies(evidence)),
         };
         if let Some(reason) = waits {
-            return Ok(Outcome::JobWaits { reason });
+            return Ok(Outcome::JobWaits { reason, is_queued: job.stage == *"queued" });
         }
-        let is_anothers = |first| jobs.iter().any(|job| job.id != id && meets(job, first) && job.occupies(evidence));
+        if !start.hindrance.is_empty() {
+            return Ok(self.stay_queued(at, start.hindrance.clone()));
+        }
+        let is_anothers = |first| jobs.iter().any(|job| job.id != id && meets(job, first) && job.has_ports(evidence));
         let is_used = |first| start.busy_ports.iter().chain(&claimed).any(|port| is_in(first, *port));
         // What it had it has again, unless another has it now.
         let port = Some(job.port).filter(|own| *own != 0 && !is_anothers(*own));
         let mut free = blocks(start.ports).filter(|first| !(is_anothers(*first) || is_used(*first)));
         let Some(port) = port.or_else(|| free.next()) else {
             let reason = format!("no {PORTS_PER_JOB} ports are free in {}-{}", start.ports.0, start.ports.1);
-            return Ok(self.wait_for_ports(at, reason));
+            return Ok(self.stay_queued(at, reason));
         };
         let job = &mut jobs[at];
         if is_own {
@@ -164,7 +167,7 @@ impl<'a> Turn<'a, '_> {
     }
 
     /// One that is queued stays so, and says why.
-    fn wait_for_ports(&mut self, at: usize, reason: String) -> Outcome {
+    fn stay_queued(&mut self, at: usize, reason: String) -> Outcome {
         if let Ok(jobs) = self.state.jobs.entries_mut()
             && jobs[at].stage == *"queued"
             && jobs[at].failure != *reason
@@ -173,7 +176,7 @@ impl<'a> Turn<'a, '_> {
             let id = jobs[at].id.to_string();
             self.note_job(Event::JobNoted, &id, Some(reason.clone()));
         }
-        Outcome::JobWaits { reason }
+        Outcome::JobWaits { reason, is_queued: true }
     }
 
     pub(super) fn note_on_job(&mut self, word: &str, note: &JobNote) -> Result<Outcome, Refusal> {
@@ -189,11 +192,12 @@ impl<'a> Turn<'a, '_> {
         Ok(Outcome::Done)
     }
 
-    /// Writes down how it ended, lets go of what its agent held, and says who may start now.
-    pub(super) fn end_job(&mut self, word: &str, end: &JobEnd) -> Result<Outcome, Refusal> {
+    /// Writes down how it ended, lets go of what its agent held, and says who may start now. What was begun anew since is
+    /// another's to end: nobody ends a job by what they knew of it before that.
+    pub(super) fn end_job(&mut self, word: &str, attempt: u32, end: &JobEnd) -> Result<Outcome, Refusal> {
         let now = self.now_stamp();
         let job = self.job_mut(word)?;
-        if job.stage == *"ended" || job.stage == *"removed" {
+        if job.stage == *"ended" || job.stage == *"removed" || job.attempt != attempt {
             return self.waiting_jobs();
         }
         job.take_end(end, now);
@@ -289,12 +293,13 @@ impl<'a> Turn<'a, '_> {
     pub(super) fn end_orphans(&mut self) -> Result<(Vec<String>, Vec<String>), Refusal> {
         let evidence = self.evidence;
         let jobs = self.state.jobs.entries().map_err(malformed)?;
-        let orphans: Vec<String> =
-            jobs.iter().filter(|job| job.is_orphaned(evidence)).map(|job| job.id.to_string()).collect();
-        for id in &orphans {
+        let orphans = jobs.iter().filter(|job| job.is_orphaned(evidence));
+        let orphans: Vec<(String, u32)> = orphans.map(|job| (job.id.to_string(), job.attempt)).collect();
+        for (id, attempt) in &orphans {
             let failure = "the aio process above its agent vanished".to_owned();
-            self.end_job(id, &JobEnd { result: "crashed".to_owned(), failure, ..JobEnd::default() })?;
+            self.end_job(id, *attempt, &JobEnd { result: "crashed".to_owned(), failure, ..JobEnd::default() })?;
         }
+        let orphans = orphans.into_iter().map(|(id, _)| id).collect();
         let jobs = self.state.jobs.entries().map_err(malformed)?;
         Ok((orphans, due(&jobs, evidence)))
     }
@@ -354,7 +359,7 @@ fn why_not_yet(jobs: &[Job<'_>], at: usize, occupies: impl Fn(&Job<'_>) -> bool)
 /// When the jobs cannot be read.
 pub fn free_blocks(state: &State<'_>, range: (u16, u16), busy: &[u16], evidence: &Evidence) -> Result<usize, Refusal> {
     let (jobs, claimed) = (state.jobs.entries().map_err(malformed)?, claimed_ports(state));
-    let is_anothers = |first| jobs.iter().any(|job| meets(job, first) && job.occupies(evidence));
+    let is_anothers = |first| jobs.iter().any(|job| meets(job, first) && job.has_ports(evidence));
     let is_used = |first| busy.iter().chain(&claimed).any(|port| is_in(first, *port));
     Ok(blocks(range).filter(|first| !is_anothers(*first) && !is_used(*first)).count())
 }

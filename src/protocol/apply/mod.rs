@@ -148,7 +148,7 @@ impl Turn<'_, '_> {
             Op::QueueJobs(new) => self.queue_jobs(new),
             Op::StartJob(start) => self.start_job(start),
             Op::NoteJob { job, note } => self.note_on_job(job, note),
-            Op::EndJob { job, end } => self.end_job(job, end),
+            Op::EndJob { job, attempt, end } => self.end_job(job, *attempt, end),
             Op::RequeueJob { job, restarts } => self.requeue_job(job, *restarts),
             Op::RemoveJob { job, rescue } => self.remove_job(job, rescue.as_deref()),
         }

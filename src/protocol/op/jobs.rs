@@ -51,6 +51,8 @@ pub struct JobStart {
     pub ports: (u16, u16),
     /// Ports in there that somebody uses.
     pub busy_ports: Vec<u16>,
+    /// What keeps its parent from beginning it, with what to do; empty where nothing does.
+    pub hindrance: String,
 }
 
 /// What is new about a job; none leaves what is known.

@@ -99,10 +99,12 @@ pub enum Outcome {
         /// The how manieth start this is.
         attempt: u32,
     },
-    /// It is not its turn, or there are no ports for it.
+    /// It is not its turn, there are no ports for it, or it waits no more.
     JobWaits {
         /// Why.
         reason: String,
+        /// Whether it waits to be begun: else somebody else began it, or it has ended.
+        is_queued: bool,
     },
 }
 

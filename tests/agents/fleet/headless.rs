@@ -85,7 +85,7 @@ fn two_that_write_the_same_file_are_told_apart_before_they_are_merged() {
     }
     let before = fleet.git(&["rev-parse", "main"]);
     let both = fleet.aio(&["merge", claude, codex]);
-    assert!(both.code == 1 && both.err.contains("nothing was merged; next: merge one"), "{both:?}");
+    assert!(both.code == 1 && both.err.contains("nothing was merged; next: aio merge "), "{both:?}");
     assert_eq!(fleet.git(&["rev-parse", "main"]), before);
 
     assert_eq!(fleet.aio(&["merge", claude]).code, 0);

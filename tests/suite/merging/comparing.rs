@@ -241,3 +241,123 @@ fn a_watch_prints_what_changes() {
     assert_eq!(lines(2), format!("CONFLICT  {pair}: one\nCLEAR  {pair}\n"));
     watch.kill();
 }
+
+#[test]
+fn a_conflict_that_nobody_resolved_yet_is_one() {
+    let fleet = Fleet::new();
+    let worktree = fleet.job("claude-first0");
+    edit(&worktree, "one", 3, "ours");
+    commit(&worktree, "ours");
+    edit(&fleet.project(), "one", 3, "theirs");
+    commit(&fleet.project(), "theirs");
+    assert_ne!(crate::harness::git(&worktree, &["merge", "-q", "main"]).code, 0);
+    let before = must(&worktree, &["ls-files", "-s"]);
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!(ran.answer(), (1, "1 conflict among 1 job"), "{ran:?}");
+    assert!(ran.out.contains("CONFLICT  claude-first0 (not committed) and main\n  one\n"), "{ran:?}");
+    assert!(ran.err.contains("claude-first0 has conflicts in its worktree that nobody resolved yet"), "{ran:?}");
+    assert_eq!(must(&worktree, &["ls-files", "-s"]), before);
+    // In a rebase something else than the branch is checked out; it is one all the same.
+    must(&worktree, &["merge", "--abort"]);
+    assert_ne!(crate::harness::git(&worktree, &["rebase", "-q", "main"]).code, 0);
+    assert_eq!(fleet.aio(&["conflicts"]).answer(), (1, "1 conflict among 1 job"));
+    edit(&worktree, "one", 3, "both");
+    must(&worktree, &["add", "one"]);
+    must(&worktree, &["-c", "core.editor=true", "rebase", "--continue"]);
+    assert_eq!(fleet.aio(&["conflicts"]).answer(), (0, "No conflicts among 1 job"));
+}
+
+#[test]
+fn histories_that_do_not_meet_are_in_conflict() {
+    let fleet = three();
+    let worktree = fleet.job("claude-fourth");
+    must(&worktree, &["checkout", "-q", "--orphan", "fresh"]);
+    commit(&worktree, "elsewhere");
+    must(&worktree, &["branch", "-f", "aio/claude-fourth", "fresh"]);
+    must(&worktree, &["checkout", "-q", "aio/claude-fourth"]);
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!(ran.answer(), (1, "2 conflicts among 4 jobs"), "{ran:?}");
+    assert!(ran.out.contains("CONFLICT  claude-fourth and main\n  (no history in common)\n"), "{ran:?}");
+    let answer = fleet.json(&["conflicts"]);
+    let conflicts = answer["data"]["projects"][0]["conflicts"].as_array().unwrap();
+    let unrelated: Vec<&Value> = conflicts.iter().filter(|conflict| conflict["unrelated"] == true).collect();
+    assert!(unrelated.len() == 1 && unrelated[0]["ours"] == "claude-fourth", "{answer}");
+}
+
+#[test]
+fn a_worktree_that_is_in_the_making_is_nothing_to_speak_of() {
+    let fleet = three();
+    let young = fleet.job("claude-young0");
+    must(&fleet.project(), &["worktree", "remove", young.to_str().unwrap()]);
+    must(&fleet.project(), &["branch", "-q", "-D", "aio/claude-young0"]);
+    fleet.edit("claude-young0", "stage", json!("running"));
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!((ran.code, ran.first(), &*ran.err), (1, "1 conflict among 3 jobs", ""));
+    fleet.edit("claude-young0", "stage", json!("ended"));
+    assert!(fleet.aio(&["conflicts"]).err.contains("claude-young0 has no branch"));
+}
+
+#[test]
+fn what_decides_a_merge_besides_the_commits_is_asked_again() {
+    let fleet = Fleet::new();
+    let project = fleet.project();
+    fs::create_dir(project.join("folder")).unwrap();
+    fs::write(project.join("folder/file"), "x\n").unwrap();
+    commit(&project, "folder");
+    let (one, two) = (fleet.job("claude-first0"), fleet.job("claude-second"));
+    must(&one, &["mv", "folder", "renamed"]);
+    commit(&one, "renamed");
+    fs::write(two.join("folder/new"), "new\n").unwrap();
+    commit(&two, "new");
+    let says = |answer: (i32, &str)| assert_eq!(fleet.aio(&["conflicts"]).answer(), answer);
+    must(&project, &["config", "merge.directoryRenames", "false"]);
+    says((0, "No conflicts among 2 jobs"));
+    must(&project, &["config", "--unset", "merge.directoryRenames"]);
+    says((1, "1 conflict among 2 jobs"));
+    must(&project, &["config", "merge.directoryRenames", "false"]);
+    says((0, "No conflicts among 2 jobs"));
+    let merged = fleet.aio(&["merge", "claude-first0", "claude-second"]);
+    assert_eq!(merged.code, 0, "{merged:?}");
+}
+
+#[test]
+fn attributes_that_nobody_committed_count_as_they_are_now() {
+    let fleet = three();
+    let says = |answer: (i32, &str)| assert_eq!(fleet.aio(&["conflicts"]).answer(), answer);
+    says((1, "1 conflict among 3 jobs"));
+    fs::write(fleet.project().join(".gitattributes"), "one merge=theirs\n").unwrap();
+    must(&fleet.project(), &["config", "merge.theirs.driver", "true"]);
+    says((0, "No conflicts among 3 jobs"));
+    must(&fleet.project(), &["config", "--unset", "merge.theirs.driver"]);
+    says((1, "1 conflict among 3 jobs"));
+}
+
+#[test]
+fn a_target_that_is_behind_what_was_fetched_is_noted() {
+    let fleet = three();
+    let project = fleet.project();
+    let origin = fleet.world.home.join("origin.git");
+    must(&project, &["clone", "-q", "--bare", ".", origin.to_str().unwrap()]);
+    must(&project, &["remote", "add", "origin", origin.to_str().unwrap()]);
+    edit(&project, "three", 3, "elsewhere");
+    commit(&project, "elsewhere");
+    must(&project, &["push", "-q", "-u", "origin", "main"]);
+    assert_eq!(fleet.aio(&["conflicts"]).err, "");
+    must(&project, &["reset", "-q", "--hard", "HEAD^"]);
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!((ran.code, &*ran.err), (1, "aio: main is 1 commit behind origin/main, as last fetched\n"));
+}
+
+#[test]
+fn a_branch_without_a_commit_stands_in_nobodys_way() {
+    let fleet = three();
+    let worktree = fleet.job("claude-fourth");
+    must(&worktree, &["checkout", "-q", "--orphan", "fresh"]);
+    fs::write(worktree.join("new"), "x\n").unwrap();
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!(ran.answer(), (1, "1 conflict among 4 jobs"), "{ran:?}");
+    assert_eq!(ran.err, "aio: claude-fourth has something else checked out than its branch, which was compared\n");
+    let diff = fleet.aio(&["diff", "claude-fourth", "--stat"]);
+    assert!(diff.code == 0 && diff.err.is_empty() && diff.out.contains("1 file changed, 1 insertion(+)"), "{diff:?}");
+    assert!(fleet.aio(&["jobs"]).out.contains("1 file, 0 commits"));
+}

@@ -94,7 +94,9 @@ fn without_a_login_a_program_or_a_remote_it_is_done_by_hand() {
     let by_hand = |reason: &str, first: &str| {
         let ran = at.pr();
         assert_eq!((ran.code, ran.err.lines().count()), (6, 1), "{ran:?}");
-        assert!(ran.err.contains(reason) && ran.err.contains("; next: run these by hand"), "{ran:?}");
+        let next =
+            if at.programs.join("gh").exists() { "; next: run these" } else { "; next: install gh, then run these" };
+        assert!(ran.err.contains(reason) && ran.err.contains(next), "{ran:?}");
         assert!(ran.first().starts_with(first) && ran.out.contains("gh pr create --head aio/claude-first0"), "{ran:?}");
         assert_eq!(at.pushed(), "", "nothing was pushed");
     };
@@ -129,7 +131,12 @@ fn a_forge_that_would_not_says_why() {
     let at = Proposing::new();
     let broken = GH.replace("cat >\"$HOME/body\";", "echo 'Base ref must be a branch' >&2; exit 1;");
     at.fleet.programs(&[("gh", &broken)]);
-    refuses(&at.pr(), 1, &["cannot open a pull request", "Base ref must be a branch", "the branch was pushed"]);
+    let next = format!(
+        "; next: cd {} && gh pr create --head aio/claude-first0 --base main --title 'Do claude-first0' --body ''\n",
+        at.worktree.display()
+    );
+    let says = ["cannot open a pull request", "Base ref must be a branch", "the branch was pushed", &next];
+    refuses(&at.pr(), 1, &says);
     at.fleet.programs(&[("gh", &GH.replace("echo '[]'", "echo nonsense"))]);
     refuses(&at.pr(), 1, &["no JSON", "the branch was pushed"]);
 }
@@ -158,4 +165,17 @@ esac"#;
     let ran = at.pr();
     assert_eq!((ran.code, &*ran.out), (0, "https://gitlab.example/a/b/-/merge_requests/3\n"));
     assert!(at.calls().contains("glab mr create --yes --source-branch aio/claude-first0 --target-branch main"));
+}
+
+#[test]
+fn the_forge_is_that_of_what_is_fetched() {
+    let at = Proposing::new();
+    at.fleet.programs(&[("glab", "echo \"glab $*\" >>\"$HOME/calls\"; exit 1")]);
+    let project = at.fleet.project();
+    must(&project, &["config", "url.git@gitlab.example.org:.insteadOf", "work:"]);
+    must(&project, &["remote", "set-url", "origin", "work:a/b.git"]);
+    must(&project, &["remote", "set-url", "--push", "origin", "git@github.com:a/b.git"]);
+    let ran = at.pr();
+    assert!(ran.code == 6 && ran.err.contains("glab is not logged in to gitlab.example.org"), "{ran:?}");
+    assert!(ran.out.contains("glab mr create") && !at.calls().contains("gh auth"), "{ran:?}");
 }

@@ -80,11 +80,36 @@ fn what_came_from_the_target_is_none_of_its_own() {
     edit(&fleet.project(), "one", 9, "meanwhile");
     commit(&fleet.project(), "meanwhile");
     must(&worktree, &["merge", "-q", "--no-edit", "main"]);
-    let ran = fleet.aio(&["diff", "claude-first0"]);
-    assert!(ran.out.contains("+committed") && !ran.out.contains("+meanwhile"), "{ran:?}");
+    let is_its_own = || {
+        let ran = fleet.aio(&["diff", "claude-first0"]);
+        assert!(ran.out.contains("+committed") && !ran.out.contains("+meanwhile"), "{ran:?}");
+        let jobs = fleet.aio(&["jobs"]);
+        assert!(jobs.out.contains("5 files, 3 commits"), "{jobs:?}");
+    };
+    is_its_own();
     // Once it has come home, it is still what it did.
     must(&fleet.project(), &["merge", "-q", "--no-ff", "--no-edit", "aio/claude-first0"]);
-    assert!(fleet.aio(&["diff", "claude-first0"]).out.contains("+committed"));
+    is_its_own();
+}
+
+#[test]
+fn what_changed_within_a_submodule_is_said() {
+    let fleet = Fleet::new();
+    let other = fleet.world.home.join("other");
+    fleet.begin(&other);
+    let allow = ["-c", "protocol.file.allow=always", "submodule", "--quiet"];
+    must(&fleet.project(), &[&allow[..], &["add", other.to_str().unwrap(), "sub"]].concat());
+    commit(&fleet.project(), "submodule");
+    let worktree = fleet.job("claude-first0");
+    must(&worktree, &[&allow[..], &["update", "--init"]].concat());
+    edit(&worktree.join("sub"), "one", 1, "changed");
+    let ran = fleet.aio(&["diff", "claude-first0"]);
+    let next = format!("next: git -C {} status", worktree.join("sub").display());
+    let says = format!("aio: not shown: the submodule sub has what is not committed in it; {next}\n");
+    assert_eq!((ran.code, &*ran.out, &*ran.err), (0, "", &*says));
+    edit(&worktree, "one", 1, "own");
+    let ran = fleet.aio(&["diff", "claude-first0"]);
+    assert!(ran.out.contains("+own") && ran.err == says, "{ran:?}");
 }
 
 #[test]
@@ -111,4 +136,52 @@ fn nothing_is_said_to_be_nothing() {
     let ran = fleet.aio(&["diff", "claude-first0"]);
     assert_eq!((ran.code, &*ran.out, &*ran.err), (0, "", "aio: claude-first0 changed nothing\n"));
     assert_eq!(files(&fleet.json(&["diff", "claude-first0"])), []);
+}
+
+/// A filter that fails ends git, which would have read the other files, too.
+#[test]
+fn what_cannot_be_read_is_never_nothing() {
+    let fleet = Fleet::new();
+    let worktree = fleet.job("claude-first0");
+    fs::write(worktree.join(".gitattributes"), "*.secret filter=broken\n").unwrap();
+    commit(&worktree, "attributes");
+    must(&fleet.project(), &["merge", "-q", "--ff-only", "aio/claude-first0"]);
+    fleet.edit("claude-first0", "base", json!(must(&worktree, &["rev-parse", "HEAD"])));
+    must(&worktree, &["config", "filter.broken.clean", "false"]);
+    must(&worktree, &["config", "filter.broken.required", "true"]);
+    for name in ["a.secret", "b.secret"] {
+        fs::write(worktree.join(name), "x").unwrap();
+    }
+    let says =
+        "not all that claude-first0 holds could be read: a.secret: clean filter 'broken' failed, and 1 more; next: ";
+    let ran = fleet.aio(&["diff", "claude-first0"]);
+    assert_eq!((ran.code, &*ran.out), (6, ""), "{ran:?}");
+    assert!(ran.err.contains(says) && !ran.err.contains("nothing"), "{ran:?}");
+    edit(&worktree, "one", 1, "readable");
+    let ran = fleet.aio(&["diff", "claude-first0"]);
+    assert!(ran.code == 6 && ran.out.contains("+readable") && ran.err.contains(says), "{ran:?}");
+    let answer = fleet.json(&["diff", "claude-first0"]);
+    assert_eq!((&answer["code"], &answer["exit"]), (&json!("unread"), &json!(6)));
+    let conflicts = fleet.aio(&["conflicts"]);
+    assert!(conflicts.err.contains("a.secret: clean filter 'broken' failed"), "{conflicts:?}");
+}
+
+#[test]
+fn new_files_beside_what_is_checked_out_are_read() {
+    let fleet = Fleet::new();
+    fs::create_dir(fleet.project().join("inside")).unwrap();
+    fs::create_dir(fleet.project().join("beside")).unwrap();
+    for folder in ["inside", "beside"] {
+        fs::write(fleet.project().join(folder).join("old"), "x\n").unwrap();
+    }
+    commit(&fleet.project(), "folders");
+    let worktree = fleet.job("claude-first0");
+    must(&worktree, &["sparse-checkout", "set", "inside"]);
+    assert!(!worktree.join("beside").exists());
+    fs::create_dir(worktree.join("beside")).unwrap();
+    fs::write(worktree.join("beside/new"), "brought\n").unwrap();
+    let ran = fleet.aio(&["diff", "claude-first0"]);
+    assert_eq!((ran.code, &*ran.err), (0, ""), "{ran:?}");
+    assert!(ran.out.contains("+brought") && !ran.out.contains("old"), "{ran:?}");
+    assert_eq!(fleet.aio(&["conflicts"]).err, "");
 }

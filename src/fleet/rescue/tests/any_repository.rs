@@ -96,9 +96,34 @@ fn line_ends_are_those_that_git_would_commit() {
     job.write("a.txt", "one\r\ntwo\n");
     job.write("a.raw", "one\r\ntwo\n");
     let proof = job.save_and_remove();
+    assert_eq!(proof.converted(), [Path::new("a.txt")]);
     let restored = job.restored(proof.reference().unwrap());
     assert_eq!(restored[Path::new("a.txt")].1, b"one\ntwo\n");
     assert_eq!(restored[Path::new("a.raw")].1, b"one\r\ntwo\n");
+}
+
+#[test]
+fn files_that_a_filter_does_not_bring_back_are_named() {
+    let job = Job::new();
+    let filters = [
+        ("drop.clean", "grep -v secret"),
+        ("turn.clean", "tr a-z b-za"),
+        ("turn.smudge", "tr b-za a-z"),
+        ("broken.clean", "tr a-z b-za"),
+        ("broken.smudge", "false"),
+        ("broken.required", "true"),
+    ];
+    for (key, value) in filters {
+        job.git(&["config", &format!("filter.{key}"), value]);
+    }
+    job.write(".gitattributes", "*.drop filter=drop\n*.turn filter=turn\n");
+    for name in ["odd \"name\"\n\\ü.drop", "a.turn", "same.drop"] {
+        job.write(name, if name.starts_with("odd") { "a\nsecret\n" } else { "a\n" });
+    }
+    let proof = job.save().unwrap();
+    assert_eq!(proof.converted(), [Path::new("odd \"name\"\n\\ü.drop")]);
+    job.write(".gitattributes", "*.turn filter=broken\n");
+    assert_eq!(job.save().unwrap().converted(), [Path::new("a.turn")]);
 }
 
 #[test]

@@ -125,14 +125,18 @@ fn a_folder_that_comes_back_after_it_was_thought_lost_is_looked_at_again() {
 }
 
 #[test]
-fn a_locked_worktree_is_saved_and_removed_but_not_while_it_is_away() {
+fn a_locked_worktree_stays_until_it_is_unlocked() {
     let job = Job::new();
     job.write("new", "new\n");
-    job.git(&["worktree", "lock", "."]);
+    job.git(&["worktree", "lock", "--reason", "on show", "."]);
+    assert_eq!(message(&job), format!("{} is locked: on show", job.worktree.display()));
     let away = job.scratch.path("away");
     fs::rename(&job.worktree, &away).unwrap();
     assert!(matches!(job.save(), Err(Unsaved::Away(_))));
     fs::rename(&away, &job.worktree).unwrap();
+    job.git(&["worktree", "unlock", "."]);
+    // As a git leaves it that is killed while it makes one.
+    job.git(&["worktree", "lock", "--reason", "initializing", "."]);
     job.save_and_remove();
 }
 

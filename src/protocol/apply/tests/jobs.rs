@@ -30,18 +30,29 @@ impl Desk {
 
     /// Starts a job in a process of that id; its port, or why not.
     fn start(&mut self, id: &str, pid: u32) -> Result<u16, String> {
+        self.start_against(id, pid, "").map_err(|(reason, _)| reason)
+    }
+
+    /// The same where that is in its way; if not, also whether it is queued.
+    fn start_against(&mut self, id: &str, pid: u32, hindrance: &str) -> Result<u16, (String, bool)> {
         let parent = ProcessKey { pid, start: 1 };
         self.evidence.processes.insert(parent, Fate::Alive { tool_call: false });
-        let start = JobStart { job: id.to_owned(), parent, ports: (5000, 5034), busy_ports: vec![5003] };
+        let (ports, busy_ports) = ((5000, 5034), vec![5003]);
+        let start = JobStart { job: id.to_owned(), parent, ports, busy_ports, hindrance: hindrance.to_owned() };
         match self.perform(None, Op::StartJob(start)).unwrap().0 {
             Outcome::JobStarted { port, .. } => Ok(port),
-            Outcome::JobWaits { reason } => Err(reason),
+            Outcome::JobWaits { reason, is_queued } => Err((reason, is_queued)),
             other => panic!("{other:?}"),
         }
     }
 
     fn end(&mut self, id: &str, result: &str) -> Vec<String> {
-        self.next(Op::EndJob { job: id.to_owned(), end: JobEnd { result: result.to_owned(), ..JobEnd::default() } })
+        self.end_attempt(id, self.job(id).attempt, result)
+    }
+
+    fn end_attempt(&mut self, id: &str, attempt: u32, result: &str) -> Vec<String> {
+        let end = JobEnd { result: result.to_owned(), ..JobEnd::default() };
+        self.next(Op::EndJob { job: id.to_owned(), attempt, end })
     }
 
     fn see(&mut self, id: &str, note: JobNote) {
@@ -79,6 +90,37 @@ fn one_in_a_terminal_is_begun_by_nobody_but_who_sits_there() {
     assert!(desk.start("b", 1).is_ok());
     assert!(desk.end("b", "done").is_empty());
     assert!(desk.start("a", 2).is_ok());
+}
+
+#[test]
+fn nobody_ends_what_was_begun_since_they_looked() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", "")], 0);
+    assert!(desk.start("a", 1).is_ok());
+    let before = desk.state.clone();
+    assert_eq!(desk.end_attempt("a", 0, "failed"), [""; 0], "whoever could not begin it was not the only one");
+    assert_eq!(desk.state, before);
+    desk.end_attempt("a", 1, "done");
+    assert_eq!(desk.requeue("a"), ["a"]);
+    assert!(desk.start("a", 2).is_ok());
+    desk.end_attempt("a", 1, "crashed");
+    assert_eq!(desk.standing("a"), Standing::Starting, "the first run's parent knows nothing of the second");
+    desk.end_attempt("a", 2, "failed");
+    assert_eq!(desk.standing("a"), Standing::Failed);
+}
+
+#[test]
+fn what_cannot_be_begun_stays_queued_and_says_why() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", ""), ("b", "")], 1);
+    assert_eq!(desk.start_against("a", 1, "no settings"), Err(("no settings".to_owned(), true)));
+    assert_eq!((desk.standing("a"), &*desk.job("a").failure), (Standing::Queued, "no settings"));
+    assert!(desk.start("a", 1).is_ok());
+    assert_eq!(&*desk.job("a").failure, "");
+    assert_eq!(desk.start_against("a", 2, "no settings"), Err(("it is running".to_owned(), false)));
+    assert_eq!(&*desk.job("a").failure, "", "another began it");
+    let full = "1 of its launch run, as many as may".to_owned();
+    assert_eq!(desk.start_against("b", 3, "no settings"), Err((full, true)), "its turn comes first");
 }
 
 #[test]
@@ -166,6 +208,23 @@ fn ports_are_each_jobs_own() {
     desk.end("b", "done");
     desk.next(Op::RequeueJob { job: "b".to_owned(), restarts: 0 });
     assert_eq!(desk.start("b", 6), Ok(5020), "nobody took it");
+}
+
+#[test]
+fn an_agent_that_outlives_its_parent_keeps_its_ports() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", ""), ("b", "")], 0);
+    assert_eq!(desk.start("a", 1), Ok(5010));
+    let agent = ProcessKey { pid: 7, start: 1 };
+    desk.see("a", JobNote { agent: Some(agent), ..JobNote::default() });
+    desk.evidence.processes.insert(ProcessKey { pid: 1, start: 1 }, Fate::Gone);
+    desk.evidence.processes.insert(agent, Fate::Alive { tool_call: false });
+    let range = |desk: &Desk| free_blocks(&desk.state, (5000, 5034), &[5003], &desk.evidence).unwrap();
+    assert_eq!((desk.standing("a"), range(&desk)), (Standing::Crashed, 1));
+    assert_eq!(desk.start("b", 2), Ok(5020));
+    desk.evidence.processes.insert(agent, Fate::Gone);
+    assert_eq!(range(&desk), 1, "it has none any more");
+    assert_eq!(desk.end("a", "crashed"), Vec::<String>::new());
 }
 
 #[test]

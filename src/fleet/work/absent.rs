@@ -1,0 +1,89 @@
+//! What is left of work whose worktree is not where it was made: on its branch, or in the worktree that somebody moved.
+//!
+//! Guarantees that nothing is changed by looking, and that once git did not answer nothing else is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::{Found, Target, Work, done_since, reference, why};
+use crate::fleet::git::look::Listed;
+use crate::fleet::git::{Repository, Trouble};
+use crate::fleet::merge::branch_ref;
+
+/// A worktree that is not there, or has no `.git` any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Where it was.
+    pub worktree: PathBuf,
+    /// The main worktree of its repository.
+    pub project: PathBuf,
+    /// The branch it was on.
+    pub branch: String,
+    /// The commit at which it began.
+    pub base: String,
+    /// The branch that its work is for.
+    pub target: String,
+}
+
+/// What git knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// What its branch has that its target has not; nothing where that is nothing.
+    pub found: Found,
+    /// Where its branch is checked out by now.
+    pub moved_to: Option<PathBuf>,
+    /// Whether git still has what belongs to the folder, so that it can be repaired.
+    pub is_known: bool,
+    /// Whether its branch is there. Where it is not, nothing tells what was on it.
+    pub has_branch: bool,
+}
+
+/// What git knows of each.
+pub fn look(missing: &[Missing]) -> Vec<Absent> {
+    let mut repositories: BTreeMap<&Path, Result<(Repository, Vec<Listed>), Found>> = BTreeMap::new();
+    let mut gives_up = false;
+    let mut look = |missing| {
+        let absent = if gives_up { Err(Found::Unanswered) } else { one(missing, &mut repositories) };
+        let absent = absent.unwrap_or_else(|found| Absent { found, moved_to: None, is_known: false, has_branch: true });
+        gives_up |= absent.found == Found::Unanswered;
+        absent
+    };
+    missing.iter().map(&mut look).collect()
+}
+
+fn one<'m>(
+    missing: &'m Missing,
+    repositories: &mut BTreeMap<&'m Path, Result<(Repository, Vec<Listed>), Found>>,
+) -> Result<Absent, Found> {
+    let open = || {
+        let repository = Repository::open(&missing.project)?;
+        let listed = repository.worktrees()?;
+        Ok((repository, listed))
+    };
+    let entry = repositories.entry(&missing.project);
+    let known = entry.or_insert_with(|| open().map_err(|trouble: Trouble| why(&trouble)));
+    let (repository, listed) = known.as_ref().map_err(|found| *found)?;
+    let folder = missing.worktree.canonicalize().unwrap_or_else(|_| missing.worktree.clone());
+    let is_here = |listed: &Listed| listed.path == folder || listed.path == missing.worktree;
+    let elsewhere =
+        |listed: &&Listed| listed.branch.as_ref() == Some(&missing.branch) && !is_here(listed) && !listed.is_gone;
+    // Nothing can be moved back to where something is.
+    let moved = listed.iter().skip(1).find(elsewhere).filter(|_| missing.worktree.symlink_metadata().is_err());
+    Ok(Absent {
+        found: on_branch(repository, missing).unwrap_or_else(|trouble| why(&trouble)),
+        moved_to: moved.map(|listed| listed.path.clone()),
+        is_known: listed.iter().any(is_here),
+        has_branch: repository.has_branch(&missing.branch).unwrap_or(true),
+    })
+}
+
+fn on_branch(repository: &Repository, missing: &Missing) -> Result<Found, Trouble> {
+    let Some(tip) = repository.commit(&branch_ref(&missing.branch))? else { return Ok(Found::Nothing) };
+    let name = reference(&missing.target);
+    let target = repository.commit(&name)?.map(|commit| Target { name, commit });
+    let done = done_since(repository.root(), &missing.base, target.as_ref(), &BTreeSet::from([&*tip]))?;
+    let Some((own, files)) = done.get(&tip).filter(|(own, _)| own.commits > 0 && !own.has_arrived) else {
+        return Ok(Found::Nothing);
+    };
+    Ok(Found::Work(Work { files: files.len(), commits: own.commits }))
+}
