@@ -22,6 +22,7 @@ use signal_hook::iterator::Signals;
 
 use self::delivering::Words;
 use self::judging::{failed, judge, shortened};
+use self::looking::Screen;
 use super::jobs::with_job;
 use super::launching;
 use crate::app::{App, unspell, wall_ms};
@@ -357,7 +358,8 @@ fn attempt(
         if task.is_stopped() {
             return Err(Failure::environment("it was ended before its agent ran"));
         }
-        looking::clear(app, task);
+        // It is looked at from before its agent draws.
+        let screen = Screen::of(app, task);
         let prompts = task.files.witness().map_or(0, |witness| witness.prompts);
         let (mut agent, relaying) = spawning::spawn(app, task, &instance, &words.text, sender)?;
         let key = process::key_of(agent.id());
@@ -366,7 +368,7 @@ fn attempt(
             app.warn(&format!("its process was not recorded: {}", failure.message));
         }
         note(app, task, JobNote { agent: key, ..JobNote::default() });
-        let mut watch = attending::Watch::new(app, task, &instance, &words, (prompts, relaying));
+        let mut watch = attending::Watch::new(app, task, &instance, &words, prompts, (screen, relaying));
         let end = watch.until_the_end(&mut agent, receiver)?;
         let progress = std::mem::take(&mut watch.progress);
         let shortfall = watch.leave_terminal();

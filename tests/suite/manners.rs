@@ -202,6 +202,18 @@ fn one_that_starts_slowly_gets_its_task_once() {
 }
 
 #[test]
+fn one_that_shows_its_prompt_before_it_takes_pastes_gets_its_task_once() {
+    play(&TMUX, |manner| {
+        let mut script = steps(json!([{ "sleep_ms": 60_000 }]));
+        script["late_pastes_ms"] = 3000.into();
+        let mut scene = Scene::launch(manner, script, &[]);
+        let job = scene.stands("prompt", "working");
+        scene.has_its_task(&job);
+        scene
+    });
+}
+
+#[test]
 fn an_enter_that_is_swallowed_is_pressed_again() {
     play(&TMUX, |manner| {
         let mut script = steps(json!([{ "sleep_ms": 60_000 }]));

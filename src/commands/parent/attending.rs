@@ -72,13 +72,14 @@ enum Reached {
 }
 
 impl<'w> Watch<'w> {
-    /// Its hooks had seen that many prompts before it was started; and the relay that it may have.
+    /// Its hooks had seen that many prompts before it was started; and the screen or the relay that it may have.
     pub(super) fn new(
         app: &'w App,
         task: &'w Task,
         instance: &'w str,
         words: &Words,
-        (prompts, relaying): (u64, Option<Relaying>),
+        prompts: u64,
+        (screen, relaying): (Option<Screen>, Option<Relaying>),
     ) -> Watch<'w> {
         Watch {
             app,
@@ -86,7 +87,7 @@ impl<'w> Watch<'w> {
             instance,
             progress: Progress::after(task.used.clone()),
             delivering: Delivering::new(words, prompts, relaying.as_ref()),
-            screen: Screen::of(app, task),
+            screen,
             relaying,
             witness: Witness::default(),
             turn: None,

@@ -218,6 +218,9 @@ impl Delivering {
         if !listens(task, witness, screen) {
             return;
         }
+        if !screen.takes_pastes() {
+            return self.wait(|| "its program has not asked for whole pastes".to_owned());
+        }
         if let Some(draft) = screen.draft() {
             return self.hold(self.what(), &draft);
         }

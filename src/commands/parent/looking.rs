@@ -36,6 +36,8 @@ const LOOKED_THROUGH: u64 = 64 << 10;
 const AT_THE_END: Duration = Duration::from_secs(2);
 /// The lines and columns that tmux gives a pane into which nobody looks.
 const USUAL_SIZE: (NonZeroU16, NonZeroU16) = (NonZeroU16::new(50).unwrap(), NonZeroU16::new(200).unwrap());
+/// By this a program asks a terminal for whole pastes.
+const ASKS_FOR_PASTES: &[u8] = b"\x1b[?2004h";
 /// Lines that are kept at the end.
 const KEPT: usize = 200;
 
@@ -43,14 +45,6 @@ const KEPT: usize = 200;
 fn own_pane(app: &App, task: &Task) -> Pane {
     let id = app.variable("TMUX_PANE").and_then(|id| id.into_string().ok()).unwrap_or_default();
     Pane { job: task.id.clone(), id }
-}
-
-/// Takes away what an earlier run of the agent left on the screen: it would be taken for this one's.
-pub(super) fn clear(app: &App, task: &Task) {
-    if task.runtime == Runtime::Tmux && task.attempt > 1 {
-        // Then the screen tells nothing for a while.
-        Tmux::new(app.store.dir()).reset(&own_pane(app, task)).unwrap_or_default();
-    }
 }
 
 /// What a screen may show next.
@@ -88,10 +82,13 @@ pub(super) struct Screen {
     is_unanswered: bool,
     /// Its lines and columns.
     size: (NonZeroU16, NonZeroU16),
+    /// Whether its program had asked for whole pastes when what it had drawn was dropped.
+    took_pastes: bool,
 }
 
 impl Screen {
-    /// Of the terminal that this process runs in; none where the agent has none.
+    /// Of the terminal that this process runs in; none where the agent has none. What an earlier run left there goes: it would
+    /// be taken for this one's.
     pub(super) fn of(app: &App, task: &Task) -> Option<Screen> {
         if task.runtime != Runtime::Tmux {
             return None;
@@ -113,7 +110,12 @@ impl Screen {
             is_urgent: false,
             is_unanswered: false,
             size: USUAL_SIZE,
+            took_pastes: false,
         };
+        if task.attempt > 1 {
+            // Where tmux does not answer, the screen tells nothing for a while.
+            screen.tmux.reset(&screen.pane).unwrap_or_default();
+        }
         let drawn = screen.drawn();
         let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&drawn);
         screen.is_recorded = made.is_ok() && screen.tmux.record(&screen.pane, &drawn).is_ok();
@@ -169,6 +171,12 @@ impl Screen {
         self.agent.draft(&drawn)
     }
 
+    /// Whether its program has asked for whole pastes: before, each line of one would be an Enter. Gemini CLI shows its prompt
+    /// earlier. Where it is not known what was drawn, it is taken to have.
+    pub(super) fn takes_pastes(&self) -> bool {
+        self.replayed().is_none_or(|screen| screen.bracketed_paste())
+    }
+
     /// From now on, only what it does anew counts.
     pub(super) fn forget_work(&mut self) {
         self.notice();
@@ -210,6 +218,7 @@ impl Screen {
         self.has_worked |= has_words(self.agent.screen.works, &drawn);
         (self.length, self.drawn_at, self.is_stale) = (length, Instant::now(), true);
         if length > LONGEST {
+            self.took_pastes = self.takes_pastes();
             let emptied = OpenOptions::new().write(true).open(self.drawn()).and_then(|file| file.set_len(0));
             self.length = if emptied.is_ok() { 0 } else { length };
         }
@@ -237,12 +246,20 @@ impl Screen {
         }
     }
 
-    /// What stands there after all that was drawn, as far as that is still known.
+    /// What stands there after all that was drawn.
     fn redrawn(&self) -> Option<String> {
-        let drawn = std::fs::read(self.drawn()).ok().filter(|_| self.is_recorded)?;
+        Some(self.replayed()?.contents()).filter(|text| !text.trim().is_empty())
+    }
+
+    /// The screen after all that was drawn, as far as that is still known.
+    fn replayed(&self) -> Option<vt100::Screen> {
+        let drawn = std::fs::read(self.drawn()).ok().filter(|drawn| self.is_recorded && !drawn.is_empty())?;
         let mut screen = vt100::Parser::new(self.size.0, self.size.1, 0);
+        if self.took_pastes {
+            screen.process(ASKS_FOR_PASTES);
+        }
         screen.process(&drawn);
-        Some(screen.screen().contents()).filter(|text| !text.trim().is_empty())
+        Some(screen.screen().clone())
     }
 }
 

@@ -49,6 +49,12 @@ const CODEX: &str = "\r\n  ? for shortcuts\r\n› ";
 impl Prompt {
     pub fn open(script: &Script, tool: &str, record: &Record) -> Prompt {
         let before = tcgetattr(std::io::stdin().as_fd()).unwrap();
+        let drawn = if tool == "codex" { CODEX } else { CLAUDE };
+        if !script.late_pastes.is_zero() {
+            make_raw(&before);
+            show(drawn.as_bytes());
+            std::thread::sleep(script.late_pastes);
+        }
         take_keys(&before);
         Prompt {
             before,
@@ -59,7 +65,7 @@ impl Prompt {
             pastes: 0,
             swallow_enters: script.swallow_enters,
             ignore_pastes: script.ignore_pastes,
-            drawn: if tool == "codex" { CODEX } else { CLAUDE },
+            drawn,
             record: record.clone(),
         }
     }
@@ -168,10 +174,15 @@ impl Prompt {
 }
 
 fn take_keys(before: &Termios) {
+    make_raw(before);
+    show(b"\x1b[?2004h");
+}
+
+/// What was typed before is dropped.
+fn make_raw(before: &Termios) {
     let mut raw = before.clone();
     raw.make_raw();
     tcsetattr(std::io::stdin().as_fd(), OptionalActions::Flush, &raw).unwrap();
-    show(b"\x1b[?2004h");
 }
 
 /// What one read gives, with no buffer between that would join two; nothing when the terminal is gone.

@@ -4,7 +4,8 @@
 //! {"record": "/tmp/x", "hooks": true, "turns": [[{"say": "Well"}, {"commit": "One"}, {"done": "Did it"}]]}
 //! ```
 //! `record`: a folder for what it was given, each prompt in a file `prompt-0001`, its input box after a paste in `input`. `hooks`: whether it runs aio's hooks.
-//! `slow_start_ms`: how long it takes until it reads keys. `swallow_enters`, `ignore_pastes`: how many. `turns`: the steps of
+//! `slow_start_ms`: how long it takes until it reads keys. `late_pastes_ms`: how long it shows its prompt before it does, as
+//! Gemini CLI. `swallow_enters`, `ignore_pastes`: how many. `turns`: the steps of
 //! each turn; the last are also those of all later turns. `asks_to_trust`: whether it asks that first, in a terminal, as Claude Code
 //! does: with the answer that ends it chosen. When it does what is left in `moments`. A step is one of:
 //!
@@ -37,6 +38,7 @@ pub struct Script {
     pub record: Option<PathBuf>,
     pub hooks: bool,
     pub slow_start: Duration,
+    pub late_pastes: Duration,
     pub swallow_enters: u64,
     pub ignore_pastes: u64,
     pub asks_to_trust: bool,
@@ -55,7 +57,16 @@ impl Script {
     }
 
     fn parse(value: &Value) -> Script {
-        let known = ["record", "hooks", "slow_start_ms", "swallow_enters", "ignore_pastes", "asks_to_trust", "turns"];
+        let known = [
+            "record",
+            "hooks",
+            "slow_start_ms",
+            "late_pastes_ms",
+            "swallow_enters",
+            "ignore_pastes",
+            "asks_to_trust",
+            "turns",
+        ];
         for name in value.as_object().expect("the script is an object").keys() {
             assert!(known.contains(&&**name), "{name:?} is nothing that a script says");
         }
@@ -65,6 +76,7 @@ impl Script {
             record: value["record"].as_str().map(PathBuf::from),
             hooks: value["hooks"].as_bool().unwrap_or_default(),
             slow_start: Duration::from_millis(number("slow_start_ms")),
+            late_pastes: Duration::from_millis(number("late_pastes_ms")),
             swallow_enters: number("swallow_enters"),
             ignore_pastes: number("ignore_pastes"),
             asks_to_trust: value["asks_to_trust"].as_bool().unwrap_or_default(),
