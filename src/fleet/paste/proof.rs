@@ -12,8 +12,10 @@ pub fn proof(words: &str, is_pasted: bool, seen: &str) -> &'static str {
     } else if is_pasted && digest(&sent.replace('\t', "    ")) == seen {
         // So does Claude Code's prompt.
         "hook: to the byte, with spaces for tabs"
-    } else {
+    } else if seen.is_empty() {
         "hook"
+    } else {
+        "hook: not to the byte"
     }
 }
 
@@ -33,11 +35,13 @@ mod tests {
             ("a\u{1b}\tb", true, "a\tb", "hook: to the byte"),
             ("a\u{1b}\tb", true, "a    b", "hook: to the byte, with spaces for tabs"),
             ("a\u{1b}b", false, "a\u{1b}b", "hook: to the byte"),
-            ("a\u{1b}b", false, "ab", "hook"),
-            ("a\tb", false, "a    b", "hook"),
-            ("ab", true, "a b", "hook"),
+            ("a\u{1b}b", false, "ab", "hook: not to the byte"),
+            ("a\tb", false, "a    b", "hook: not to the byte"),
+            ("ab", true, "a b", "hook: not to the byte"),
         ] {
             assert_eq!(proof(words, is_pasted, &digest(seen)), receipt, "{words:?} {seen:?}");
         }
+        assert_eq!(proof("ab", true, ""), "hook");
+        assert!(is_exact("hook: to the byte, with spaces for tabs") && !is_exact("hook: not to the byte"));
     }
 }
