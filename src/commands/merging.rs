@@ -13,9 +13,9 @@ use crate::error::{Exit, Failure, project_is_gone};
 use crate::fleet::files::JobFiles;
 use crate::fleet::merge::{Trouble, current_branch};
 use crate::fleet::program::Unrun;
+use crate::fleet::rescue::listing;
 use crate::protocol::evidence::Evidence;
 use crate::protocol::fleet::{Job, Standing, find_job, standing};
-use crate::protocol::spelling::shell_word;
 pub(super) use readiness::{must_be_home, must_be_published, must_have_tip};
 
 /// A job as far as its branch is concerned.
@@ -104,8 +104,8 @@ impl Worker {
                 refuse(format!("{} was removed, and had nothing to keep", self.id), "aio jobs".to_owned())
             }
             "removed" => {
-                let message = format!("{} was removed; its work is kept as {}", self.id, self.rescue);
-                refuse(message, format!("git -C {} log {}", shell_word(&self.project), self.rescue))
+                let message = format!("{} was removed; its work was kept as {}", self.id, self.rescue);
+                refuse(message, listing(&self.project, &self.id))
             }
             _ => Ok(()),
         }

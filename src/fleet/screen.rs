@@ -5,8 +5,10 @@
 //! the last lines count, because an agent may write above whatever it likes.
 
 mod draft;
+mod replay;
 
 pub(super) use draft::draft;
+pub use replay::{USUAL_SIZE, replayed};
 
 use super::stream::{Limit, limit};
 

@@ -49,6 +49,17 @@ pub struct Work {
     pub files: usize,
     /// Commits since.
     pub commits: usize,
+    /// Files that are not as they were committed.
+    pub uncommitted: usize,
+    /// All that was committed is in the target.
+    pub has_arrived: bool,
+}
+
+impl Work {
+    /// Whether nothing of it is still to be brought to its target.
+    pub fn is_home(&self) -> bool {
+        self.uncommitted == 0 && (self.has_arrived || self.commits == 0)
+    }
 }
 
 /// What is known of that.
@@ -137,15 +148,23 @@ fn reference(target: &str) -> String {
 
 /// What was committed there, and what was not.
 fn together(now: &Present, done: &Done) -> Found {
-    let (commits, committed) = done.get(&now.head).map_or((0, &[][..]), |(own, files)| (own.commits, files));
-    let files: BTreeSet<&Vec<u8>> = now.files.iter().chain(committed).collect();
-    Found::Work(Work { files: files.len(), commits })
+    let own = done.get(&now.head);
+    let files: BTreeSet<&Vec<u8>> = now.files.iter().chain(own.iter().flat_map(|(_, files)| files)).collect();
+    Found::Work(Work {
+        files: files.len(),
+        commits: own.map_or(0, |(own, _)| own.commits),
+        uncommitted: now.files.len(),
+        has_arrived: own.is_some_and(|(own, _)| own.has_arrived),
+    })
 }
 
 /// Where nothing was committed, that is all there is.
 fn begun(now: &Result<Present, Found>) -> Found {
     match now {
-        Ok(now) => Found::Work(Work { files: now.files.len(), commits: 0 }),
+        Ok(now) => {
+            let files = now.files.len();
+            Found::Work(Work { files, uncommitted: files, ..Work::default() })
+        }
         Err(found) => *found,
     }
 }

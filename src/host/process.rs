@@ -40,6 +40,8 @@ pub struct Process {
     pub name: String,
     /// It has a controlling terminal, be it in the background.
     pub has_terminal: bool,
+    /// A signal stopped it: it does nothing until another has it go on.
+    pub is_stopped: bool,
 }
 
 /// What can be said of a process id.
@@ -78,6 +80,11 @@ pub(super) fn are_clocks_shifted() -> bool {
 /// Whether this very process is seen to live. No is no proof of the contrary.
 pub fn is_seen(key: ProcessKey) -> bool {
     matches!(look_up_as_shown(key.pid), Lookup::Alive(process) if process.key == key)
+}
+
+/// Whether this very process is stopped by a signal.
+pub fn is_stopped(key: ProcessKey) -> bool {
+    matches!(look_up(key.pid), Lookup::Alive(process) if process.key == key && process.is_stopped)
 }
 
 /// The arguments the process was started with, or the title it put in their place. `None` when they cannot be read or

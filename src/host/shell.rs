@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn without_a_terminal_nobody_sits_there() {
         let key = ProcessKey { pid: std::process::id(), start: 0 };
-        let process = Process { key, parent: 1, name: "bash".into(), has_terminal: false };
+        let process = Process { key, parent: 1, name: "bash".into(), has_terminal: false, is_stopped: false };
         assert!(!is_interactive_shell(&process));
     }
 }

@@ -1,5 +1,6 @@
 //! The end of a job whose parent cannot see to it any more: everything of it ended first, its record written then.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::commands::launching;
 use crate::error::{Exit, Failure};
 use crate::fleet::files::JobFiles;
 use crate::fleet::remains::{self, Running};
+use crate::fleet::screen::{USUAL_SIZE, replayed};
 use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::{Evidence, Fate, ProcessKey, Recorded};
@@ -94,11 +96,14 @@ impl Ending {
         }
     }
 
-    /// Ends all that still runs of it.
+    /// Ends all that still runs of it. Of one that waited for its turn that is nothing: what runs by now was begun since.
     ///
     /// # Errors
     /// When something does not end.
     pub(in crate::commands) fn end_rest(&self, dir: &Path) -> Result<(), Failure> {
+        if self.stage == "queued" {
+            return Ok(());
+        }
         match remains::end(dir, &self.id, self.agent).first() {
             None => Ok(()),
             Some(left) => {
@@ -113,14 +118,18 @@ impl Ending {
     /// # Errors
     /// When something does not end, or it cannot be written down.
     pub(in crate::commands) fn settle(&self, app: &App) -> Result<(), Failure> {
-        if self.stage != "queued" {
-            self.end_rest(app.store.dir())?;
-        }
+        self.end_rest(app.store.dir())?;
         if !self.is_orphaned {
             return Ok(());
         }
+        keep_drawn(&JobFiles::of(app.store.dir(), &self.id));
         let failure = "the aio process above its agent vanished".to_owned();
         self.write_down(app, JobEnd { result: "crashed".to_owned(), failure, ..JobEnd::default() })
+    }
+
+    /// Whether it has ended, written down or not.
+    pub(super) fn has_ended(&self, app: &App) -> bool {
+        !matches!(&*self.stage, "running" | "queued") || self.is_orphaned || self.kept(app).is_some()
     }
 
     /// How its run ended, where its parent could not write that down.
@@ -155,6 +164,22 @@ impl Ending {
             }
             Err(failure) => Err(failure),
         }
+    }
+}
+
+/// What stood last in the terminal of a job whose parent could not keep it.
+pub(super) fn last_drawn(files: &JobFiles) -> Option<String> {
+    let drawn = fs::read(files.drawn()).ok()?;
+    let text = replayed(&drawn, USUAL_SIZE, false).contents();
+    Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Has it stay when the job goes on.
+fn keep_drawn(files: &JobFiles) {
+    let Some(text) = last_drawn(files) else { return };
+    // Otherwise it is shown until then.
+    if files.keep_screen(&text).is_ok() {
+        fs::remove_file(files.drawn()).unwrap_or_default();
     }
 }
 

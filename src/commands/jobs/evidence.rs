@@ -1,6 +1,6 @@
 //! How jobs stand, from their records and from what can be seen of them now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,11 +10,13 @@ use crate::commands::projects::home_of;
 use crate::fleet::files::JobFiles;
 use crate::fleet::profile::Runtime;
 use crate::fleet::remains::Running;
+use crate::fleet::rescue::all_kept;
 use crate::fleet::tmux::Tmux;
 use crate::fleet::work::absent::{self, Absent, Missing};
 use crate::fleet::work::{self, Found, Place, Work};
+use crate::host::process;
 use crate::protocol::apply::due;
-use crate::protocol::evidence::Evidence;
+use crate::protocol::evidence::{Evidence, Fate, Recorded};
 use crate::protocol::fleet::{Job, Standing, standing};
 use crate::protocol::lease;
 use crate::protocol::state::State;
@@ -143,7 +145,7 @@ fn absents(jobs: &[Job<'_>], dir: &Path) -> Vec<Option<Absent>> {
 }
 
 /// A job whose parent could not write down how it ended stands as that kept it.
-fn end_as_kept(job: &mut Job<'_>, evidence: &Evidence, dir: &Path) -> Option<Kept> {
+pub(super) fn end_as_kept(job: &mut Job<'_>, evidence: &Evidence, dir: &Path) -> Option<Kept> {
     let is_running = job.stage == *"running";
     let end = is_running.then(|| JobFiles::of(dir, &job.id).kept_end(job.attempt)).flatten()?;
     let kept = if job.is_orphaned(evidence) { Kept::Left } else { Kept::TriedAgain };
@@ -173,13 +175,15 @@ struct Around {
     running: Option<Running>,
     /// The projects' names, by their paths.
     names: HashMap<String, String>,
+    /// The refs that keep what jobs left, by the repositories in which git could be asked for them.
+    kept: HashMap<PathBuf, Vec<String>>,
 }
 
 impl Around {
     fn look(app: &App, state: &State<'_>, shown: &[Job<'_>], evidence: &Evidence) -> Around {
         let projects = state.projects.entries().unwrap_or_default();
         let names = projects.iter().map(|project| (project.path.to_string(), project.name.to_string())).collect();
-        let mut around = Around { names, ..Around::default() };
+        let mut around = Around { names, kept: kept_refs(shown), ..Around::default() };
         if shown.iter().any(|job| job.stage == *"queued") {
             let all = state.jobs.entries().unwrap_or_default();
             let mut evidence = evidence.clone();
@@ -192,11 +196,23 @@ impl Around {
         around
     }
 
+    /// Whether the ref that kept something of a job was deleted since.
+    fn has_lost_rescue(&self, job: &Job<'_>) -> bool {
+        let kept = self.kept.get(&home_of(job)).filter(|_| !job.rescue.is_empty());
+        kept.is_some_and(|kept| !kept.iter().any(|name| *name == *job.rescue))
+    }
+
     /// A project's name; of one that was not added, or was removed, its folder's.
     fn name_of(&self, project: &str) -> String {
         let folder = || unspell(project).file_name().map(|name| name.to_string_lossy().into_owned());
         self.names.get(project).cloned().or_else(folder).unwrap_or_else(|| project.to_owned())
     }
+}
+
+fn kept_refs(shown: &[Job<'_>]) -> HashMap<PathBuf, Vec<String>> {
+    let homes: HashSet<PathBuf> = shown.iter().filter(|job| !job.rescue.is_empty()).map(home_of).collect();
+    let names = |home: &Path| Some(all_kept(home).ok()?.into_iter().map(|kept| kept.name).collect());
+    homes.into_iter().filter_map(|home| Some((names(&home)?, home))).map(|(names, home)| (home, names)).collect()
 }
 
 fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Around, dir: &Path) -> Seen {
@@ -208,8 +224,13 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
     // Where git cannot be asked, as without the project's folder, there may be work.
     let is_lost = absent.as_ref().is_some_and(|absent| !absent.has_branch && absent.moved_to.is_none());
     let is_unknown = work.is_none() && (has_place || is_lost || found == Found::Unanswered);
-    let has_work = job.merged.is_empty() && (is_unknown || work.is_some_and(|work| work != Work::default()));
-    let standing = standing(job, has_work, evidence);
+    let has_work = is_unknown && job.merged.is_empty() || work.is_some_and(|work| !is_home(job, work));
+    let stopped = stopped_parent(job, evidence);
+    let standing = match stopped {
+        // Nobody writes that down until its parent goes on.
+        Some(_) if is_agent_gone(job, evidence) => Standing::Crashed,
+        _ => standing(job, has_work, evidence),
+    };
     let orphans = orphans(job, evidence, around);
     let about = About {
         job,
@@ -220,6 +241,8 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
         absent: absent.as_ref(),
         is_orphaned: job.is_orphaned(evidence),
         orphans: &orphans,
+        stopped_parent: stopped,
+        is_rescue_gone: around.has_lost_rescue(job),
         is_due: around.due.iter().any(|due| *due == *job.id),
     };
     let files = JobFiles::of(dir, &job.id);
@@ -269,6 +292,13 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
     }
 }
 
+/// Whether nothing of it is still to be brought home, to its target or wherever it was merged.
+fn is_home(job: &Job<'_>, work: Work) -> bool {
+    // Whatever cannot be asked now is as it was recorded.
+    let is_elsewhere = || absent::is_elsewhere(&home_of(job), &job.branch).unwrap_or(true);
+    work.is_home() || work.uncommitted == 0 && !job.merged.is_empty() && is_elsewhere()
+}
+
 /// The last sign that it did something, from whoever saw the latest.
 fn activity(state: &State<'_>, job: &Job<'_>, evidence: &Evidence, dir: &Path) -> Option<(u64, &'static str)> {
     let files = JobFiles::of(dir, &job.id);
@@ -299,6 +329,16 @@ fn attach(job: &Job<'_>, dir: &Path) -> String {
         // Whoever started it sits there.
         Runtime::Terminal => String::new(),
     }
+}
+
+/// Its parent, where a signal stopped that.
+fn stopped_parent(job: &Job<'_>, evidence: &Evidence) -> Option<u32> {
+    let parent = job.process(&evidence.machine).filter(|_| job.stage == *"running")?;
+    process::is_stopped(parent).then_some(parent.pid)
+}
+
+fn is_agent_gone(job: &Job<'_>, evidence: &Evidence) -> bool {
+    job.agent(&evidence.machine).is_some_and(|agent| process::fate(agent, None) == Fate::Gone)
 }
 
 /// Whether a job that had a worktree cannot go on, because that is not there any more.

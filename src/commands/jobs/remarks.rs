@@ -25,6 +25,10 @@ pub(super) struct About<'l> {
     pub(super) is_orphaned: bool,
     /// Its processes that run on all the same.
     pub(super) orphans: &'l [u32],
+    /// The process of its parent, where a signal stopped that.
+    pub(super) stopped_parent: Option<u32>,
+    /// The ref that kept something of it was deleted since.
+    pub(super) is_rescue_gone: bool,
     /// It is queued, and nothing is ahead of it.
     pub(super) is_due: bool,
 }
@@ -38,8 +42,27 @@ pub(super) enum Kept {
     Left,
 }
 
-/// What is to be known of its work first, then of itself.
+/// What is to be known of its work first, then of itself; and of what was kept of a worktree that it had before.
 pub(super) fn remark(about: &About<'_>) -> String {
+    let job = about.job;
+    match (of_now(about), kept(about)) {
+        (now, _) if job.stage == *"removed" || job.rescue.is_empty() => now,
+        (now, kept) if now.is_empty() => kept,
+        (now, kept) => format!("{now}; {kept}"),
+    }
+}
+
+/// Where what was not merged is, of a job of which something was kept.
+fn kept(about: &About<'_>) -> String {
+    let job = about.job;
+    let what = if job.stage == *"removed" { "what was not merged" } else { "what its worktree held before" };
+    if about.is_rescue_gone {
+        return format!("{what} was kept in {}, which is not there any more", &*job.rescue);
+    }
+    format!("{what} is kept in {}; next: {}", &*job.rescue, listing(&home_of(job), &job.id))
+}
+
+fn of_now(about: &About<'_>) -> String {
     let job = about.job;
     let has_ended = job.stage == *"ended";
     let room = "next: free some space (aio doctor says what is in the way)";
@@ -49,6 +72,10 @@ pub(super) fn remark(about: &About<'_>) -> String {
             return format!("how it ended cannot be written down yet, and is tried again by itself; {room}");
         }
         None => {}
+    }
+    if let Some(parent) = about.stopped_parent {
+        let agent = if about.standing == Standing::Crashed { "its agent is gone, and " } else { "" };
+        return format!("{agent}its aio process is stopped, and sees to nothing; next: kill -CONT {parent}");
     }
     match (about.standing, about.absent) {
         _ if about.found == Found::Unanswered => unknown_work(job, "git did not answer"),
@@ -72,10 +99,7 @@ fn usual(about: &About<'_>) -> String {
     let is_sat_at = job.runtime == *Runtime::Terminal.name();
     match about.standing {
         _ if job.stage == *"removed" && job.rescue.is_empty() => job.failure.to_string(),
-        _ if job.stage == *"removed" => {
-            let next = listing(&home_of(job), id);
-            after_failure(job, &format!("what was not merged is kept in {}; next: {next}", &*job.rescue))
-        }
+        _ if job.stage == *"removed" => after_failure(job, &kept(about)),
         Standing::Queued if is_sat_at => format!("aio start ended before it began; next: aio remove {id}"),
         Standing::WaitingForYou if is_sat_at && job.question.is_empty() => "in its own terminal".to_owned(),
         Standing::Starting if is_sat_at && job.delivery == *"unconfirmed" => {

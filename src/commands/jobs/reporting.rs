@@ -107,12 +107,17 @@ fn lines(args: &ReportArgs, seen: &Seen) -> Vec<Line> {
         seen.id,
         if seen.is_given_up() { "removed" } else { seen.standing.name() },
         seen.project,
-        seen.title,
+        plain(args, &seen.title),
         work(seen),
     ))];
-    let words = [&seen.said, &seen.remark];
-    lines.extend(words.iter().filter(|words| !words.is_empty()).map(|words| Line::from(format!("  {words}"))));
+    let words = [&seen.said, &seen.remark].into_iter().filter(|words| !words.is_empty());
+    lines.extend(words.map(|words| Line::from(format!("  {}", plain(args, words)))));
     lines
+}
+
+/// What somebody else wrote, as text: in Markdown it might begin a comment, and hide all that follows.
+fn plain(args: &ReportArgs, words: &str) -> String {
+    if args.markdown { words.replace('&', "&amp;").replace('<', "&lt;") } else { words.to_owned() }
 }
 
 /// What was kept of a job, and how each part of it is had back. `refs` is all that is kept there, where git can be asked.
@@ -127,7 +132,7 @@ fn kept_lines(args: &ReportArgs, seen: &Seen, refs: Option<&Vec<Kept>>) -> Vec<L
         None => vec![format!("  to have it back: {}", rescue::on_a_branch(&seen.home, &seen.rescue))],
     };
     let gone = back.is_empty().then(|| format!("  {} is not there any more", seen.rescue));
-    let what = format!("- {code}{}{code} in {}: {}", seen.id, seen.project, seen.title);
+    let what = format!("- {code}{}{code} in {}: {}", seen.id, seen.project, plain(args, &seen.title));
     [what].into_iter().chain(back).chain(gone).map(Line::from).collect()
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::ending::{Ending, Failed};
-use super::evidence::is_worktree_gone;
+use super::ending::{Ending, Failed, last_drawn};
+use super::evidence::{end_as_kept, is_worktree_gone};
 use super::sending::leave;
 use super::{entries, with_job};
 use crate::app::{App, pause, unspell};
@@ -65,6 +65,11 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         }
     });
     report.lines = last.into_iter().map(Line::from).collect();
+    if runtime == Runtime::Tmux.name() {
+        let drawn = last_drawn(&files).unwrap_or_default();
+        let above = drawn.lines().count().saturating_sub(args.limit);
+        report.lines.extend(drawn.lines().skip(above).map(Line::from));
+    }
     for (path, what) in [(files.errors(), "stderr"), (files.parent_log(), "aio"), (files.setup_log(), "setup")] {
         report.lines.extend(tail(&path, 10).into_iter().map(|line| Line::from(format!("[{what}] {line}"))));
     }
@@ -80,7 +85,7 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
             return Ok(report);
         }
         lines.clear();
-        let ended = with_job(app, &id, |_, job| Ok(job.stage != *"running" && job.stage != *"queued"))?;
+        let ended = Ending::find(app, &id)?.has_ended(app);
         if follower.file.is_none() {
             follower.file = File::open(files.output()).ok();
         }
@@ -96,7 +101,9 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
 fn why_silent(app: &App, id: &str) -> Result<String, Failure> {
     let (standing, why, is_orphaned) = with_job(app, id, |state, job| {
         let evidence = app.evidence_of_jobs(state);
-        Ok((standing(job, false, &evidence), job.failure.to_string(), job.is_orphaned(&evidence)))
+        let (mut job, is_orphaned) = (job.clone(), job.is_orphaned(&evidence));
+        end_as_kept(&mut job, &evidence, app.store.dir());
+        Ok((standing(&job, false, &evidence), job.failure.to_string(), is_orphaned))
     })?;
     let step = JobFiles::of(app.store.dir(), id).step();
     Ok(match standing {
@@ -350,19 +357,28 @@ pub(in crate::commands) fn resume(app: &App, args: &ResumeArgs) -> Result<Report
     if runtime == Runtime::Terminal.name() {
         return start::again(app, &id, &session, &words);
     }
-    if !words.trim().is_empty() {
-        let message = leave(app, &id, &words)?;
-        // Otherwise it is told when it has gone on.
-        JobFiles::of(app.store.dir(), &id).tell_first(&message).unwrap_or_default();
-    }
     launching::keep_environment(app, [&*id].into_iter())?;
     let requeue = Request { actor: None, op: Op::RequeueJob { job: id.clone(), restarts: 1 } };
     let outcome = app.transact(&requeue).inspect_err(|_| forget_unused_environment(app, &id))?;
+    // Only whoever has it go on has a word in that.
+    let left = if words.trim().is_empty() { Ok(()) } else { leave_first(app, &id, &words) };
     if let Outcome::Jobs { next } = outcome {
         launching::begin_all(app, &next);
     }
+    left.map_err(|failure| Failure {
+        message: format!("{id} goes on without these words: {}", failure.message),
+        ..failure
+    })?;
     let word = if has_begun(app, &id)? { "Resumed" } else { "Queued" };
     Ok(Report::done("resumed", format!("{word}: {id}")).with(json!({ "id": id })))
+}
+
+/// Leaves words that a job is told when it goes on, before anything else.
+fn leave_first(app: &App, id: &str, words: &str) -> Result<(), Failure> {
+    let message = leave(app, id, words)?;
+    // Otherwise it is told when it has gone on.
+    JobFiles::of(app.store.dir(), id).tell_first(&message).unwrap_or_default();
+    Ok(())
 }
 
 /// Waits until a job goes on, or another has the place in which it would.

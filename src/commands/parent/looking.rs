@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::{App, Runtime, Task};
 use crate::fleet::agents::Agent;
 use crate::fleet::files::JobFiles;
-use crate::fleet::screen::{Shows, has_words, is_worth_a_look};
+use crate::fleet::screen::{Shows, USUAL_SIZE, has_words, is_worth_a_look, replayed};
 use crate::fleet::tmux::{Pane, Tmux};
 
 /// When nothing was drawn for so long, the screen is whole.
@@ -34,10 +34,6 @@ const LONGEST: u64 = 1 << 20;
 const LOOKED_THROUGH: u64 = 64 << 10;
 /// What each last question may take: whoever ends the job waits for it.
 const AT_THE_END: Duration = Duration::from_secs(2);
-/// The lines and columns that tmux gives a pane into which nobody looks.
-const USUAL_SIZE: (NonZeroU16, NonZeroU16) = (NonZeroU16::new(50).unwrap(), NonZeroU16::new(200).unwrap());
-/// By this a program asks a terminal for whole pastes.
-const ASKS_FOR_PASTES: &[u8] = b"\x1b[?2004h";
 /// Lines that are kept at the end.
 const KEPT: usize = 200;
 
@@ -254,12 +250,7 @@ impl Screen {
     /// The screen after all that was drawn, as far as that is still known.
     fn replayed(&self) -> Option<vt100::Screen> {
         let drawn = std::fs::read(self.drawn()).ok().filter(|drawn| self.is_recorded && !drawn.is_empty())?;
-        let mut screen = vt100::Parser::new(self.size.0, self.size.1, 0);
-        if self.took_pastes {
-            screen.process(ASKS_FOR_PASTES);
-        }
-        screen.process(&drawn);
-        Some(screen.screen().clone())
+        Some(replayed(&drawn, self.size, self.took_pastes))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Found, Target, Work, done_since, reference, why};
 use crate::fleet::git::look::Listed;
-use crate::fleet::git::{Repository, Trouble};
+use crate::fleet::git::{Repository, Trouble, done, git};
 use crate::fleet::merge::branch_ref;
 
 /// A worktree that is not there, or has no `.git` any more.
@@ -77,6 +77,19 @@ fn one<'m>(
     })
 }
 
+/// Whether another branch than its own, here or at a remote, has all that was committed to a branch.
+///
+/// # Errors
+/// When git cannot be asked.
+pub fn is_elsewhere(project: &Path, branch: &str) -> Result<bool, Trouble> {
+    let name = branch_ref(branch);
+    let ask = ["for-each-ref", "--format=%(refname)", "--contains", &*name, "refs/heads", "refs/remotes"];
+    let listed = done(git(project).args(ask), "see what has its commits")?.text();
+    let is_own =
+        |found: &str| found == name || found.starts_with("refs/remotes/") && found.ends_with(&format!("/{branch}"));
+    Ok(listed.lines().any(|found| !is_own(found)))
+}
+
 fn on_branch(repository: &Repository, missing: &Missing) -> Result<Found, Trouble> {
     let Some(tip) = repository.commit(&branch_ref(&missing.branch))? else { return Ok(Found::Nothing) };
     let name = reference(&missing.target);
@@ -85,5 +98,5 @@ fn on_branch(repository: &Repository, missing: &Missing) -> Result<Found, Troubl
     let Some((own, files)) = done.get(&tip).filter(|(own, _)| own.commits > 0 && !own.has_arrived) else {
         return Ok(Found::Nothing);
     };
-    Ok(Found::Work(Work { files: files.len(), commits: own.commits }))
+    Ok(Found::Work(Work { files: files.len(), commits: own.commits, ..Work::default() }))
 }

@@ -11,6 +11,19 @@ fn place(scratch: &Scratch, worktree: PathBuf, base: &str) -> Place {
     Place { worktree, project, base, target }
 }
 
+fn counts(files: usize, commits: usize) -> Work {
+    Work { files, commits, ..Work::default() }
+}
+
+/// How much was done, wherever it is by now.
+fn counted(places: &[Place]) -> Vec<Found> {
+    let plain = |found| match found {
+        Found::Work(work) => Found::Work(counts(work.files, work.commits)),
+        other => other,
+    };
+    look(places).into_iter().map(plain).collect()
+}
+
 /// By one question after the other, for one worktree.
 fn slowly(place: &Place) -> Work {
     let repository = Repository::open(&place.worktree).unwrap();
@@ -31,8 +44,8 @@ fn slowly(place: &Place) -> Work {
     let commits = said(repository.root(), &without).parse().unwrap();
     let made = made_by_target(place);
     match made {
-        Some(tip) => Work { files: changed_files(&place.worktree, &tip).len(), commits: 0 },
-        None => Work { files: changed_files(&place.worktree, from).len(), commits },
+        Some(tip) => counts(changed_files(&place.worktree, &tip).len(), 0),
+        None => counts(changed_files(&place.worktree, from).len(), commits),
     }
 }
 
@@ -78,7 +91,7 @@ fn what_was_done_in_many_worktrees() {
     said(&at(7), &["merge", "-q", "--ff-only", &side]);
     let expected: Vec<Work> = places.iter().map(slowly).collect();
     let found: Vec<Found> = expected.iter().copied().map(Found::Work).collect();
-    assert_eq!(look(&places), found);
+    assert_eq!(counted(&places), found);
     let numbers: Vec<(usize, usize)> = expected.iter().map(|work| (work.files, work.commits)).collect();
     assert_eq!(numbers, [(0, 0), (2, 0), (1, 0), (2, 2), (3, 2), (2, 2), (3, 4), (2, 2)]);
 }
@@ -97,8 +110,8 @@ fn what_cannot_be_asked_hides_nothing_else() {
         place(scratch.project.clone(), &nothing),
         place(scratch.project.clone(), &base),
     ];
-    assert_eq!(look(&places), [Found::Nothing, Found::Nothing, Found::Nothing, Found::Work(Work::default())]);
-    assert!(look(&[]).is_empty());
+    assert_eq!(counted(&places), [Found::Nothing, Found::Nothing, Found::Nothing, Found::Work(Work::default())]);
+    assert!(counted(&[]).is_empty());
 }
 
 /// Jobs that keep up with their target in every way, and come home in every way.
@@ -140,7 +153,7 @@ fn what_came_from_the_target_is_nobodys_work() {
         }
         if step % 4 == 0 {
             let expected: Vec<Found> = places.iter().map(|place| Found::Work(slowly(place))).collect();
-            assert_eq!(look(&places), expected, "step {step}");
+            assert_eq!(counted(&places), expected, "step {step}");
             seen.extend(places.iter().map(slowly).map(|work| (work.files, work.commits)));
         }
     }
@@ -167,16 +180,25 @@ fn keeping_up_and_coming_home_change_no_figures() {
     said(&places[1].worktree, &["rebase", "-q", "main"]);
     // What the project has checked out is its target, too.
     places[2].target = String::new();
-    let work = |files, commits| Found::Work(Work { files, commits });
+    let work = |files, commits| Found::Work(counts(files, commits));
     let expected = [work(1, 2), work(1, 1), work(1, 1)];
-    assert_eq!(look(&places), expected);
+    assert_eq!(counted(&places), expected);
     for name in ["merges", "rebases", "stays"] {
         scratch.git(&["merge", "-q", "--no-ff", "--no-edit", name]);
     }
-    assert_eq!(look(&places), expected, "once merged");
+    assert_eq!(counted(&places), expected, "once merged");
+    let homes = |places: &[Place]| {
+        look(places).iter().map(|found| matches!(found, Found::Work(work) if work.is_home())).collect::<Vec<_>>()
+    };
+    assert_eq!(homes(&places), [true; 3]);
+    write(&places[0].worktree.join("later"), "x");
+    commit(&places[1].worktree, "later");
+    assert_eq!(homes(&places), [false, false, true], "what came after");
+    std::fs::remove_file(places[0].worktree.join("later")).unwrap();
+    said(&places[1].worktree, &["reset", "-q", "--hard", "HEAD~"]);
     // Without its target there is only where it began.
     places[0].target = "gone".to_owned();
-    assert_eq!(look(&places[..1]), [work(4, 5)]);
+    assert_eq!(counted(&places[..1]), [work(4, 5)]);
 }
 
 #[test]
@@ -187,7 +209,7 @@ fn what_was_renamed_is_one_file() {
     scratch.git(&["mv", "readme", "read-me"]);
     commit(&scratch.project, "renamed");
     let place = place(&scratch, scratch.project.clone(), &base);
-    assert_eq!(look(&[place]), [Found::Work(Work { files: 1, commits: 1 })]);
+    assert_eq!(counted(&[place]), [Found::Work(counts(1, 1))]);
 }
 
 #[test]
@@ -196,10 +218,10 @@ fn a_branch_without_a_commit_is_compared_with_the_beginning() {
     let place = place(&scratch, scratch.project.clone(), &scratch.git(&["rev-parse", "HEAD"]));
     scratch.git(&["checkout", "-q", "--orphan", "empty"]);
     let places = [place];
-    assert_eq!(look(&places), [Found::Work(Work::default())]);
+    assert_eq!(counted(&places), [Found::Work(Work::default())]);
     write(&scratch.project.join("readme"), "changed");
     write(&scratch.project.join("new"), "x");
-    assert_eq!(look(&places), [Found::Work(Work { files: 2, commits: 0 })]);
+    assert_eq!(counted(&places), [Found::Work(counts(2, 0))]);
 }
 
 #[test]
@@ -231,10 +253,10 @@ fn a_job_that_only_kept_up_has_done_nothing() {
     commit(&scratch.project, "elsewhere");
     said(&places[0].worktree, &["merge", "-q", "--ff-only", "main"]);
     write(&places[0].worktree.join("new"), "x");
-    let work = |files, commits| Found::Work(Work { files, commits });
-    assert_eq!(look(&places), [work(1, 0), work(0, 0)]);
+    let work = |files, commits| Found::Work(counts(files, commits));
+    assert_eq!(counted(&places), [work(1, 0), work(0, 0)]);
     // What the target was moved forward to is the job's.
     commit(&places[0].worktree, "own");
     scratch.git(&["merge", "-q", "--ff-only", "first"]);
-    assert_eq!(look(&places[..1]), [work(2, 2)]);
+    assert_eq!(counted(&places[..1]), [work(2, 2)]);
 }

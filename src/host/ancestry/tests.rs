@@ -12,7 +12,7 @@ fn climb_rows(rows: &[Row]) -> Ancestry {
     let look_up = |pid: u32| match find(pid) {
         Some(&(pid, parent, start, name, _)) => {
             let key = ProcessKey { pid, start };
-            Lookup::Alive(Process { key, parent, name: name.into(), has_terminal: false })
+            Lookup::Alive(Process { key, parent, name: name.into(), has_terminal: false, is_stopped: false })
         }
         None => Lookup::Gone,
     };
@@ -74,7 +74,7 @@ fn uncertain_steps_cut_the_walk_off() {
 fn a_reused_id_is_not_the_parent_but_a_clock_may_be_set_back() {
     let shell = |pid: u32, parent: u32, start: u64| {
         let key = ProcessKey { pid, start };
-        Lookup::Alive(Process { key, parent, name: "sh".into(), has_terminal: false })
+        Lookup::Alive(Process { key, parent, name: "sh".into(), has_terminal: false, is_stopped: false })
     };
     let times = std::cell::Cell::new(0);
     let reused = |pid: u32| {

@@ -162,6 +162,7 @@ fn parse_fields(pid: u32, stat: &[u8]) -> Option<(Process, bool)> {
         parent: u32::try_from(number(field(4)?)?).ok()?,
         name: String::from_utf8_lossy(name).into_owned(),
         has_terminal: field(7)? != b"0",
+        is_stopped: field(3)? == b"T",
     };
     Some((process, is_alive(field(3)?, threads)))
 }
@@ -195,6 +196,7 @@ mod tests {
             };
             assert_eq!(process.key, ProcessKey { pid: 42, start: 1234 });
             assert_eq!((process.parent, process.name.as_str(), process.has_terminal), (7, name, true));
+            assert!(!process.is_stopped);
         }
     }
 

@@ -139,6 +139,7 @@ fn parse(entry: &[u8]) -> Option<(Process, bool)> {
         parent: u32::try_from(int(PARENT)?).ok()?,
         name: text(entry.get(NAME)?),
         has_terminal: int(TERMINAL)? != NO_TERMINAL,
+        is_stopped: u32::from(*entry.get(STATE)?) == libc::SSTOP,
     };
     Some((process, u32::from(*entry.get(STATE)?) != libc::SZOMB))
 }

@@ -1,0 +1,181 @@
+//! What is known of jobs afterwards: once they were merged, removed, killed with all around them, or stopped with others.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use aio::fleet::tmux::version;
+use serde_json::{Value, json};
+
+use crate::fleet::{Fleet, within, write};
+use crate::harness::{git, run};
+
+fn id(job: &Value) -> String {
+    job["id"].as_str().unwrap().to_owned()
+}
+
+fn signal(name: &str, record: &Value, which: &str) {
+    let pid = record[which].as_u64().unwrap().to_string();
+    assert!(Command::new("kill").args([name, &pid]).status().unwrap().success(), "kill {name} {pid}");
+}
+
+fn said(folder: &Path, args: &[&str]) {
+    let ran = git(folder, args);
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+impl Fleet {
+    /// The last job's record.
+    fn record(&self) -> Value {
+        self.world.state()["jobs"].as_array().unwrap().last().unwrap().clone()
+    }
+
+    /// How the last job is shown, its first line and what follows it.
+    fn shown(&self) -> String {
+        self.aio(&["jobs", "--all"]).out
+    }
+}
+
+#[test]
+fn what_is_done_after_a_merge_is_to_be_reviewed() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "commit": "b" }, { "done": "x" }]), &["l:1", "x"]);
+    let job = id(&fleet.job("review"));
+    let branch = format!("aio/{job}");
+    assert_eq!(fleet.aio(&["merge", &job]).code, 0);
+    fleet.job("done");
+    let more = json!([write("c.txt"), { "commit": "c" }, { "done": "x" }]);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [more] });
+    assert_eq!(run(fleet.command(&script).args(["resume", &job, "More"])).code, 0);
+    assert_eq!(fleet.job("review")["commits"], 1, "{:#?}", fleet.jobs());
+    assert!(fleet.shown().contains(&format!("next: aio diff {job}, aio merge {job}\n")), "{}", fleet.shown());
+    assert!(fleet.aio(&["report"]).out.contains("To review"));
+    assert_eq!(fleet.aio(&["merge", &job]).code, 0);
+    let worktree = fleet.job("done")["worktree"].as_str().unwrap().to_owned();
+    std::fs::write(Path::new(&worktree).join("later.txt"), "x").unwrap();
+    fleet.job("review");
+    std::fs::remove_file(Path::new(&worktree).join("later.txt")).unwrap();
+    fleet.job("done");
+    // What took it is thrown away; then it is elsewhere; then that is gone, too.
+    said(&fleet.world.project, &["reset", "-q", "--hard", "HEAD~2"]);
+    fleet.job("review");
+    said(&fleet.world.project, &["branch", "-q", "release", &branch]);
+    fleet.job("done");
+    said(&fleet.world.project, &["branch", "-q", "-D", "release"]);
+    fleet.job("review");
+    // Whoever merges by hand need not say so.
+    said(&fleet.world.project, &["merge", "-q", "--no-edit", &branch]);
+    fleet.job("done");
+}
+
+#[test]
+fn a_rescue_that_was_deleted_is_not_said_to_be_there() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "done": "x" }]), &["l:1", "x"]);
+    let job = id(&fleet.job("review"));
+    assert_eq!(fleet.aio(&["remove", &job]).code, 0);
+    let kept = format!("refs/aio/rescue/{job}/1");
+    assert!(fleet.shown().contains(&format!("what was not merged is kept in {kept}; next: git ")), "{}", fleet.shown());
+    said(&fleet.world.project, &["update-ref", "-d", &kept]);
+    let gone = format!("what was not merged was kept in {kept}, which is not there any more\n");
+    assert!(fleet.shown().contains(&gone), "{}", fleet.shown());
+    let report = fleet.aio(&["report"]).out;
+    assert!(!report.contains("is kept in") && report.contains(&format!("{kept} is not there any more")), "{report}");
+    let merge = fleet.aio(&["merge", &job]);
+    assert!(merge.err.contains(&format!("for-each-ref refs/aio/rescue/{job}\n")), "{merge:?}");
+}
+
+#[test]
+fn what_was_kept_of_a_half_made_worktree_is_named() {
+    let fleet = Fleet::new();
+    let project = fleet.world.project.to_str().unwrap();
+    let setup = "echo precious > precious; touch \"$HOME/began\"; test -e \"$HOME/quick\" || sleep 60";
+    assert_eq!(fleet.aio(&["projects", "add", project, "--setup", setup]).code, 0);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
+    let mut multi = fleet.command(&script).args(["multi", "l:1", "x"]).stdout(Stdio::null()).spawn().unwrap();
+    assert!(within(30, || fleet.world.home.join("began").exists()));
+    signal("-9", &fleet.record(), "parentPid");
+    multi.wait().unwrap();
+    assert_eq!(fleet.aio(&["cleanup"]).code, 0);
+    std::fs::write(fleet.world.home.join("quick"), "").unwrap();
+    let job = id(&fleet.job("crashed"));
+    assert_eq!(run(fleet.command(&script).args(["resume", &job])).code, 0);
+    assert!(within(30, || fleet.record()["stage"] == "ended"), "{:#}", fleet.record());
+    let kept = format!("what its worktree held before is kept in refs/aio/rescue/{job}/1; next: git -C ");
+    assert!(fleet.shown().contains(&kept), "{}", fleet.shown());
+}
+
+#[test]
+fn what_begins_while_others_are_stopped_is_stopped_by_its_parent() {
+    let fleet = Fleet::new();
+    let stubborn = json!({ "run": ["sh", "-c", "trap '' TERM HUP INT; touch stubborn; sleep 3; sleep 3"] });
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[stubborn, { "sleep_ms": 60_000 }]] });
+    assert_eq!(run(fleet.command(&script).args(["multi", "--max", "2", "l:2", "x"])).code, 0);
+    let stubborn = |job: &Value| Path::new(job["worktree"].as_str().unwrap()).join("stubborn").exists();
+    assert!(within(30, || fleet.jobs().iter().all(stubborn)), "{:#?}", fleet.jobs());
+    // Each is begun when one of those before it has ended, which takes as long as another's end.
+    let quick = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "sleep_ms": 60_000 }]] });
+    assert_eq!(run(fleet.command(&quick).args(["multi", "--max", "1", "l:2", "y"])).code, 0);
+    let ids: Vec<String> = fleet.jobs().iter().map(id).collect();
+    assert!(within(30, || fleet.jobs()[2]["state"] == "working"), "{:#?}", fleet.jobs());
+    let stopped = fleet.aio(&["stop", &ids[2], &ids[0], &ids[1], &ids[3]]);
+    let lines: Vec<String> = [2, 0, 1, 3].map(|at: usize| format!("Stopped: {}", ids[at])).into();
+    assert_eq!((stopped.code, stopped.out.lines().map(str::to_owned).collect::<Vec<_>>()), (0, lines), "{stopped:?}");
+    assert!(fleet.jobs().iter().all(|job| job["state"] == "stopped"), "{:#?}", fleet.jobs());
+}
+
+#[test]
+fn what_is_followed_ends_when_nobody_is_left() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([{ "say": "Here I am" }, { "sleep_ms": 60_000 }]), &["l:1", "x"]);
+    let job = id(&fleet.job("working"));
+    let mut follows = fleet.command(&json!({})).args(["logs", "-f", &job]).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(follows.try_wait().unwrap(), None);
+    for which in ["parentPid", "agentPid"] {
+        signal("-9", &fleet.record(), which);
+    }
+    assert!(within(20, || follows.try_wait().unwrap().is_some_and(|status| status.success())));
+}
+
+#[test]
+fn an_agent_that_is_gone_does_not_work_even_if_its_parent_stands_still() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "x"]);
+    fleet.job("working");
+    let record = fleet.record();
+    signal("-STOP", &record, "parentPid");
+    let go_on = format!("its aio process is stopped, and sees to nothing; next: kill -CONT {}\n", record["parentPid"]);
+    assert!(within(10, || fleet.shown().contains(&go_on)), "{}", fleet.shown());
+    fleet.job("working");
+    signal("-9", &record, "agentPid");
+    fleet.job("crashed");
+    assert!(fleet.shown().contains(&format!("its agent is gone, and {go_on}")), "{}", fleet.shown());
+    signal("-CONT", &record, "parentPid");
+    assert!(within(30, || fleet.record()["stage"] != "running" || fleet.record()["retryAt"].is_string()));
+}
+
+#[test]
+fn what_a_terminal_showed_last_outlives_all_that_showed_it() {
+    if version().is_err() && !cfg!(feature = "proofs") {
+        eprintln!("not tried in tmux: apt-get install tmux");
+        return;
+    }
+    let fleet = Fleet::new();
+    fleet.launch(json!([{ "say": "My last words" }, { "sleep_ms": 60_000 }]), &["--tmux", "l:1", "x"]);
+    let job = id(&fleet.job("working"));
+    let tmux = |args: &[&str]| run(Command::new("tmux").arg("-S").arg(fleet.world.dir.join("tmux.sock")).args(args));
+    let drawn = fleet.world.dir.join("jobs").join(&job).join("drawn");
+    assert!(within(20, || std::fs::read_to_string(&drawn).is_ok_and(|drawn| drawn.contains("My last words"))));
+    let server = json!({ "pid": tmux(&["display-message", "-p", "#{pid}"]).out.trim().parse::<u64>().unwrap() });
+    // The parent first: it would keep what stands there.
+    signal("-9", &fleet.record(), "parentPid");
+    signal("-9", &fleet.record(), "agentPid");
+    signal("-9", &server, "pid");
+    std::fs::remove_file(fleet.world.dir.join("tmux.sock")).unwrap();
+    fleet.job("crashed");
+    let logs = || fleet.aio(&["logs", &job]);
+    assert!(logs().out.contains("My last words"), "{:?}", logs());
+    assert_eq!(fleet.aio(&["cleanup"]).code, 0);
+    assert_eq!(logs().out.matches("My last words").count(), 1, "{:?}", logs());
+}
