@@ -60,6 +60,8 @@ fn span(room: &Room, worker: &Worker, notes: &mut Vec<String>) -> Result<Span, F
     let (tip, target, base) = (found.next().flatten(), found.next().flatten(), found.next().flatten());
     let target = target.map(|commit| Target { name, commit });
     let mut is_partial = false;
+    // The branch may have another name by now, or none.
+    let mut head = tip.clone();
     let (to, is_committed) = if worker.is_live() && merging::is_there(&worker.worktree) {
         let snapshot = room.snapshot(&worker.worktree).map_err(merging::failure)?;
         if let Some(why) = &snapshot.left_out {
@@ -67,6 +69,7 @@ fn span(room: &Room, worker: &Worker, notes: &mut Vec<String>) -> Result<Span, F
             notes.push(format!("not all that {} holds could be read: {why}; next: {next}", worker.id));
             is_partial = true;
         }
+        head = head.or_else(|| Some(snapshot.head.clone()).filter(|head| !head.is_empty()));
         (snapshot.commit.clone(), snapshot.commit == snapshot.head)
     } else {
         let missing = || merge::Trouble::NoBranch { branch: worker.branch.clone(), folder: project.clone() };
@@ -78,9 +81,9 @@ fn span(room: &Room, worker: &Worker, notes: &mut Vec<String>) -> Result<Span, F
         } else if worker.is_live() {
             notes.push(format!("the worktree of {} is not there; this is its branch", worker.id));
         }
-        (tip.clone().ok_or_else(missing).map_err(merging::failure)?, true)
+        (tip.ok_or_else(missing).map_err(merging::failure)?, true)
     };
-    let of = tip.as_deref().unwrap_or(&to);
+    let of = head.as_deref().unwrap_or(&to);
     let from = changes::beginning(project, of, base, target.as_ref()).map_err(merging::failure)?;
     Ok(Span { from, to, is_committed, is_partial })
 }

@@ -8,7 +8,7 @@ mod watching;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::doctor;
 use super::interrupting::Interruption;
@@ -113,7 +113,9 @@ fn launch(
     }
     interruption.before("nothing was launched")?;
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
-    report = report.with(json!({ "jobs": ids, "batch": jobs.first().map(|job| &job.batch) }));
+    let skip = |(name, failure): &(String, Failure)| json!({ "project": name, "code": failure.code, "message": failure.message });
+    let skipped: Vec<Value> = failed.iter().map(skip).collect();
+    report = report.with(json!({ "jobs": ids, "batch": jobs.first().map(|job| &job.batch), "skipped": skipped }));
     let begun = set_going(app, &jobs, task)?;
     if options.seq {
         report = sequence::until_ended(app, &jobs, report, &interruption)?;

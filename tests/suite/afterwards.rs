@@ -69,6 +69,29 @@ fn what_is_done_after_a_merge_is_to_be_reviewed() {
 }
 
 #[test]
+fn what_is_not_committed_is_shown_whatever_its_branch_is_called() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "commit": "b" }, write("c.txt"), { "done": "x" }]), &["l:1", "x"]);
+    let job = id(&fleet.job("review"));
+    said(&fleet.world.project, &["branch", "-q", "-m", &format!("aio/{job}"), "mine"]);
+    let diff = fleet.aio(&["diff", &job]);
+    assert!(diff.code == 0 && diff.out.contains("+++ b/b.txt") && diff.out.contains("+++ b/c.txt"), "{diff:?}");
+}
+
+#[test]
+fn what_did_not_begin_after_a_failure_may_begin_all_the_same() {
+    let fleet = Fleet::new();
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "exit": 3 }]] });
+    assert_eq!(run(fleet.command(&script).args(["multi", "--seq", "l:2", "x"])).code, 1);
+    let job = id(&fleet.job("stopped"));
+    assert!(fleet.shown().contains(&format!(" did not end well; next: aio resume {job}\n")), "{}", fleet.shown());
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
+    let resumed = run(fleet.command(&script).args(["resume", &job]));
+    assert_eq!((resumed.code, resumed.out), (0, format!("Resumed: {job}\n")));
+    fleet.job("done");
+}
+
+#[test]
 fn a_rescue_that_was_deleted_is_not_said_to_be_there() {
     let fleet = Fleet::new();
     fleet.launch(json!([write("b.txt"), { "done": "x" }]), &["l:1", "x"]);

@@ -150,7 +150,9 @@ fn a_job_that_is_done_is_to_be_reviewed() {
 #[test]
 fn what_is_the_same_of_several_is_said_once() {
     let fleet = Fleet::new();
-    fleet.launch(json!([write("b.txt"), { "commit": "One" }, { "done": "x" }]), &["l:1", "c:1", "x"]);
+    // Of the same content at the same time they would be one commit.
+    let own = json!({ "run": ["sh", "-c", "echo $AIO_JOB > b.txt"] });
+    fleet.launch(json!([own, { "commit": "One" }, { "done": "x" }]), &["l:1", "c:1", "x"]);
     assert!(within(60, || fleet.jobs().iter().all(|job| job["state"] == "review")), "{:#?}", fleet.jobs());
     let ids: Vec<String> = fleet.jobs().iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect();
     let shown = fleet.aio(&["jobs"]);
@@ -385,10 +387,13 @@ fn all_projects_or_none() {
     assert!(ran.err.contains("nothing was launched"), "{ran:?}");
     let ran = all(&["--keep-going"]);
     assert!(ran.out.contains("SKIPPED") && ran.out.contains("LAUNCHED"), "{ran:?}");
+    let ran = all(&["--keep-going", "--json"]);
+    let told: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(told["data"]["skipped"][0]["project"], "other", "{ran:?}");
     std::fs::rename(fleet.world.home.join("away"), &other).unwrap();
     let ran = all(&[]);
     assert_eq!((ran.code, ran.out.matches("LAUNCHED").count()), (0, 2), "{ran:?}");
     assert!(within(60, || fleet.jobs().iter().all(|job| job["state"] == "done")), "{:#?}", fleet.jobs());
     let report = fleet.aio(&["report", "--markdown"]);
-    assert!(report.out.starts_with("# The last 24h: 3 jobs (3 done)"), "{}", report.out);
+    assert!(report.out.starts_with("# The last 24h: 4 jobs (4 done)"), "{}", report.out);
 }

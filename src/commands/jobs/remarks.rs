@@ -123,7 +123,7 @@ fn usual(about: &About<'_>) -> String {
             )
         }
         Standing::Queued if about.is_due => "its turn has come; should it not begin by itself: aio cleanup".to_owned(),
-        Standing::Stopped if !job.failure.is_empty() => job.failure.to_string(),
+        Standing::Stopped if !job.failure.is_empty() => format!("{}; next: aio resume {id}", &*job.failure),
         Standing::Waiting => {
             format!("{}; it goes on at {} by itself; next: aio stop {id}", &*job.failure, clock(&job.retry_at))
         }

@@ -165,9 +165,8 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
     match one {
         Ok((id, _, true)) => {
             let message = format!("{id} has crashed: its aio process is gone");
-            return Err(
-                Failure::new(Exit::Refused, "ended", message).hint(format!("aio cleanup, then aio resume {id} \"…\""))
-            );
+            let hint = format!("aio cleanup, then {}", again(app, &id));
+            return Err(Failure::new(Exit::Refused, "ended", message).hint(hint));
         }
         Ok((id, stage, _)) if stage == "running" || stage == "queued" => return Ok(vec![id]),
         Ok((id, stage, _)) if stage == "removed" => {
@@ -175,8 +174,8 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
             return Err(Failure::new(Exit::Refused, "ended", message).hint(format!("aio retry {id}")));
         }
         Ok((id, stage, _)) => {
-            return Err(Failure::new(Exit::Refused, "ended", format!("{id} has {stage}"))
-                .hint(format!("aio resume {id} \"…\"")));
+            let hint = again(app, &id);
+            return Err(Failure::new(Exit::Refused, "ended", format!("{id} has {stage}")).hint(hint));
         }
         Err(failure) if failure.code == "ambiguous" => return Err(failure),
         Err(_) => {}
@@ -191,6 +190,12 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
     })?;
     let of = if to == EVERY { String::new() } else { format!(" of {to}") };
     if ids.is_empty() { Err(Failure::usage(format!("no job{of} runs")).hint("aio jobs")) } else { Ok(ids) }
+}
+
+/// How a job that has ended is told something.
+fn again(app: &App, id: &str) -> String {
+    let is_sat_at = with_job(app, id, |_, job| Ok(job.runtime == *Runtime::Terminal.name())).unwrap_or(false);
+    if is_sat_at { format!("aio resume {id}, and say it there") } else { format!("aio resume {id} \"…\"") }
 }
 
 /// Leaves words for a job. Gives the message's id.

@@ -78,7 +78,7 @@ impl Tmux {
     /// When it is no more, or tmux cannot be asked.
     pub fn tail(&self, pane: &Pane, lines: usize) -> Result<String, TmuxError> {
         let text = self.capture(pane, &["-S", &format!("-{lines}")])?;
-        let all: Vec<&str> = text.trim_end().lines().collect();
+        let all: Vec<&str> = without_epitaph(&text).lines().skip_while(|line| line.trim().is_empty()).collect();
         Ok(all[all.len().saturating_sub(lines)..].join("\n"))
     }
 
@@ -144,6 +144,13 @@ fn parse(line: &str) -> Option<Seen> {
     Some(Seen { pane, pid: pid.parse().ok()?, has_ended, is_in_mode, is_attached, terminal })
 }
 
+/// A screen without the line that tmux writes below what a program left when it ended.
+fn without_epitaph(screen: &str) -> &str {
+    let screen = screen.trim_end();
+    let (above, last) = screen.rsplit_once('\n').unwrap_or(("", screen));
+    if last.starts_with("Pane is dead (") { above.trim_end() } else { screen }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests {
@@ -157,5 +164,13 @@ mod tests {
         assert_eq!(seen.terminal, PathBuf::from("/dev/pts/7"));
         assert!(parse("%3\t42\t1\t1\t2\t/dev/pts/7\taio-claude-a").unwrap().has_ended);
         assert_eq!(parse("%3\t42\t0\t0\t0\t/dev/pts/7\tmine"), None);
+    }
+
+    #[test]
+    fn what_tmux_writes_of_an_end_is_not_the_programs() {
+        let dead = "Pane is dead (status 0, Sun Nov 22 17:28:26 2026)\n";
+        assert_eq!(without_epitaph(&format!("a\n\nb\n\n\n{dead}")), "a\n\nb");
+        assert_eq!(without_epitaph(dead), "");
+        assert_eq!(without_epitaph("a\nPane is here\n\n"), "a\nPane is here");
     }
 }
