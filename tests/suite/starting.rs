@@ -171,7 +171,7 @@ fn a_prompt_that_is_not_sent_waits_for_the_person_in_a_worktree_too() {
     assert_eq!(code, 5, "{shown}");
     assert_eq!(recorded(&fleet, "prompt-0001"), "Mind the gap");
     let job = fleet.job("failed");
-    assert_eq!((&job["delivery"], &job["receipt"]), (&json!("acknowledged"), &json!("hook")));
+    assert_eq!((&job["delivery"], &job["receipt"]), (&json!("acknowledged"), &json!("hook: not to the byte")));
     assert_eq!((&job["exitCode"], &job["failure"]), (&json!(5), &json!("it ended with exit code 5")));
 }
 
