@@ -11,9 +11,11 @@ mod trouble;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use self::remote::Heard;
 pub use self::trouble::Trouble;
 use super::program::{Program, Ran, Unrun};
 
@@ -76,6 +78,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Repository {
     root: PathBuf,
     is_bare: bool,
+    /// What its remote said last of the branch that is its default one.
+    heard: OnceLock<Heard>,
 }
 
 /// What HEAD is.
@@ -178,10 +182,10 @@ impl Repository {
             });
         }
         if let Some(git_dir) = kind.out.strip_prefix(b"true\n") {
-            return Ok(Repository { root: whole_path(git_dir.to_vec()), is_bare: true });
+            return Ok(Repository { root: whole_path(git_dir.to_vec()), is_bare: true, heard: OnceLock::new() });
         }
         let root = done(git(folder).args(["rev-parse", "--show-toplevel"]), "find the worktree")?;
-        Ok(Repository { root: whole_path(root.out), is_bare: false })
+        Ok(Repository { root: whole_path(root.out), is_bare: false, heard: OnceLock::new() })
     }
 
     /// The top of the worktree; of a bare repository, the repository itself.

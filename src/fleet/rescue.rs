@@ -12,6 +12,7 @@ mod content;
 mod converted;
 mod ignored;
 mod keep;
+mod logs;
 mod nested;
 mod site;
 mod tips;
@@ -55,9 +56,9 @@ pub enum Kind {
     Branch,
     /// A commit that a merge, rebase or the like in progress leans on.
     Operation,
-    /// What HEAD was on when it was switched elsewhere.
+    /// What HEAD was on when it was moved elsewhere.
     LeftBehind,
-    /// A stash entry that was made on the branch.
+    /// A stash entry that was made on the branch, or on a commit of the worktree's where it names no branch.
     Stash,
 }
 

@@ -45,18 +45,41 @@ pub struct Tip {
     pub name: String,
 }
 
+/// What a remote said that its default branch is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    remote: String,
+    branch: String,
+    commit: String,
+}
+
 impl Repository {
-    /// The remote that work comes from: `origin`, or the only one.
+    /// The remote that work comes from: that of the default branch.
     ///
     /// # Errors
     /// When git does not answer.
     pub fn remote(&self) -> Result<Option<String>, Trouble> {
-        let text = done(self.git().arg("remote"), "list the remotes")?.text();
-        let remotes: Vec<&str> = text.lines().collect();
-        Ok(match *remotes {
-            [only] => Some(only.to_owned()),
-            _ => remotes.contains(&"origin").then(|| "origin".to_owned()),
-        })
+        match self.default_branch() {
+            Ok(branch) => self.remote_of(&branch),
+            Err(Trouble::NoDefaultBranch(_) | Trouble::NoCommits(_)) => Ok(usual(&self.remotes()?)),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// The remote that a branch comes from: the one that is set up for it, else `origin`, else the only one.
+    fn remote_of(&self, branch: &str) -> Result<Option<String>, Trouble> {
+        let remotes = self.remotes()?;
+        let configured = self.configured(branch)?;
+        Ok(if remotes.contains(&configured) { Some(configured) } else { usual(&remotes) })
+    }
+
+    fn remotes(&self) -> Result<Vec<String>, Trouble> {
+        Ok(done(self.git().arg("remote"), "list the remotes")?.text().lines().map(str::to_owned).collect())
+    }
+
+    /// `.` where a branch follows another of this repository.
+    fn configured(&self, branch: &str) -> Result<String, Trouble> {
+        Ok(self.git().args(["config", "--get", &format!("branch.{branch}.remote")]).run()?.text())
     }
 
     /// The branch that work begins at and comes home to: the remote's own, else `init.defaultBranch`, `main` or `master`, if
@@ -65,7 +88,7 @@ impl Repository {
     /// # Errors
     /// When none of these is there.
     pub fn default_branch(&self) -> Result<String, Trouble> {
-        let remote = self.remote()?;
+        let remote = usual(&self.remotes()?);
         let theirs = remote.as_deref().map(|remote| self.head_of(remote)).transpose()?.flatten().unwrap_or_default();
         let configured = self.git().args(["config", "--get", "init.defaultBranch"]).run()?.text();
         for branch in [&*theirs, &*configured, "main", "master"].into_iter().filter(|name| !name.is_empty()) {
@@ -90,20 +113,21 @@ impl Repository {
         Ok(tracked == Some(true) || self.has_branch(branch)?)
     }
 
-    /// Brings what the remote has of one branch, and nothing else. Where there is no remote, or it has no such branch, nothing
-    /// is to be brought.
+    /// Brings what the remote has of one branch, and nothing else. Where there is no remote, or it never had such a branch,
+    /// nothing is to be brought.
     ///
     /// # Errors
-    /// When the remote does not give it in time; [`Repository::tip`] then knows what was brought before.
+    /// When the remote does not give it in time, or has it no more; [`Repository::tip`] then knows what was brought before.
     pub fn fetch(&self, branch: &str, limit: Duration) -> Result<(), Trouble> {
-        let Some(remote) = self.remote()? else { return Ok(()) };
+        let Some(remote) = self.remote_of(branch)? else { return Ok(()) };
         let wanted = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
         let quiet = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
         let program = self.talking()?.arg("fetch").args(quiet).args(["--", &remote, &wanted]).limit(limit);
         // What somebody else fetches in the same moment is not what it was, and then it is what was wanted.
         let passes = |ran: &Ran| is_passing(ran) || is_said(ran, " but expected ");
         let said = match patiently(&program, passes) {
-            Ok(ran) if ran.is_good() || is_said(&ran, "couldn't find remote ref") => return Ok(()),
+            Ok(ran) if ran.is_good() => return Ok(()),
+            Ok(ran) if is_said(&ran, "couldn't find remote ref") => return self.refuse_gone(&remote, branch, None),
             Ok(ran) => reason(&ran),
             Err(unrun) => unrun.to_string(),
         };
@@ -118,8 +142,11 @@ impl Repository {
     pub fn tip(&self, branch: &str) -> Result<Tip, Trouble> {
         let named = |name: String| Ok::<_, Trouble>(self.commit(&name)?.map(|commit| Tip { commit, name }));
         let local = named(format!("refs/heads/{branch}"))?;
-        let remote =
-            self.remote()?.map(|remote| named(format!("refs/remotes/{remote}/{branch}"))).transpose()?.flatten();
+        let remote = self
+            .remote_of(branch)?
+            .map(|remote| named(format!("refs/remotes/{remote}/{branch}")))
+            .transpose()?
+            .flatten();
         match (local, remote) {
             (Some(local), Some(remote)) if self.has_ancestor(&local.commit, &remote.commit)? => Ok(local),
             (_, Some(tip)) | (Some(tip), None) => Ok(tip),
@@ -127,28 +154,66 @@ impl Repository {
         }
     }
 
-    /// How many commits only the branch here has that are left out where work begins at the remote's: both went on.
+    /// How many commits only the branch here has that are left out where work begins at the remote's: both went on. Asks the
+    /// remote for the branch, unless [`Repository::is_remote_reachable`] was told of it.
     ///
     /// # Errors
-    /// When git does not answer.
+    /// When the remote has the branch no more, when it cannot be told which remote it comes from, or git does not answer.
     pub fn left_out(&self, branch: &str) -> Result<usize, Trouble> {
-        let Some(remote) = self.remote()? else { return Ok(0) };
+        let Some(remote) = self.remote_of(branch)? else { return self.refuse_ambiguous(branch).map(|()| 0) };
+        let newest = self.newest(&remote, branch)?;
         let (local, tracked) = (format!("refs/heads/{branch}"), format!("refs/remotes/{remote}/{branch}"));
         if self.commit(&local)?.is_none() || self.commit(&tracked)?.is_none() {
             return Ok(0);
         }
         let ahead = self.commits_ahead(&tracked, &local)?;
-        if ahead == 0 || self.has_ancestor(&local, &tracked)? && self.has_newest(&remote, &local)? {
+        let has_newest = || newest.map_or(Ok(true), |newest| self.has_ancestor(&local, &newest));
+        if ahead == 0 || self.has_ancestor(&local, &tracked)? && has_newest()? {
             return Ok(0);
         }
         Ok(ahead)
     }
 
-    /// Whether a branch has what the remote has of it now, as far as that says.
-    fn has_newest(&self, remote: &str, local: &str) -> Result<bool, Trouble> {
-        let asked = self.talking()?.args(["ls-remote", "--", remote, local]).limit(ANSWER).run();
-        let said = asked.map(|ran| ran.text()).unwrap_or_default();
-        said.split_whitespace().next().map_or(Ok(true), |newest| self.has_ancestor(local, newest))
+    /// What the remote has of a branch that was known to be there, as far as it says.
+    fn newest(&self, remote: &str, branch: &str) -> Result<Option<String>, Trouble> {
+        let heard = self.heard.get().filter(|heard| heard.remote == remote);
+        if let Some(heard) = heard.filter(|heard| heard.branch == branch) {
+            return Ok(Some(heard.commit.clone()));
+        }
+        if !self.was_at(remote, branch)? {
+            return Ok(None);
+        }
+        let name = format!("refs/heads/{branch}");
+        let asked = self.talking()?.args(["ls-remote", "--", remote, &name]).limit(ANSWER).run();
+        match asked.ok().filter(Ran::is_good).map(|ran| ran.text()) {
+            Some(said) if said.is_empty() => {
+                self.refuse_gone(remote, branch, heard.map(|heard| heard.branch.clone())).map(|()| None)
+            }
+            said => Ok(said.and_then(|said| said.split_whitespace().next().map(str::to_owned))),
+        }
+    }
+
+    /// Whether the remote was once seen to have a branch, or to call it its default one.
+    fn was_at(&self, remote: &str, branch: &str) -> Result<bool, Trouble> {
+        let is_tracked = self.has_ref(&format!("refs/remotes/{remote}/{branch}"))?;
+        Ok(is_tracked || self.head_of(remote)?.as_deref() == Some(branch))
+    }
+
+    /// `now` is what the remote calls its default branch, where that is known.
+    fn refuse_gone(&self, remote: &str, branch: &str, now: Option<String>) -> Result<(), Trouble> {
+        let (root, remote, branch) = (self.root().to_owned(), remote.to_owned(), branch.to_owned());
+        match self.was_at(&remote, &branch)? {
+            true => Err(Trouble::Gone { root, remote, branch, now }),
+            false => Ok(()),
+        }
+    }
+
+    fn refuse_ambiguous(&self, branch: &str) -> Result<(), Trouble> {
+        let remotes = self.remotes()?;
+        match remotes.is_empty() || self.configured(branch)? == "." {
+            true => Ok(()),
+            false => Err(Trouble::ManyRemotes { root: self.root().to_owned(), branch: branch.to_owned(), remotes }),
+        }
     }
 
     /// Whether a commit has another in its history, or is it.
@@ -159,16 +224,21 @@ impl Repository {
         Ok(self.git().args(["merge-base", "--is-ancestor", ancestor, commit]).run()?.is_good())
     }
 
-    /// Asks the remote, and waits 15 seconds at most.
+    /// Asks the remote, and waits 15 seconds at most. What it says of its default branch is remembered.
     ///
     /// # Errors
     /// When git cannot be run.
     pub fn is_remote_reachable(&self) -> Result<Reach, Trouble> {
         let Some(remote) = self.remote()? else { return Ok(Reach::NoRemote) };
-        let program = self.talking()?.args(["ls-remote", "--exit-code", "--", &remote, "HEAD"]).limit(ANSWER);
-        match program.run() {
+        let ask = ["ls-remote", "--exit-code", "--symref", "--", &remote, "HEAD"];
+        match self.talking()?.args(ask).limit(ANSWER).run() {
             // 2 is an answer too: nothing was ever pushed there.
-            Ok(ran) if ran.is_good() || ran.code == 2 => Ok(Reach::Answers),
+            Ok(ran) if ran.is_good() || ran.code == 2 => {
+                if let Some(heard) = Heard::of(remote, &ran.text()) {
+                    self.heard.get_or_init(|| heard);
+                }
+                Ok(Reach::Answers)
+            }
             Ok(ran) if ASKS.iter().any(|words| is_said(&ran, words)) => Ok(Reach::NeedsPassword(reason(&ran))),
             Ok(ran) => Ok(Reach::Unreachable(reason(&ran))),
             Err(Unrun::TimedOut(..)) => Ok(Reach::Unreachable(format!("no answer in {} seconds", ANSWER.as_secs()))),
@@ -184,6 +254,23 @@ impl Repository {
         let own = self.git().args(["config", "--get", "core.sshCommand"]).run()?.text();
         let ssh = if own.is_empty() { "ssh" } else { &own };
         Ok(self.git().args(["-c", &format!("core.sshCommand={ssh} -oBatchMode=yes")]))
+    }
+}
+
+impl Heard {
+    /// From `ref: refs/heads/BRANCH\tHEAD` and `COMMIT\tHEAD`.
+    fn of(remote: String, said: &str) -> Option<Heard> {
+        let mut heads = said.lines().filter_map(|line| line.strip_suffix("\tHEAD"));
+        let branch = heads.next()?.strip_prefix("ref: refs/heads/")?.to_owned();
+        Some(Heard { remote, branch, commit: heads.next()?.to_owned() })
+    }
+}
+
+/// The remote that is meant where none is named.
+fn usual(remotes: &[String]) -> Option<String> {
+    match remotes {
+        [only] => Some(only.clone()),
+        _ => remotes.iter().find(|name| **name == "origin").cloned(),
     }
 }
 

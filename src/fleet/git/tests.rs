@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod remotes;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};

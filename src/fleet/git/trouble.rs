@@ -31,6 +31,26 @@ pub enum Trouble {
         /// Git's words.
         said: String,
     },
+    /// The remote had a branch, and has it no more.
+    Gone {
+        /// The repository here.
+        root: PathBuf,
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// The remote's default branch now, where that is known.
+        now: Option<String>,
+    },
+    /// There are several remotes, and nothing says which of them a branch comes from.
+    ManyRemotes {
+        /// The repository here.
+        root: PathBuf,
+        /// The branch.
+        branch: String,
+        /// The remotes.
+        remotes: Vec<String>,
+    },
     /// Git said no.
     Failed {
         /// What was tried: "list the worktrees".
@@ -52,6 +72,17 @@ impl Trouble {
             Trouble::NoDefaultBranch(_) => "name a branch with --target".to_owned(),
             Trouble::NoSuchCommit(_) => "git branch --all lists what there is".to_owned(),
             Trouble::Unfetched { remote, .. } => format!("git fetch {remote}, and see what it says"),
+            Trouble::Gone { root, remote, now, .. } => {
+                let (git, remote) = (format!("git -C {}", shell_word(root)), shell_word(remote));
+                let option = if now.is_some() { "--auto" } else { "--delete" };
+                format!("{git} fetch --prune {remote}; {git} remote set-head {remote} {option}")
+            }
+            Trouble::ManyRemotes { root, branch, remotes } => {
+                let (git, branch) = (format!("git -C {}", shell_word(root)), shell_word(branch));
+                let remote = shell_word(remotes.first().map_or("REMOTE", String::as_str));
+                let follow = format!("{git} fetch {remote}; {git} branch --set-upstream-to={remote}/{branch} {branch}");
+                format!("{follow}, or another remote; where it is at none, {git} config branch.{branch}.remote .")
+            }
             Trouble::Failed { .. } => "git status there may say more".to_owned(),
         }
     }
@@ -82,6 +113,17 @@ impl Display for Trouble {
             }
             Trouble::NoSuchCommit(name) => write!(f, "no commit {name:?}"),
             Trouble::Unfetched { remote, branch, said } => write!(f, "cannot fetch {branch} from {remote}: {said}"),
+            Trouble::Gone { remote, branch, now, .. } => {
+                write!(f, "{remote} has no branch {branch} any more")?;
+                now.as_ref().map_or(Ok(()), |now| write!(f, "; its default branch is {now}"))
+            }
+            Trouble::ManyRemotes { branch, remotes, .. } => {
+                let remotes = remotes.join(", ");
+                write!(
+                    f,
+                    "nothing says from which remote {branch} comes; there are {remotes}, and none is called origin"
+                )
+            }
             Trouble::Failed { doing, said } => write!(f, "git could not {doing}: {said}"),
         }
     }

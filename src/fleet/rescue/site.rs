@@ -88,11 +88,13 @@ impl Site {
     /// The refs that have what has come home, or was kept, as patterns. What a remote is remembered to have had may be gone
     /// from there, and goes from here with the next fetch.
     pub(super) fn homes(&self) -> Vec<String> {
-        let mut homes = vec![self.rescue_folder()];
-        if !self.target.is_empty() && self.target != self.branch {
-            homes.push(format!("refs/heads/{}", self.target));
-        }
-        homes
+        std::iter::once(self.rescue_folder()).chain(self.target_ref()).collect()
+    }
+
+    /// The branch that the work is for, if that is another.
+    pub(super) fn target_ref(&self) -> Option<String> {
+        let is_another = !self.target.is_empty() && self.target != self.branch;
+        is_another.then(|| format!("refs/heads/{}", self.target))
     }
 }
 

@@ -1,19 +1,21 @@
-//! `.worktreeinclude`: which files that are not in git a new worktree gets from the project's own. The patterns are those of
+//! `.worktreeinclude`: which files that git ignores a new worktree gets from the project's own. The patterns are those of
 //! gitignore(5), and git itself reads them.
 //!
-//! Only what lies in the project is copied, and only to what lies in the new worktree: links are copied as links and never
-//! followed, and what is there already stays.
+//! Only what the new worktree ignores is copied, so that nobody who adds everything there commits it. Only what lies in the
+//! project is, and only to what lies in the new worktree: links are copied as links and never followed, and what is there already
+//! stays.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path};
 use std::time::Duration;
 
 use super::{Made, Uncreated};
-use crate::fleet::git::{Repository, done, entries};
+use crate::fleet::git::{Repository, Trouble, complaint, done, entries, git};
 
 const LIST: &str = ".worktreeinclude";
 /// For listing a project with all that it ignores.
@@ -32,11 +34,11 @@ pub(super) fn copy(repository: &Repository, worktree: &Path, limit: u64) -> Resu
     }
     let list = ["ls-files", "--others", "--ignored", "--exclude-from", LIST, "-z"];
     let listed = done(repository.git().args(list).limit(LISTING), "list what .worktreeinclude names")?;
+    let named_there = entries(&listed.out).map(|path| Path::new(OsStr::from_bytes(path)));
+    let (wanted, unignored) = by_ignored(worktree, named_there.filter(|path| is_a_file_of_ours(path)).collect())?;
     let mut copying = Copying { from: repository.root(), to: worktree, rest: limit };
     let (mut too_large, mut failed) = (Vec::new(), Vec::new());
-    for path in
-        entries(&listed.out).map(|path| Path::new(OsStr::from_bytes(path))).filter(|path| is_a_file_of_ours(path))
-    {
+    for path in wanted {
         match copying.one(path) {
             Ok(Copied::Yes) => made.included += 1,
             Ok(Copied::WasThere) => {}
@@ -47,10 +49,33 @@ pub(super) fn copy(repository: &Repository, worktree: &Path, limit: u64) -> Resu
             Err(error) => failed.push(format!("{} ({error})", path.display())),
         }
     }
+    let unignored: Vec<String> = unignored.iter().map(|path| path.display().to_string()).collect();
+    made.notes.extend(named(&unignored).map(|files| format!("not copied, as git does not ignore them there: {files}")));
     made.notes.extend(named(&failed).map(|files| format!("not copied: {files}")));
     let reason = format!("more than {} MiB in {LIST}; left out", limit >> 20);
     made.notes.extend(named(&too_large).map(|files| format!("{reason}: {files}")));
     Ok(made)
+}
+
+/// Those that the new worktree ignores, and the others. What lies beyond a link there git does not say anything of, and it is not
+/// copied either: it is left to be named with the first.
+fn by_ignored<'p>(worktree: &Path, paths: Vec<&'p Path>) -> Result<(Vec<&'p Path>, Vec<&'p Path>), Trouble> {
+    let is_link = |path: &Path| fs::symlink_metadata(worktree.join(path)).is_ok_and(|found| found.is_symlink());
+    let is_beyond =
+        |path: &Path| path.ancestors().skip(1).any(|folder| !folder.as_os_str().is_empty() && is_link(folder));
+    let asked = paths.iter().filter(|path| !is_beyond(path));
+    let asked: Vec<u8> = asked.flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
+    if asked.is_empty() {
+        return Ok((paths, Vec::new()));
+    }
+    let ran = git(worktree).args(["check-ignore", "--no-index", "-z", "--stdin"]).input(asked).limit(LISTING).run()?;
+    // 1 where none is.
+    if !matches!(ran.code, 0 | 1) {
+        return Err(Trouble::Failed { doing: "tell what the new worktree ignores", said: complaint(&ran) });
+    }
+    let ignored: HashSet<&[u8]> = entries(&ran.out).collect();
+    let is_wanted = |path: &&Path| ignored.contains(path.as_os_str().as_bytes()) || is_beyond(path);
+    Ok(paths.into_iter().partition(is_wanted))
 }
 
 /// A repository inside is listed as a folder, and is not copied; nor is what is git's or aio's own.
@@ -59,7 +84,6 @@ fn is_a_file_of_ours(path: &Path) -> bool {
     !path.as_os_str().as_bytes().ends_with(b"/") && path.components().all(is_plain) && !path.starts_with(".aio")
 }
 
-/// The first few of them, and how many more there are.
 /// The first few of them, and how many more there are; nothing where there are none.
 pub fn named(files: &[String]) -> Option<String> {
     let first = files.iter().take(NAMED).map(|file| &**file).collect::<Vec<_>>().join(", ");
@@ -107,11 +131,18 @@ impl Copying<'_> {
             match fs::symlink_metadata(&folder) {
                 Ok(found) if found.is_dir() => {}
                 Ok(_) => return Err(io::Error::new(ErrorKind::NotADirectory, "a file or link is in its way")),
-                Err(_) => fs::create_dir(&folder)?,
+                Err(_) => make_folder(&self.from.join(folder.strip_prefix(self.to).unwrap_or(&folder)), &folder)?,
             }
         }
         Ok(())
     }
+}
+
+/// A folder as open as another to everybody else; its owner may always write there.
+fn make_folder(like: &Path, folder: &Path) -> io::Result<()> {
+    let mode = fs::symlink_metadata(like)?.permissions().mode() & 0o777 | 0o700;
+    DirBuilder::new().mode(0o700).create(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(mode))
 }
 
 /// A file with its mode. One that became a link, or that somebody else makes there, is an error.

@@ -28,11 +28,18 @@ fn what_it_names_is_copied_and_nothing_else() {
     assert_eq!((made.included, made.notes.len()), (5, 0));
 }
 
+/// Whoever adds all that is new would commit it.
 #[test]
-fn what_is_neither_tracked_nor_ignored_is_copied_too() {
-    let making = with_list("new\n");
-    assert_eq!(making.create().included, 1);
-    assert!(has(&making, "new"));
+fn what_the_new_worktree_does_not_ignore_is_left_out_and_named() {
+    let making = with_list("new\n*.env\n*.late\n");
+    let project = &making.scratch.project;
+    write(&project.join("some.late"), "");
+    // Not committed, so not so in the new worktree.
+    fs::write(project.join(".gitignore"), "*.env\n/build/\n/own/\n*.late\n").unwrap();
+    let made = making.create();
+    assert_eq!((made.included, has(&making, ".env")), (2, true));
+    assert_eq!(said(&making.worktree, &["status", "--porcelain", "--untracked-files=all"]), "");
+    assert_eq!(made.notes, ["not copied, as git does not ignore them there: new, some.late"]);
 }
 
 #[test]
@@ -54,11 +61,17 @@ fn links_are_links_and_modes_are_kept() {
     write(&project.join("own/tool"), "");
     fs::set_permissions(project.join("own/tool"), fs::Permissions::from_mode(0o750)).unwrap();
     fs::set_permissions(project.join("own/-x"), fs::Permissions::from_mode(0o400)).unwrap();
+    write(&project.join("own/secret/deeper/key"), "");
+    let folders = [("own", 0o775), ("own/secret", 0o700), ("own/secret/deeper", 0o550)];
+    for (folder, mode) in folders {
+        fs::set_permissions(project.join(folder), fs::Permissions::from_mode(mode)).unwrap();
+    }
     making.create();
     let link = |name: &str| fs::read_link(making.worktree.join("own").join(name)).unwrap();
     assert_eq!((link("out"), link("nowhere")), ("/etc".into(), "no such".into()));
     let mode = |name: &str| fs::metadata(making.worktree.join("own").join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("tool"), mode("-x")), (0o750, 0o400));
+    assert_eq!((mode("secret"), mode("secret/deeper"), mode("")), (0o700, 0o750, 0o775));
 }
 
 #[test]
