@@ -8,6 +8,7 @@ mod beads;
 mod claims;
 mod deliveries;
 mod drafts;
+mod endings;
 mod fake_agent;
 mod fleet;
 mod fleet_ends;

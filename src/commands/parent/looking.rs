@@ -1,7 +1,7 @@
 //! An agent's terminal, looked at from its parent: only when something was drawn, because to ask tmux costs more than all else
 //! that a parent does. tmux appends what is drawn to a file, and how long that is tells.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{App, Runtime, Task};
 use crate::fleet::agents::Agent;
-use crate::fleet::files::JobFiles;
+use crate::fleet::files::{JobFiles, open_regular, read_beginning};
 use crate::fleet::screen::{Shows, has_words, is_worth_a_look};
 use crate::fleet::tmux::{Pane, Tmux};
 
@@ -30,6 +30,8 @@ const LONG_REST: Duration = Duration::from_secs(5);
 const BLIND: Duration = Duration::from_secs(2);
 /// What was drawn is dropped when it has become so long, in bytes.
 const LONGEST: u64 = 1 << 20;
+/// Of what was drawn, so much is gone through again to know the screen, in bytes: more is not drawn between two looks.
+const REPLAYED: u64 = 64 << 20;
 /// Of what is new, only so much is looked through, in bytes.
 const LOOKED_THROUGH: u64 = 64 << 10;
 /// What each last question may take: whoever ends the job waits for it.
@@ -164,6 +166,17 @@ impl Screen {
         self.text = text;
     }
 
+    /// Looks at it once more after its program has ended. What that left there may be nothing that is known: then it showed
+    /// last what it showed before.
+    pub(super) fn look_back(&mut self) {
+        let Ok(text) = self.tmux.clone().limit(AT_THE_END).screen(&self.pane) else { return };
+        let shows = self.agent.shows(&text);
+        self.has_worked |= shows == Shows::Work;
+        if shows != Shows::Unknown {
+            self.shows = shows;
+        }
+    }
+
     /// What stands in the agent's prompt, and was not entered.
     pub(super) fn draft(&self) -> Option<String> {
         // Where tmux does not answer, it will not paste either.
@@ -227,7 +240,7 @@ impl Screen {
     fn new_bytes(&self, length: u64) -> Vec<u8> {
         let from = self.length.min(length).max(length.saturating_sub(LOOKED_THROUGH));
         let mut bytes = Vec::new();
-        let read = File::open(self.drawn()).and_then(|mut file| {
+        let read = open_regular(&self.drawn()).and_then(|mut file| {
             file.seek(SeekFrom::Start(from))?;
             file.take(LOOKED_THROUGH).read_to_end(&mut bytes)
         });
@@ -253,7 +266,8 @@ impl Screen {
 
     /// The screen after all that was drawn, as far as that is still known.
     fn replayed(&self) -> Option<vt100::Screen> {
-        let drawn = std::fs::read(self.drawn()).ok().filter(|drawn| self.is_recorded && !drawn.is_empty())?;
+        let drawn =
+            read_beginning(&self.drawn(), REPLAYED).ok().filter(|drawn| self.is_recorded && !drawn.is_empty())?;
         let mut screen = vt100::Parser::new(self.size.0, self.size.1, 0);
         if self.took_pastes {
             screen.process(ASKS_FOR_PASTES);

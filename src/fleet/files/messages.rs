@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobFiles, write_synced};
+use super::{JobFiles, read, read_text, write_synced};
 use crate::protocol::fleet::Delivery;
 
 const INBOX: &str = "inbox";
@@ -55,7 +55,7 @@ impl JobFiles {
 
     /// That message, once.
     pub fn told_first(&self) -> Option<Message> {
-        let id = fs::read_to_string(self.folder.join(FIRST)).ok()?;
+        let id = read_text(&self.folder.join(FIRST)).ok()?;
         fs::remove_file(self.folder.join(FIRST)).ok()?;
         self.messages().into_iter().find(|message| message.id == id)
     }
@@ -83,8 +83,7 @@ impl JobFiles {
     /// Those of a folder, the oldest first.
     fn read(&self, folder: &str, mut ids: Vec<String>) -> Vec<Message> {
         ids.sort_unstable();
-        let read =
-            |id: String| Some(Message { text: fs::read_to_string(self.folder.join(folder).join(&id)).ok()?, id });
+        let read = |id: String| Some(Message { text: read_text(&self.folder.join(folder).join(&id)).ok()?, id });
         ids.into_iter().filter_map(read).collect()
     }
 
@@ -109,7 +108,7 @@ impl JobFiles {
 
     /// What is known of a message's way.
     pub fn receipt(&self, message: &str) -> Receipt {
-        let noted = || serde_json::from_slice(&fs::read(self.receipt_of(message)).ok()?).ok();
+        let noted = || serde_json::from_slice(&read(&self.receipt_of(message)).ok()?).ok();
         let is_waiting = self.folder.join(INBOX).join(message).exists();
         noted().unwrap_or_else(|| match is_waiting {
             true => Receipt::default(),
