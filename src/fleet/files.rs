@@ -26,6 +26,7 @@ use regular::{read, read_text};
 /// The folder's name in the state directory.
 pub const FOLDER: &str = "jobs";
 const TASK: &str = "task";
+const TAKEN: &str = "taken";
 const ENVIRONMENT: &str = "environment";
 const WITNESS: &str = "hooks";
 const STEP: &str = "step";
@@ -185,6 +186,25 @@ impl JobFiles {
     /// Where the task is.
     pub fn task_file(&self) -> PathBuf {
         self.folder.join(TASK)
+    }
+
+    /// Notes that the agent has taken the task: in its session it needs it no more.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_taken(&self) -> io::Result<()> {
+        write_synced(&self.folder, TAKEN, b"")
+    }
+
+    /// Whether the agent is known to have taken the task, since it was last handed over.
+    pub fn is_taken(&self) -> bool {
+        self.folder.join(TAKEN).exists()
+    }
+
+    /// Forgets that: the task is about to be handed over.
+    pub fn forget_taken(&self) {
+        // It may not be there.
+        fs::remove_file(self.folder.join(TAKEN)).unwrap_or_default();
     }
 
     /// Keeps the variables it is to be started with: whoever begins it, at whatever time, may have others.

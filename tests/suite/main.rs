@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no reach")]
 
 mod advice;
+mod attempts;
 mod bad_input;
 mod beads;
 mod claims;

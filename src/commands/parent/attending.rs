@@ -370,9 +370,10 @@ impl<'w> Watch<'w> {
         }
     }
 
+    /// The session in which it can go on. One that hooks tell of, and in which nothing was said yet, no agent finds again.
     fn session(&self) -> String {
-        let by_stream = self.progress.session.clone().unwrap_or_default();
-        if by_stream.is_empty() { self.witness.session.clone() } else { by_stream }
+        let by_hook = || if self.was_in_turn { self.witness.session.clone() } else { String::new() };
+        self.progress.session.clone().filter(|id| !id.is_empty()).unwrap_or_else(by_hook)
     }
 
     /// Whether an agent in a terminal, which never ends by itself, said that it is done and has finished its turn. Where somebody

@@ -8,6 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::termios::{QueueSelector, tcflush};
+
 use super::{App, Runtime, Task};
 use crate::fleet::agents::Agent;
 use crate::fleet::files::{JobFiles, open_regular, read_beginning};
@@ -117,6 +119,8 @@ impl Screen {
         if task.attempt > 1 {
             // Where tmux does not answer, the screen tells nothing for a while.
             screen.tmux.reset(&screen.pane).unwrap_or_default();
+            // What the one before did not read would be typed into whatever this one asks first.
+            tcflush(rustix::stdio::stdin(), QueueSelector::IFlush).unwrap_or_default();
         }
         let drawn = screen.drawn();
         let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&drawn);
