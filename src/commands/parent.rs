@@ -251,6 +251,7 @@ fn supervise(app: &App, task: &mut Box<Task>, process: ProcessKey) -> JobEnd {
             app.warn(&format!("process {} of {} does not end", left.pid, task.id));
         }
         let Some(until) = task.goes_on(&ending) else { return ending.end };
+        task.files.give_up_on_the_sent();
         if let Some(end) = pausing::pause(app, task, &receiver, until, &ending.end) {
             return end;
         }
@@ -349,10 +350,7 @@ fn attempt(
     let working_on = Op::SetTask { description: task.title.clone(), issue: None };
     app.transact(&Request { actor: Some(instance.clone()), op: working_on })?;
     task.files.forget_witness();
-    let mut words = match Words::to_go_on_with(task) {
-        Some(words) => words,
-        None => Words::own(preparing::brief(task)?),
-    };
+    let mut words = Words::first(task)?;
     loop {
         preparing::forget_last_word(task);
         if task.is_stopped() {

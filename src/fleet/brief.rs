@@ -5,6 +5,9 @@
 
 /// The first line begins with this, or agents read and wait.
 const FIRST: &str = "YOUR FIRST ACTION: ";
+/// Before what may have reached the agent already.
+const AGAIN: &str =
+    "You may have been given this before: look at what is there (git status, git log), and do what is left of it.\n\n";
 /// Relative to the worktree: one line in it says that the task is done.
 pub const DONE: &str = ".aio/done";
 /// Relative to the worktree: one line in it says why the task cannot be done.
@@ -34,10 +37,15 @@ pub fn frame(task: &Task<'_>) -> String {
     format!("{}{}{}", before(task), task.text, after(task.job))
 }
 
+/// What is handed over anew, because nothing says that it was taken the first time.
+pub fn again(words: &str) -> String {
+    format!("{AGAIN}{words}")
+}
+
 /// The task within a framed text; `None` if it is no such text, or another job's.
 pub fn recover<'t>(framed: &'t str, job: &str) -> Option<&'t str> {
     let begin = begin(job);
-    let inner = framed.strip_prefix(FIRST)?.strip_suffix(&after(job))?;
+    let inner = framed.strip_prefix(AGAIN).unwrap_or(framed).strip_prefix(FIRST)?.strip_suffix(&after(job))?;
     // The first one is ours: no line before it can be one. What the task holds comes later.
     Some(&inner[inner.find(&begin)? + begin.len()..])
 }
@@ -97,7 +105,9 @@ mod tests {
         for text in
             ["", " \n", "Fix it", "a\r\nb\n\n", "\n===== TASK of claude-a1b2c3 =====\n", FIRST, &end, &own, "é\0\u{1b}"]
         {
-            assert_eq!(recover(&frame(&task(text)), "claude-a1b2c3"), Some(text), "{text:?}");
+            let framed = frame(&task(text));
+            assert_eq!(recover(&framed, "claude-a1b2c3"), Some(text), "{text:?}");
+            assert_eq!(recover(&again(&framed), "claude-a1b2c3"), Some(text), "{text:?}");
         }
         assert_eq!(recover(&own, "claude-a1b2c4"), None);
         assert_eq!(recover("Fix it", "claude-a1b2c3"), None);

@@ -1,11 +1,13 @@
 //! The files of a job, `jobs/<id>/` in the state directory: its task, what its agent writes, what the agent's hooks saw, and
 //! messages on their way to it.
 //!
-//! The task and messages are synced before anybody is told that they are there. The rest is not part of the truth: without it
+//! The task and messages are synced before anybody is told that they are there. The agent can write here, too: what is no
+//! regular file counts as not there (`regular`). The rest is not part of the truth: without it
 //! less is known of a job, and nothing is decided otherwise, but for an end that could not be written elsewhere (`end`).
 
 mod end;
 mod messages;
+mod regular;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -18,10 +20,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use messages::{ENDED_BEFORE, Message, Receipt};
+pub use regular::{open_regular, read_beginning};
+use regular::{read, read_text};
 
 /// The folder's name in the state directory.
 pub const FOLDER: &str = "jobs";
 const TASK: &str = "task";
+const TAKEN: &str = "taken";
 const ENVIRONMENT: &str = "environment";
 const WITNESS: &str = "hooks";
 const STEP: &str = "step";
@@ -103,7 +108,7 @@ impl JobFiles {
 
     /// What preparing it has come to; empty before it began.
     pub fn step(&self) -> String {
-        fs::read_to_string(self.folder.join(STEP)).unwrap_or_default()
+        read_text(&self.folder.join(STEP)).unwrap_or_default()
     }
 
     /// Writes into the output and the complaints that what follows is of another attempt.
@@ -157,7 +162,7 @@ impl JobFiles {
     /// # Errors
     /// When there is no such job, or its file cannot be locked.
     pub fn lock(&self) -> io::Result<fs::File> {
-        let file = fs::File::open(self.task_file())?;
+        let file = open_regular(&self.task_file())?;
         file.lock()?;
         Ok(file)
     }
@@ -175,12 +180,31 @@ impl JobFiles {
     /// # Errors
     /// When it cannot be read.
     pub fn task(&self) -> io::Result<String> {
-        fs::read_to_string(self.task_file())
+        read_text(&self.task_file())
     }
 
     /// Where the task is.
     pub fn task_file(&self) -> PathBuf {
         self.folder.join(TASK)
+    }
+
+    /// Notes that the agent has taken the task: in its session it needs it no more.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_taken(&self) -> io::Result<()> {
+        write_synced(&self.folder, TAKEN, b"")
+    }
+
+    /// Whether the agent is known to have taken the task, since it was last handed over.
+    pub fn is_taken(&self) -> bool {
+        self.folder.join(TAKEN).exists()
+    }
+
+    /// Forgets that: the task is about to be handed over.
+    pub fn forget_taken(&self) {
+        // It may not be there.
+        fs::remove_file(self.folder.join(TAKEN)).unwrap_or_default();
     }
 
     /// Keeps the variables it is to be started with: whoever begins it, at whatever time, may have others.
@@ -194,7 +218,7 @@ impl JobFiles {
 
     /// Those variables, until it has begun.
     pub fn environment(&self) -> Option<Vec<(OsString, OsString)>> {
-        let bytes = fs::read(self.folder.join(ENVIRONMENT)).ok()?;
+        let bytes = read(&self.folder.join(ENVIRONMENT)).ok()?;
         let entries = bytes.split(|byte| *byte == 0).filter_map(|entry| {
             let name = entry.iter().position(|byte| *byte == b'=').filter(|length| *length > 0)?;
             let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
@@ -221,7 +245,7 @@ impl JobFiles {
 
     /// What the hooks saw last. None where they saw nothing.
     pub fn witness(&self) -> Option<Witness> {
-        serde_json::from_slice(&fs::read(self.folder.join(WITNESS)).ok()?).ok()
+        serde_json::from_slice(&read(&self.folder.join(WITNESS)).ok()?).ok()
     }
 
     /// Forgets what the hooks saw: another agent starts.

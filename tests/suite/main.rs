@@ -4,11 +4,13 @@
 
 mod advice;
 mod afterwards;
+mod attempts;
 mod bad_input;
 mod beads;
 mod claims;
 mod deliveries;
 mod drafts;
+mod endings;
 mod fake_agent;
 mod fleet;
 mod fleet_ends;

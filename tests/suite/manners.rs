@@ -19,24 +19,24 @@ const TRIES: usize = 3;
 
 /// Where an agent runs, and whether its hooks tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Manner {
-    in_tmux: bool,
-    hooks: bool,
+pub struct Manner {
+    pub in_tmux: bool,
+    pub hooks: bool,
 }
 
-const HEADLESS: [Manner; 2] = [Manner { in_tmux: false, hooks: true }, Manner { in_tmux: false, hooks: false }];
-const TMUX: [Manner; 2] = [Manner { in_tmux: true, hooks: true }, Manner { in_tmux: true, hooks: false }];
+pub const HEADLESS: [Manner; 2] = [Manner { in_tmux: false, hooks: true }, Manner { in_tmux: false, hooks: false }];
+pub const TMUX: [Manner; 2] = [Manner { in_tmux: true, hooks: true }, Manner { in_tmux: true, hooks: false }];
 
 /// One job of one agent.
-struct Scene {
-    fleet: Fleet,
-    manner: Manner,
+pub struct Scene {
+    pub fleet: Fleet,
+    pub manner: Manner,
     launching: Child,
     late: Vec<String>,
 }
 
 impl Scene {
-    fn launch(manner: Manner, mut script: Value, args: &[&str]) -> Scene {
+    pub fn launch(manner: Manner, mut script: Value, args: &[&str]) -> Scene {
         let fleet = Fleet::new();
         script["record"] = fleet.given.to_str().unwrap().into();
         script["hooks"] = manner.hooks.into();
@@ -56,7 +56,7 @@ impl Scene {
     }
 
     /// The job, as soon as it stands so after the agent did that.
-    fn stands(&mut self, moment: &str, state: &str) -> Value {
+    pub fn stands(&mut self, moment: &str, state: &str) -> Value {
         let mut seen = (Value::Null, None);
         let is_so = within(60, || {
             let at = self.moment(moment);
@@ -80,16 +80,16 @@ impl Scene {
     }
 
     /// Still so, some seconds later.
-    fn stays(&self, state: &str) {
+    pub fn stays(&self, state: &str) {
         let is_other = within(4, || self.fleet.jobs().last().unwrap()["state"] != state);
         assert!(!is_other, "{:?}: no more {state}: {:#}", self.manner, self.fleet.jobs().last().unwrap());
     }
 
-    fn id(&self) -> String {
+    pub fn id(&self) -> String {
         self.fleet.jobs().last().unwrap()["id"].as_str().unwrap().to_owned()
     }
 
-    fn tmux(&self, words: &[&str]) -> String {
+    pub fn tmux(&self, words: &[&str]) -> String {
         let mut command = Command::new("tmux");
         let ran = run(command.arg("-S").arg(self.fleet.world.dir.join("tmux.sock")).args(words));
         assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
@@ -97,14 +97,14 @@ impl Scene {
     }
 
     /// What a person does who looks into its terminal.
-    fn press(&self, keys: &[&str]) {
+    pub fn press(&self, keys: &[&str]) {
         let pane = format!("=aio-{}:", self.id());
         for key in keys {
             self.tmux(&["send-keys", "-t", &pane, key]);
         }
     }
 
-    fn prompts(&self) -> usize {
+    pub fn prompts(&self) -> usize {
         let entries = std::fs::read_dir(&self.fleet.given).into_iter().flatten().flatten();
         entries.filter(|entry| entry.file_name().to_str().unwrap().starts_with("prompt-")).count()
     }
@@ -138,7 +138,7 @@ impl Drop for Scene {
 }
 
 /// Plays a scene in each of these manners, anew where something came late.
-fn play(manners: &[Manner], scene: impl Fn(Manner) -> Scene + Sync) {
+pub fn play(manners: &[Manner], scene: impl Fn(Manner) -> Scene + Sync) {
     // Most of it is waiting, which can be done together.
     std::thread::scope(|scope| {
         for manner in manners {
@@ -159,11 +159,11 @@ fn play(manners: &[Manner], scene: impl Fn(Manner) -> Scene + Sync) {
     });
 }
 
-fn all() -> [Manner; 4] {
+pub fn all() -> [Manner; 4] {
     [HEADLESS[0], HEADLESS[1], TMUX[0], TMUX[1]]
 }
 
-fn steps(steps: Value) -> Value {
+pub fn steps(steps: Value) -> Value {
     json!({ "turns": [steps] })
 }
 

@@ -17,7 +17,7 @@ use crate::commands::projects::home_of;
 use crate::commands::{launching, start};
 use crate::error::{Exit, Failure, project_is_gone};
 use crate::fleet::agents::Agent;
-use crate::fleet::files::JobFiles;
+use crate::fleet::files::{JobFiles, open_regular};
 use crate::fleet::profile::{self, Runtime};
 use crate::fleet::stream::{Lines, Seen};
 use crate::fleet::tmux::{Tmux, TmuxError};
@@ -56,7 +56,7 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
     let agent = Agent::find(&tool);
     // In a terminal it drew no stream; what is kept are the last lines.
     let agent = agent.filter(|_| runtime != Runtime::Tmux.name());
-    let mut follower = Follower { agent, lines: Lines::default(), file: File::open(files.output()).ok() };
+    let mut follower = Follower { agent, lines: Lines::default(), file: open_regular(&files.output()).ok() };
     let mut last: VecDeque<String> = VecDeque::new();
     follower.read(|line| {
         last.push_back(line);
@@ -87,7 +87,7 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         lines.clear();
         let ended = Ending::find(app, &id)?.has_ended(app);
         if follower.file.is_none() {
-            follower.file = File::open(files.output()).ok();
+            follower.file = open_regular(&files.output()).ok();
         }
         follower.read(|line| lines.push(line.into()));
         if ended && lines.is_empty() {
@@ -171,7 +171,7 @@ fn in_words(seen: Seen) -> Option<String> {
 
 fn tail(path: &std::path::Path, most: usize) -> Vec<String> {
     const ENOUGH: u64 = 64 << 10;
-    let Ok(mut file) = File::open(path) else { return Vec::new() };
+    let Ok(mut file) = open_regular(path) else { return Vec::new() };
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     // A file that cannot be sought is read from its beginning.
     file.seek(SeekFrom::Start(length.saturating_sub(ENOUGH))).map(drop).unwrap_or_default();

@@ -1,7 +1,6 @@
 //! An agent at work, watched: by its stream, by what its hooks saw, by its process, by its screen, and by the files by which it
 //! says that it is done.
 
-use std::fs;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,7 @@ use crate::app::wall_ms;
 use crate::error::Failure;
 use crate::fleet::brief::{BLOCKED, DONE};
 use crate::fleet::child::Ended;
-use crate::fleet::files::Witness;
+use crate::fleet::files::{Witness, read_beginning};
 use crate::fleet::relay::Relaying;
 use crate::fleet::screen::Shows;
 use crate::fleet::stream::{Limit, Progress};
@@ -35,6 +34,10 @@ const IDLE: Duration = Duration::from_secs(3);
 const STILL: Duration = Duration::from_secs(60);
 /// After a hook said that it asks, its dialog is drawn by then.
 const TO_ASK: Duration = Duration::from_secs(1);
+/// Of what an agent says in a file, so much is read, in bytes.
+const LONGEST_WORD: u64 = 8 << 10;
+/// Why one cannot go on that says only that it cannot.
+const NO_REASON: &str = "it says that it is blocked, and not why";
 /// What an agent at its prompt is told when its limit has ended.
 const GO_ON: &str =
     "Your usage limit has ended. Look at what is there (git status, git log), then go on with your task.";
@@ -58,6 +61,8 @@ pub(super) struct Watch<'w> {
     answered: String,
     asked_at: Instant,
     was_in_turn: bool,
+    /// How many prompts it had taken when its prompt was last seen at rest: what it did with them is over, whatever its hooks say.
+    rested_after: u64,
     limit: Reached,
 }
 
@@ -98,6 +103,7 @@ impl<'w> Watch<'w> {
             answered: String::new(),
             asked_at: Instant::now(),
             was_in_turn: false,
+            rested_after: 0,
             limit: Reached::No,
         }
     }
@@ -167,7 +173,12 @@ impl<'w> Watch<'w> {
         if let Some(witness) = self.task.files.witness() {
             self.take_in(witness);
         }
-        self.was_in_turn |= self.witness.prompts > 0;
+        if self.witness.prompts == 0
+            && let Some(screen) = &mut self.screen
+        {
+            screen.look_back();
+        }
+        self.note_turn();
         if self.delivering.is_handed_over() || self.relaying.is_some() {
             let fate = self.relaying.as_ref().map(Relaying::fate);
             self.delivering.look(self.app, self.task, &self.progress, &self.witness, (None, fate.as_ref()));
@@ -198,6 +209,8 @@ impl<'w> Watch<'w> {
         let fate = self.relaying.as_ref().map(Relaying::fate);
         let terminal = (self.screen.as_mut(), fate.as_ref());
         self.delivering.look(self.app, self.task, &self.progress, &self.witness, terminal);
+        self.note_turn();
+        self.note_rest();
         let turn = self.turn_now().unwrap_or_default();
         if turn != self.turn.clone().unwrap_or_default() {
             self.turn = Some(turn.clone());
@@ -205,7 +218,6 @@ impl<'w> Watch<'w> {
             let usage = self.progress.usage(self.task.profile.prices.as_ref());
             note(self.app, self.task, JobNote { turn: Some(turn.clone()), session, usage, ..JobNote::default() });
         }
-        self.was_in_turn |= self.witness.prompts > 0 || self.screen.as_ref().is_some_and(|screen| screen.has_worked);
         let asks = matches!(self.shows(), Shows::Question(_)) || !self.question_by_hook().is_empty();
         let is_free = !turn.witness.is_empty() && !turn.is_working && !asks;
         let is_ready = self.screen.is_some() && is_free && !self.is_limited() && self.delivering.is_settled();
@@ -217,6 +229,20 @@ impl<'w> Watch<'w> {
                 // It is answered now.
                 super::preparing::forget_last_word(self.task);
             }
+        }
+    }
+
+    /// Notes that it was in a turn.
+    fn note_turn(&mut self) {
+        self.was_in_turn |= self.witness.prompts > 0 || self.screen.as_ref().is_some_and(|screen| screen.has_worked);
+    }
+
+    /// Notes that its turn is over without its hooks, as the screen shows; or that it is not after all.
+    fn note_rest(&mut self) {
+        match &self.screen {
+            Some(screen) if screen.shows == Shows::Work => self.rested_after = 0,
+            Some(screen) if is_at_rest(screen) => self.rested_after = self.witness.prompts,
+            _ => {}
         }
     }
 
@@ -302,7 +328,7 @@ impl<'w> Watch<'w> {
 
     /// Whether it works, by whoever knows best.
     fn turn_now(&self) -> Option<JobTurn> {
-        let blocked = self.said(BLOCKED).unwrap_or_default();
+        let blocked = self.blocked().unwrap_or_default();
         let by_hook = self.question_by_hook();
         let asks = |question: &str, witness: &'static str| {
             Some(JobTurn { is_working: false, witness, question: question.to_owned() })
@@ -331,9 +357,7 @@ impl<'w> Watch<'w> {
             Shows::Question(question) => asks(question, "screen"),
             _ if !self.delivering.stuck().is_empty() => asks(self.delivering.stuck(), "screen"),
             _ if !by_hook.is_empty() => asks(by_hook, "hook"),
-            Shows::Prompt if self.witness.is_working && screen.is_settled() && screen.rests_since() >= IDLE => {
-                turn(false, "screen")
-            }
+            Shows::Prompt if self.witness.is_working && is_at_rest(screen) => turn(false, "screen"),
             _ if self.witness.prompts > 0 => turn(self.witness.is_working, "hook"),
             _ if !self.delivering.is_handed_over() => None,
             Shows::Work => turn(true, "screen"),
@@ -346,9 +370,10 @@ impl<'w> Watch<'w> {
         }
     }
 
+    /// The session in which it can go on. One that hooks tell of, and in which nothing was said yet, no agent finds again.
     fn session(&self) -> String {
-        let by_stream = self.progress.session.clone().unwrap_or_default();
-        if by_stream.is_empty() { self.witness.session.clone() } else { by_stream }
+        let by_hook = || if self.was_in_turn { self.witness.session.clone() } else { String::new() };
+        self.progress.session.clone().filter(|id| !id.is_empty()).unwrap_or_else(by_hook)
     }
 
     /// Whether an agent in a terminal, which never ends by itself, said that it is done and has finished its turn. Where somebody
@@ -370,22 +395,35 @@ impl<'w> Watch<'w> {
     fn turn_is_over(&self) -> bool {
         match self.task.runtime {
             Runtime::Headless => self.progress.turns_ended > 0 && self.progress.error.is_none(),
-            Runtime::Tmux => self.was_in_turn,
+            Runtime::Tmux => self.was_in_turn && !self.is_in_turn(),
             // Who sat there knows.
             Runtime::Terminal => true,
         }
     }
 
-    /// The line in a file by which the agent says something, since this start.
+    /// Whether an agent in a terminal was in a turn when it was last seen, by its hooks, or where those say nothing by its screen.
+    fn is_in_turn(&self) -> bool {
+        match self.witness.prompts {
+            0 => self.shows() == &Shows::Work,
+            prompts => self.witness.is_working && self.rested_after < prompts,
+        }
+    }
+
+    /// The line in a file by which the agent says something, since this start. What is no regular file says nothing.
     fn said(&self, file: &str) -> Option<String> {
         let path = self.task.worktree.join(file);
-        fs::read(path).ok().map(|bytes| super::shortened(&String::from_utf8_lossy(&bytes)))
+        read_beginning(&path, LONGEST_WORD).ok().map(|bytes| super::shortened(&String::from_utf8_lossy(&bytes)))
+    }
+
+    /// Why it cannot go on, if it says so.
+    fn blocked(&self) -> Option<String> {
+        self.said(BLOCKED).map(|why| if why.is_empty() { NO_REASON.to_owned() } else { why })
     }
 
     fn ended(&self, ended: Ended) -> JobEnd {
         self.write_down_use();
-        let is_terminal = self.task.runtime != Runtime::Headless;
-        judge(ended, &self.progress, self.said(DONE), self.said(BLOCKED), (is_terminal, self.turn_is_over()))
+        let is_sat_at = self.task.runtime == Runtime::Terminal;
+        judge(ended, &self.progress, self.said(DONE), self.blocked(), (is_sat_at, self.turn_is_over()))
     }
 
     fn stopped(&self, signal: i32, ended: Ended) -> JobEnd {
@@ -407,4 +445,9 @@ impl<'w> Watch<'w> {
             self.app.warn(&format!("no heartbeat: {}", failure.message));
         }
     }
+}
+
+/// Whether its prompt rests so long that nothing works behind it.
+fn is_at_rest(screen: &Screen) -> bool {
+    screen.shows == Shows::Prompt && screen.is_settled() && screen.rests_since() >= IDLE
 }

@@ -3,12 +3,15 @@
 //! Without a terminal it is what the agent reads, and its stream or its hooks say that it was taken. In a terminal it is
 //! pasted once, when the agent's prompt is seen; its hooks say so, or nobody does: then that is what is written down, with what
 //! the screen hints at. While the screen asks something, nothing is pasted and no key is pressed: Enter would answer it.
+//! Within an attempt nothing is handed over twice. Another attempt, which is a person's decision or that of whoever allowed
+//! restarts, begins with what nothing says was taken, and says that it may have been.
 
 use std::time::{Duration, Instant};
 
 use super::looking::Screen;
-use super::{App, JobNote, Opening, Runtime, Task, note};
+use super::{App, Failure, JobNote, Opening, Runtime, Task, note, preparing};
 use crate::app::pause;
+use crate::fleet::brief::again;
 use crate::fleet::files::{Message, Receipt, Witness};
 use crate::fleet::paste::{Pasted, Unpasted, Unready, is_exact, is_held, is_shown, left_out, press_enter, proof, put};
 use crate::fleet::relay::{Fate, Relaying};
@@ -30,19 +33,51 @@ const TO_REST: Duration = Duration::from_secs(1);
 const TO_SHOW: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(100);
 
+/// What an agent is told that goes on in its session.
+const GO_ON: &str = "You were interrupted. Look at what is there (git status, git log), then go on with your task.";
+
 /// What an agent is told.
 pub(super) struct Words {
     pub(super) text: String,
-    /// The message that it is; none of a task.
+    /// The message that it is, or that ends it; none of a task alone.
     pub(super) message: Option<String>,
     /// The same, while it is where it was left.
     left: Option<Message>,
+    /// Whether the task stands in it.
+    has_task: bool,
 }
 
 impl Words {
     /// Words that nobody sent.
     pub(super) fn own(text: String) -> Words {
-        Words { text, message: None, left: None }
+        Words { text, message: None, left: None, has_task: false }
+    }
+
+    /// What an attempt begins with: the task, until the agent is known to have taken it; then the words with which somebody has
+    /// it go on, or ours.
+    ///
+    /// # Errors
+    /// When the task cannot be read.
+    pub(super) fn first(task: &Task) -> Result<Words, Failure> {
+        let told = Words::told_first(task);
+        if preparing::knows_its_task(task) {
+            return Ok(told.unwrap_or_else(|| Words::own(GO_ON.to_owned())));
+        }
+        let brief = preparing::brief(task)?;
+        task.files.forget_taken();
+        Ok(match told {
+            None => Words { has_task: !brief.is_empty(), ..Words::own(brief) },
+            Some(told) => Words { text: format!("{brief}\n\n{}", told.text), has_task: true, ..told },
+        })
+    }
+
+    /// The words with which somebody has it go on, as long as nothing says that it took them.
+    fn told_first(task: &Task) -> Option<Words> {
+        let (message, is_waiting) = task.files.told_first()?;
+        match is_waiting {
+            true => Words::taken(task, message),
+            false => Some(Words { message: Some(message.id), ..Words::own(again(&message.text)) }),
+        }
     }
 
     /// The next message that others left, if there is one, taken out before it is sent: rather not at all than twice.
@@ -53,18 +88,12 @@ impl Words {
     /// The same, to be taken out as late as it can be: until then nobody has it.
     pub(super) fn next_left(task: &Task) -> Option<Words> {
         let message = task.files.messages().into_iter().next()?;
-        Some(Words { text: message.text.clone(), message: Some(message.id.clone()), left: Some(message) })
-    }
-
-    /// The words that somebody has it go on with, if it goes on in its session: they take the place of those that tell it to.
-    pub(super) fn to_go_on_with(task: &Task) -> Option<Words> {
-        let message = task.files.told_first()?;
-        (!task.session.is_empty()).then(|| Words::taken(task, message)).flatten()
+        Some(Words { message: Some(message.id.clone()), left: Some(message.clone()), ..Words::own(message.text) })
     }
 
     fn taken(task: &Task, message: Message) -> Option<Words> {
         task.files.take(&message).ok()?;
-        Some(Words { text: message.text, message: Some(message.id), left: None })
+        Some(Words { message: Some(message.id), ..Words::own(message.text) })
     }
 }
 
@@ -74,6 +103,7 @@ pub(super) struct Delivering {
     words: String,
     message: Option<String>,
     left: Option<Message>,
+    has_task: bool,
     begun: Instant,
     /// They come after those that the agent was started with, on which its job's record tells.
     is_later: bool,
@@ -107,6 +137,7 @@ impl Delivering {
             words: words.text.clone(),
             message: words.message.clone(),
             left: None,
+            has_task: words.has_task,
             begun: Instant::now(),
             is_later: false,
             held_at: None,
@@ -141,7 +172,7 @@ impl Delivering {
         if self.held_at.is_some_and(|at| at.elapsed() < TO_TELL) {
             return;
         }
-        (self.is_later, self.held_at) = (true, None);
+        (self.is_later, self.has_task, self.held_at) = (true, words.has_task, None);
         (self.words, self.message, self.left) = (words.text, words.message, words.left);
         (self.stage, self.begun) = (Stage::Queued, Instant::now());
     }
@@ -326,10 +357,24 @@ impl Delivering {
             // Without it, whoever waits for it hears that nothing is known.
             task.files.note_receipt(message, &receipt).unwrap_or_default();
         }
+        if delivery == Delivery::Acknowledged {
+            self.note_taken(task);
+        }
         if self.is_later {
             return;
         }
         note(app, task, JobNote { delivery: Some((delivery, receipt)), ..JobNote::default() });
+    }
+
+    /// The next attempt need not begin with them.
+    fn note_taken(&self, task: &Task) {
+        if let Some(message) = &self.message {
+            task.files.forget_first(message);
+        }
+        if self.has_task {
+            // Otherwise it is given its task once more, and told that it may have it.
+            task.files.note_taken().unwrap_or_default();
+        }
     }
 }
 

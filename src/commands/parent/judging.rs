@@ -4,14 +4,14 @@ use crate::fleet::child::Ended;
 use crate::fleet::stream::Progress;
 use crate::protocol::op::JobEnd;
 
-/// How it ended, from all that is known of it: what it said, whether it had a terminal, and whether it was ever in a turn that
-/// is over.
+/// How it ended, from all that is known of it: what it said, whether somebody sat at its terminal, and whether it was ever in a
+/// turn, and in none at the end.
 pub(super) fn judge(
     ended: Ended,
     progress: &Progress,
     said: Option<String>,
     blocked: Option<String>,
-    (is_terminal, turn_is_over): (bool, bool),
+    (is_sat_at, turn_is_over): (bool, bool),
 ) -> JobEnd {
     let mut end = JobEnd { said: said.clone().unwrap_or_else(|| progress.said.clone()), ..JobEnd::default() };
     match ended {
@@ -23,7 +23,7 @@ pub(super) fn judge(
         (_, _, Some(why)) => ("failed", why),
         (Ended::Exited(0), _, _) if said.is_some() => ("done", String::new()),
         // Who sat there left it, in whichever way.
-        (Ended::Exited(_), _, _) if said.is_some() && is_terminal => ("done", String::new()),
+        (Ended::Exited(_), _, _) if said.is_some() && is_sat_at => ("done", String::new()),
         (_, Some(words), _) => ("failed", words),
         (Ended::Killed(signal), ..) => ("crashed", format!("it was ended by signal {signal}")),
         (Ended::Exited(0), ..) if turn_is_over => ("done", String::new()),

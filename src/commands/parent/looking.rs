@@ -1,16 +1,18 @@
 //! An agent's terminal, looked at from its parent: only when something was drawn, because to ask tmux costs more than all else
 //! that a parent does. tmux appends what is drawn to a file, and how long that is tells.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::termios::{QueueSelector, tcflush};
+
 use super::{App, Runtime, Task};
 use crate::fleet::agents::Agent;
-use crate::fleet::files::JobFiles;
+use crate::fleet::files::{JobFiles, open_regular, read_beginning};
 use crate::fleet::screen::{Shows, USUAL_SIZE, has_words, is_worth_a_look, replayed};
 use crate::fleet::tmux::{Pane, Tmux};
 
@@ -30,6 +32,8 @@ const LONG_REST: Duration = Duration::from_secs(5);
 const BLIND: Duration = Duration::from_secs(2);
 /// What was drawn is dropped when it has become so long, in bytes.
 const LONGEST: u64 = 1 << 20;
+/// Of what was drawn, so much is gone through again to know the screen, in bytes: more is not drawn between two looks.
+const REPLAYED: u64 = 64 << 20;
 /// Of what is new, only so much is looked through, in bytes.
 const LOOKED_THROUGH: u64 = 64 << 10;
 /// What each last question may take: whoever ends the job waits for it.
@@ -111,6 +115,8 @@ impl Screen {
         if task.attempt > 1 {
             // Where tmux does not answer, the screen tells nothing for a while.
             screen.tmux.reset(&screen.pane).unwrap_or_default();
+            // What the one before did not read would be typed into whatever this one asks first.
+            tcflush(rustix::stdio::stdin(), QueueSelector::IFlush).unwrap_or_default();
         }
         let drawn = screen.drawn();
         let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&drawn);
@@ -158,6 +164,17 @@ impl Screen {
         self.shows = self.agent.shows(&text);
         self.has_worked |= self.shows == Shows::Work;
         self.text = text;
+    }
+
+    /// Looks at it once more after its program has ended. What that left there may be nothing that is known: then it showed
+    /// last what it showed before.
+    pub(super) fn look_back(&mut self) {
+        let Ok(text) = self.tmux.clone().limit(AT_THE_END).screen(&self.pane) else { return };
+        let shows = self.agent.shows(&text);
+        self.has_worked |= shows == Shows::Work;
+        if shows != Shows::Unknown {
+            self.shows = shows;
+        }
     }
 
     /// What stands in the agent's prompt, and was not entered.
@@ -223,7 +240,7 @@ impl Screen {
     fn new_bytes(&self, length: u64) -> Vec<u8> {
         let from = self.length.min(length).max(length.saturating_sub(LOOKED_THROUGH));
         let mut bytes = Vec::new();
-        let read = File::open(self.drawn()).and_then(|mut file| {
+        let read = open_regular(&self.drawn()).and_then(|mut file| {
             file.seek(SeekFrom::Start(from))?;
             file.take(LOOKED_THROUGH).read_to_end(&mut bytes)
         });
@@ -249,7 +266,8 @@ impl Screen {
 
     /// The screen after all that was drawn, as far as that is still known.
     fn replayed(&self) -> Option<vt100::Screen> {
-        let drawn = std::fs::read(self.drawn()).ok().filter(|drawn| self.is_recorded && !drawn.is_empty())?;
+        let drawn =
+            read_beginning(&self.drawn(), REPLAYED).ok().filter(|drawn| self.is_recorded && !drawn.is_empty())?;
         Some(replayed(&drawn, self.size, self.took_pastes))
     }
 }

@@ -101,7 +101,16 @@ fn take_away_half_made(app: &App, task: &Task) -> Result<(), Failure> {
     removed.left.map_or(Ok(()), |(path, error)| Err(stays(&format!("{}: {error}", path.display()))))
 }
 
-/// What the agent is told: its task; after a crash, in the same session, to go on.
+/// Whether the agent goes on in the session in which it took its task.
+pub(super) fn knows_its_task(task: &Task) -> bool {
+    !task.session.is_empty() && task.files.is_taken()
+}
+
+/// What the agent is told of its task, where nothing says that it knows it: all of it, and that it may have been given it before,
+/// where it may.
+///
+/// # Errors
+/// When the task cannot be read.
 pub(super) fn brief(task: &Task) -> Result<String, Failure> {
     if task.opening == Opening::Nothing {
         return Ok(String::new());
@@ -109,17 +118,12 @@ pub(super) fn brief(task: &Task) -> Result<String, Failure> {
     let text = task.files.task().map_err(|error| {
         Failure::environment(format!("the task of {} cannot be read: {error}", task.id)).hint("aio retry")
     })?;
-    if task.attempt > 1 && !task.session.is_empty() {
-        return Ok(
-            "You were interrupted. Look at what is there (git status, git log), then go on with your task.".to_owned()
-        );
-    }
     if task.opening == Opening::Prefilled {
         // It is a person's to change, and to frame.
         return Ok(text);
     }
     let worktree = spell(&task.worktree);
-    Ok(frame(&brief::Task {
+    let framed = frame(&brief::Task {
         job: &task.id,
         text: &text,
         worktree: &worktree,
@@ -127,7 +131,8 @@ pub(super) fn brief(task: &Task) -> Result<String, Failure> {
         base: &task.base,
         target: &task.target,
         ports: (task.port != 0).then(|| (task.port, task.port + PORTS_PER_JOB - 1)),
-    }))
+    });
+    Ok(if task.attempt > 1 { brief::again(&framed) } else { framed })
 }
 
 /// The variables of an agent that is a job.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::JobFiles;
+use super::{JobFiles, read};
 use crate::protocol::op::JobEnd;
 
 const NAME: &str = "end";
@@ -44,7 +44,7 @@ impl JobFiles {
 
     /// How that run ended, where it was kept.
     pub fn kept_end(&self, attempt: u32) -> Option<JobEnd> {
-        let kept: Kept = serde_json::from_slice(&fs::read(self.end_path()).ok()?).ok()?;
+        let kept: Kept = serde_json::from_slice(&read(&self.end_path()).ok()?).ok()?;
         (kept.attempt == attempt).then_some(kept.end)
     }
 

@@ -1,5 +1,6 @@
 //! Messages on their way to a job's agent: `inbox/` has those that wait, `sent/` those that were handed over or are about to
-//! be, each with what is known of its way. What left the inbox never comes back to it: rather not at all than twice.
+//! be, each with what is known of its way. What left the inbox never comes back to it: rather not at all than twice. But the
+//! words with which somebody has a job go on are told at each of its attempts until the agent is known to have taken them.
 
 use std::fs;
 use std::io::{self, Write};
@@ -7,14 +8,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{JobFiles, write_synced};
+use super::{JobFiles, read, read_text, write_synced};
 use crate::protocol::fleet::Delivery;
 
 const INBOX: &str = "inbox";
 const SENT: &str = "sent";
 const FIRST: &str = "first";
-/// What is known of a message when its job has ended before more was.
-pub const ENDED_BEFORE: &str = "the job ended before anything said that its agent took it";
+/// What is known of a message when its agent has ended before more was.
+pub const ENDED_BEFORE: &str = "its agent ended before anything said that it took it";
 /// What the name of a file ends with that says what is known of a message's way.
 const RECEIPT: &str = ".receipt";
 
@@ -53,11 +54,24 @@ impl JobFiles {
         write_synced(&self.folder, FIRST, message.as_bytes())
     }
 
-    /// That message, once.
-    pub fn told_first(&self) -> Option<Message> {
-        let id = fs::read_to_string(self.folder.join(FIRST)).ok()?;
-        fs::remove_file(self.folder.join(FIRST)).ok()?;
-        self.messages().into_iter().find(|message| message.id == id)
+    /// That message, until the agent is known to have taken it; and whether it still waits: else it was handed over before.
+    pub fn told_first(&self) -> Option<(Message, bool)> {
+        let id = read_text(&self.folder.join(FIRST)).ok()?;
+        let find = |folder: &str| {
+            let known = names(self.folder.join(folder)).filter(|name| *name == id);
+            self.read(folder, known.collect()).pop()
+        };
+        let sent = || find(SENT).filter(|message| self.receipt(&message.id).delivery != Delivery::Acknowledged);
+        find(INBOX).map(|message| (message, true)).or_else(|| Some((sent()?, false)))
+    }
+
+    /// Forgets which message that is, if it is this one.
+    pub fn forget_first(&self, message: &str) {
+        let path = self.folder.join(FIRST);
+        if read_text(&path).is_ok_and(|id| id == message) {
+            // Where it stays, the receipt says that it was taken.
+            fs::remove_file(path).unwrap_or_default();
+        }
     }
 
     /// Where messages wait.
@@ -83,8 +97,7 @@ impl JobFiles {
     /// Those of a folder, the oldest first.
     fn read(&self, folder: &str, mut ids: Vec<String>) -> Vec<Message> {
         ids.sort_unstable();
-        let read =
-            |id: String| Some(Message { text: fs::read_to_string(self.folder.join(folder).join(&id)).ok()?, id });
+        let read = |id: String| Some(Message { text: read_text(&self.folder.join(folder).join(&id)).ok()?, id });
         ids.into_iter().filter_map(read).collect()
     }
 
@@ -109,7 +122,7 @@ impl JobFiles {
 
     /// What is known of a message's way.
     pub fn receipt(&self, message: &str) -> Receipt {
-        let noted = || serde_json::from_slice(&fs::read(self.receipt_of(message)).ok()?).ok();
+        let noted = || serde_json::from_slice(&read(&self.receipt_of(message)).ok()?).ok();
         let is_waiting = self.folder.join(INBOX).join(message).exists();
         noted().unwrap_or_else(|| match is_waiting {
             true => Receipt::default(),
@@ -133,7 +146,7 @@ impl JobFiles {
         self.read(SENT, ids)
     }
 
-    /// Has those that were on their way when the agent ended stand as unconfirmed for ever.
+    /// Has those that were on their way when the agent ended stand as unconfirmed.
     pub fn give_up_on_the_sent(&self) {
         for message in self.unconfirmed(true).iter().filter(|message| !self.receipt(&message.id).is_final()) {
             let words = ENDED_BEFORE.to_owned();
@@ -190,5 +203,24 @@ mod tests {
         let receipt = Receipt { delivery: Delivery::Unconfirmed, words: String::new() };
         files.note_receipt("02", &receipt).unwrap();
         assert_eq!(files.unconfirmed(false), [message("02")]);
+    }
+
+    #[test]
+    fn what_is_told_first_is_told_until_it_was_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = JobFiles::of(dir.path(), "claude-abc123");
+        let message = Message { id: "01".to_owned(), text: "Go on".to_owned() };
+        assert_eq!(files.told_first(), None);
+        files.leave(&message).unwrap();
+        files.tell_first("01").unwrap();
+        assert_eq!(files.told_first(), Some((message.clone(), true)));
+        files.take(&message).unwrap();
+        files.give_up_on_the_sent();
+        assert_eq!(files.told_first(), Some((message, false)));
+        files.forget_first("02");
+        files.note_receipt("01", &Receipt { delivery: Delivery::Acknowledged, words: String::new() }).unwrap();
+        assert_eq!(files.told_first(), None);
+        files.forget_first("01");
+        assert!(!files.folder().join(FIRST).exists());
     }
 }

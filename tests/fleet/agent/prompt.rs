@@ -51,11 +51,11 @@ impl Prompt {
         let before = tcgetattr(std::io::stdin().as_fd()).unwrap();
         let drawn = if tool == "codex" { CODEX } else { CLAUDE };
         if !script.late_pastes.is_zero() {
-            make_raw(&before);
+            make_raw(&before, script.keeps_typed);
             show(drawn.as_bytes());
             std::thread::sleep(script.late_pastes);
         }
-        take_keys(&before);
+        take_keys(&before, script.keeps_typed);
         Prompt {
             before,
             text: Vec::new(),
@@ -150,7 +150,7 @@ impl Prompt {
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP).unwrap();
         continued.forever().next();
         self.record.moment("continued");
-        take_keys(&self.before);
+        take_keys(&self.before, false);
         self.draw();
         show(&self.text);
     }
@@ -173,16 +173,17 @@ impl Prompt {
     }
 }
 
-fn take_keys(before: &Termios) {
-    make_raw(before);
+fn take_keys(before: &Termios, keeps_typed: bool) {
+    make_raw(before, keeps_typed);
     show(b"\x1b[?2004h");
 }
 
-/// What was typed before is dropped.
-fn make_raw(before: &Termios) {
+/// What was typed before is dropped, unless it is to be kept.
+fn make_raw(before: &Termios, keeps_typed: bool) {
     let mut raw = before.clone();
     raw.make_raw();
-    tcsetattr(std::io::stdin().as_fd(), OptionalActions::Flush, &raw).unwrap();
+    let actions = if keeps_typed { OptionalActions::Drain } else { OptionalActions::Flush };
+    tcsetattr(std::io::stdin().as_fd(), actions, &raw).unwrap();
 }
 
 /// What one read gives, with no buffer between that would join two; nothing when the terminal is gone.

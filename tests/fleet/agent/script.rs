@@ -5,7 +5,7 @@
 //! ```
 //! `record`: a folder for what it was given, each prompt in a file `prompt-0001`, its input box after a paste in `input`. `hooks`: whether it runs aio's hooks.
 //! `slow_start_ms`: how long it takes until it reads keys. `late_pastes_ms`: how long it shows its prompt before it does, as
-//! Gemini CLI. `swallow_enters`, `ignore_pastes`: how many. `turns`: the steps of
+//! Gemini CLI. `keeps_typed`: whether it reads what was typed before it did. `swallow_enters`, `ignore_pastes`: how many. `turns`: the steps of
 //! each turn; the last are also those of all later turns. `asks_to_trust`: whether it asks that first, in a terminal, as Claude Code
 //! does: with the answer that ends it chosen. When it does what is left in `moments`. A step is one of:
 //!
@@ -39,6 +39,7 @@ pub struct Script {
     pub hooks: bool,
     pub slow_start: Duration,
     pub late_pastes: Duration,
+    pub keeps_typed: bool,
     pub swallow_enters: u64,
     pub ignore_pastes: u64,
     pub asks_to_trust: bool,
@@ -62,6 +63,7 @@ impl Script {
             "hooks",
             "slow_start_ms",
             "late_pastes_ms",
+            "keeps_typed",
             "swallow_enters",
             "ignore_pastes",
             "asks_to_trust",
@@ -77,6 +79,7 @@ impl Script {
             hooks: value["hooks"].as_bool().unwrap_or_default(),
             slow_start: Duration::from_millis(number("slow_start_ms")),
             late_pastes: Duration::from_millis(number("late_pastes_ms")),
+            keeps_typed: value["keeps_typed"].as_bool().unwrap_or_default(),
             swallow_enters: number("swallow_enters"),
             ignore_pastes: number("ignore_pastes"),
             asks_to_trust: value["asks_to_trust"].as_bool().unwrap_or_default(),
