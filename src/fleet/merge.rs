@@ -6,6 +6,7 @@
 pub mod changes;
 pub mod forge;
 pub mod git;
+mod obstacles;
 mod present;
 mod site;
 mod submodules;
@@ -23,10 +24,10 @@ pub use site::{Free, Site, checked_out, must_be_free};
 pub use submodules::{Unpublished, unpublished};
 pub use trouble::{Trouble, listed};
 
-use git::{git, run_merging, was_killed};
+use git::{git, run_merging, said, was_killed};
 use present::unmerged;
 
-use super::program::{Ran, Unrun};
+use super::program::Unrun;
 
 /// Hooks of a person's may run tests.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -58,6 +59,12 @@ pub struct Arriving<'a> {
     pub stopped: &'a Arc<AtomicUsize>,
 }
 
+impl Arriving<'_> {
+    fn stopped_by(&self, target: &str, why: String) -> Trouble {
+        Trouble::Stopped { branch: self.branch.to_owned(), target: target.to_owned(), why }
+    }
+}
+
 /// A branch that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
@@ -86,6 +93,8 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
     let _lock = lock(scratch)?;
     site::sweep(scratch);
     let site = Site::open(repository, scratch, target, &commit)?;
+    site.rehearse(&commit, |program| program.unless(arriving.stopped))
+        .map_err(|why| arriving.stopped_by(target, why))?;
     merge(&site, &commit, target, arriving)?;
     let merged = site.settle()?;
     drop(site);
@@ -134,6 +143,7 @@ fn merge(site: &Site, commit: &str, target: &str, arriving: Arriving<'_>) -> Res
     let args = PLAINLY.into_iter().chain([options.as_str()]).chain(MERGE).chain(["-m", arriving.message, commit]);
     let program =
         site.marked(git(&site.folder, args)).variable(OPTIONS, "--commit").limit(LIMIT).unless(arriving.stopped);
+    site.must_be_at_start()?;
     let ran = run_merging(program, &site.folder);
     // One that ended by itself has put its own lock away, or found another's.
     let was_killed = was_killed(&ran);
@@ -147,21 +157,10 @@ fn merge(site: &Site, commit: &str, target: &str, arriving: Arriving<'_>) -> Res
         site.unlock()?;
     }
     take_back(site, commit, was_killed, &why)?;
-    let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
     match files.is_empty() {
-        true => Err(Trouble::Stopped { branch, target, why }),
-        false => Err(Trouble::Conflict { branch, target, files }),
+        true => Err(arriving.stopped_by(target, why)),
+        false => Err(Trouble::Conflict { branch: arriving.branch.to_owned(), target: target.to_owned(), files }),
     }
-}
-
-/// All that git and its hooks said, in one line: the reason is seldom the last of it.
-fn said(ran: &Ran) -> String {
-    let one_line = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    let said = [&ran.err, &ran.out].map(|bytes| one_line(bytes));
-    said.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| ran.complaint())
 }
 
 /// As if it had not been begun. Only what the merge itself did is undone: what else is found there is left, and said.
