@@ -8,11 +8,11 @@ pub mod forge;
 pub mod git;
 mod obstacles;
 mod present;
+mod rooms;
 mod site;
 mod submodules;
 mod trouble;
 
-use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -20,14 +20,13 @@ use std::time::Duration;
 
 pub use git::{ahead, arrived, branch_ref, common, current_branch, is_shallow, resolve, tip, touched, uncommitted};
 pub use present::{Astray, astray, checked_out_there};
+pub use rooms::{Turn, sweep_rooms};
 pub use site::{Free, Site, checked_out, must_be_free};
 pub use submodules::{Unpublished, unpublished};
 pub use trouble::{Trouble, listed};
 
 use git::{git, run_merging, said, was_killed};
 use present::unmerged;
-
-use super::program::Unrun;
 
 /// Hooks of a person's may run tests.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -47,6 +46,9 @@ const MERGE: [&str; 10] = [
 ];
 /// The variable with the options that take the place of those in `branch.<target>.mergeoptions`.
 const OPTIONS: &str = "AIO_MERGE_OPTIONS";
+
+/// What git says before it puts a worktree back by force, as on a full disk: what it would refuse was looked for before.
+const GAVE_UP: &str = "Merge with strategy ort failed";
 
 /// A branch that is to be merged.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +92,9 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
         return Err(Trouble::Unrelated { branch, target, is_shallow: is_shallow(repository) });
     }
     // Two at once would take back each other's.
-    let _lock = lock(scratch)?;
-    site::sweep(scratch);
-    let site = Site::open(repository, scratch, target, &commit)?;
+    sweep_rooms(scratch);
+    let turn = Turn::take(repository, scratch)?;
+    let site = Site::open(repository, &turn, target, &commit)?;
     site.rehearse(&commit, |program| program.unless(arriving.stopped))
         .map_err(|why| arriving.stopped_by(target, why))?;
     merge(&site, &commit, target, arriving)?;
@@ -105,36 +107,6 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
             let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
             Err(Trouble::NotArrived { branch, target, missing, folder: repository.to_owned() })
         }
-    }
-}
-
-/// Removes what merges that were killed left behind. Says what stays, and why.
-pub fn sweep_rooms(scratch: &Path) -> Option<String> {
-    if !site::has_rooms(scratch) {
-        return None;
-    }
-    match lock(scratch) {
-        Ok(_lock) => {
-            site::sweep(scratch);
-            site::has_rooms(scratch)
-                .then(|| format!("a merge that was killed is not at its end in {}", scratch.display()))
-        }
-        // It sweeps by itself.
-        Err(Trouble::Busy) => None,
-        Err(trouble) => Some(trouble.to_string()),
-    }
-}
-
-fn lock(scratch: &Path) -> Result<File, Trouble> {
-    let open = || {
-        fs::create_dir_all(scratch)?;
-        File::options().create(true).append(true).open(scratch.join("merge.lock"))
-    };
-    let file = open().map_err(|error| Trouble::Unrun(Unrun::Io("git".into(), error)))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Trouble::Busy),
-        Err(TryLockError::Error(error)) => Err(Trouble::Unrun(Unrun::Io("git".into(), error))),
     }
 }
 
@@ -153,6 +125,9 @@ fn merge(site: &Site, commit: &str, target: &str, arriving: Arriving<'_>) -> Res
         Ok(ran) => (said(&ran), unmerged(&site.folder).unwrap_or_default()),
         Err(unrun) => (unrun.to_string(), Vec::new()),
     };
+    if why.contains(GAVE_UP) && !site.is_temporary() {
+        return Err(Trouble::PutBack { folder: site.folder.clone(), why });
+    }
     if was_killed {
         site.unlock()?;
     }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::git::{answer, branch_ref, common_folder, current_branch, git, own_folder, resolve, said, status, tip};
 use super::obstacles::{self, Brought, clean_outcome};
 use super::present::{checked_out_there, moved_later, under_way};
+use super::rooms::{ROOM, Turn};
 use super::trouble::Trouble;
 use crate::fleet::program::{Program, Ran, Unrun};
 use crate::host::process::{Environment, all_with_environment};
@@ -17,10 +18,6 @@ use crate::protocol::spelling;
 
 /// Writing out a large repository takes this long at most.
 const LIMIT: Duration = Duration::from_secs(600);
-/// What the folders that are made begin with.
-const MADE: &str = "merge-";
-/// The variable by which a git at work in such a folder is known, should it outlive whoever started it.
-const ROOM: &str = "AIO_MERGE_ROOM";
 /// The variable by which a git that merges where a branch is checked out is known: the worktree.
 const INTO: &str = "AIO_MERGE_INTO";
 /// A worktree to merge in, in which nothing else is under way.
@@ -39,12 +36,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// The worktree that has the target checked out; else one below `scratch`, where the target's commit is checked out and
+    /// The worktree that has the target checked out; else one that is made, where the target's commit is checked out and
     /// the branch itself is not, so that it stays free should this end halfway.
     ///
     /// # Errors
     /// When there is no such branch, or something stands in the way there.
-    pub fn open(repository: &Path, scratch: &Path, target: &str, arriving: &str) -> Result<Site, Trouble> {
+    pub fn open(repository: &Path, turn: &Turn, target: &str, arriving: &str) -> Result<Site, Trouble> {
         let start = tip(repository, target)?;
         let site = |Free { folder, changed }, made_in| Site {
             folder,
@@ -57,7 +54,7 @@ impl Site {
         match must_be_free(repository, target, &[arriving.to_owned()])? {
             Some(free) => Ok(site(free, None)),
             None => {
-                let made_in = room_in(scratch)?;
+                let made_in = turn.room()?;
                 let folder = made_in.path().join("worktree");
                 let program = git(repository, ["worktree", "add", "--quiet", "--detach"]);
                 let program = program.arg(&folder).arg(&start).variable(ROOM, made_in.path()).limit(LIMIT);
@@ -126,12 +123,7 @@ impl Site {
 
     /// Whether what is staged is the merge of a commit with where this began, and nothing else.
     pub(super) fn has_staged_only(&self, commit: &str) -> Result<bool, Trouble> {
-        let staged = git(&self.folder, ["write-tree"]).run()?;
-        let begun = git(&self.folder, ["rev-parse", "--verify", &format!("{}^{{tree}}", self.start)]).run()?;
-        if !staged.is_good() || staged.text() == begun.text() {
-            return Ok(false);
-        }
-        Ok(clean_outcome(&self.folder, &self.start, commit)? == Some(staged.text()))
+        has_staged_merge(&self.folder, &self.start, commit)
     }
 
     /// Sees that git will not refuse to merge a commit here once it has begun; else says why it would. Where the worktree was
@@ -186,6 +178,16 @@ impl Site {
     }
 }
 
+/// Whether what is staged is the merge of two commits, and nothing else.
+fn has_staged_merge(folder: &Path, ours: &str, theirs: &str) -> Result<bool, Trouble> {
+    let staged = git(folder, ["write-tree"]).run()?;
+    let begun = git(folder, ["rev-parse", "--verify", &format!("{ours}^{{tree}}")]).run()?;
+    if !staged.is_good() || staged.text() == begun.text() {
+        return Ok(false);
+    }
+    Ok(clean_outcome(folder, ours, theirs)? == Some(staged.text()))
+}
+
 /// The lock that kept git from a ref, where one did.
 fn lock_in_the_way(ran: &Ran) -> Option<PathBuf> {
     let said = String::from_utf8_lossy(&ran.err);
@@ -202,39 +204,6 @@ impl Drop for Site {
             answer(remove, "remove the worktree", &self.repository).map(drop).unwrap_or_default();
         }
     }
-}
-
-/// Removes what a merge that was killed left behind, once nothing of it runs any more. Only whoever holds the lock may.
-pub(super) fn sweep(scratch: &Path) {
-    let mut rooms = rooms(scratch).peekable();
-    if rooms.peek().is_none() {
-        return;
-    }
-    let busy: Vec<OsString> =
-        all_with_environment().iter().filter_map(|(_, environment)| Some(environment.get(ROOM)?.to_owned())).collect();
-    for path in rooms.filter(|path| !busy.iter().any(|room| room == path)) {
-        let worktree = path.join("worktree");
-        // What cannot be removed stays, and is tried again next time.
-        git(&worktree, ["worktree", "remove", "--force", "--force", "."]).run().map(drop).unwrap_or_default();
-        std::fs::remove_dir_all(&path).unwrap_or_default();
-    }
-}
-
-/// Whether there is anything to sweep.
-pub(super) fn has_rooms(scratch: &Path) -> bool {
-    rooms(scratch).next().is_some()
-}
-
-fn rooms(scratch: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(scratch).into_iter().flatten().flatten();
-    let made = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(MADE.as_bytes()));
-    made.map(|entry| entry.path())
-}
-
-fn room_in(scratch: &Path) -> Result<TempDir, Trouble> {
-    let made = std::fs::create_dir_all(scratch);
-    let made = made.and_then(|()| tempfile::Builder::new().prefix(MADE).tempdir_in(scratch));
-    made.map_err(|error| Trouble::Unrun(Unrun::Io("git".into(), error)))
 }
 
 /// The worktree of a repository that has a branch checked out.
@@ -322,8 +291,14 @@ fn check(folder: &Path, target: &str, arriving: &[String]) -> Result<Vec<Vec<u8>
     let is_in_the_way = |entry: &&Vec<u8>| !matches!(entry[..2], [b' ', b'M' | b'D']) || names.contains(&entry[3..]);
     let files: Vec<String> =
         changed.iter().filter(is_in_the_way).map(|entry| spelling::encode(&entry[3..]).into_owned()).collect();
-    match files.is_empty() {
-        true => Ok(changed),
-        false => Err(Trouble::Dirty { folder: folder.to_owned(), files }),
+    if files.is_empty() {
+        return Ok(changed);
     }
+    // So a git leaves it that is killed beside its hook, together with whoever began the merge.
+    for commit in arriving {
+        if has_staged_merge(folder, &branch_ref(target), commit)? {
+            return Err(Trouble::HalfMerged { folder: folder.to_owned(), target: target.to_owned() });
+        }
+    }
+    Err(Trouble::Dirty { folder: folder.to_owned(), files })
 }

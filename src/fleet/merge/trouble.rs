@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::super::program::Unrun;
 use crate::protocol::spelling::shell_word;
 
-/// Why not. Whatever it is, target, index and worktrees are as they were, but where [`Trouble::Unclean`]
-/// or [`Trouble::WentElsewhere`] says so.
+/// Why not. Whatever it is, target, index and worktrees are as they were, but where [`Trouble::Unclean`],
+/// [`Trouble::PutBack`] or [`Trouble::WentElsewhere`] says so.
 #[derive(Debug)]
 pub enum Trouble {
     /// git could not be run, or not to its end.
@@ -35,6 +35,13 @@ pub enum Trouble {
         folder: PathBuf,
         /// The files.
         files: Vec<String>,
+    },
+    /// What is staged where the target is checked out is the merge that is wanted, and nothing says that it is one.
+    HalfMerged {
+        /// The worktree.
+        folder: PathBuf,
+        /// The target.
+        target: String,
     },
     /// Files that git does not track where the target is checked out would be overwritten.
     Untracked {
@@ -111,6 +118,13 @@ pub enum Trouble {
         /// Why the merge was to be taken back.
         why: String,
     },
+    /// git gave up halfway, and put back what was checked out, and then what was not committed as far as it had kept it.
+    PutBack {
+        /// The worktree.
+        folder: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The target went on meanwhile.
     Moved {
         /// The target.
@@ -172,6 +186,7 @@ impl Trouble {
             Trouble::TooOld(_) => "install git 2.39 or a newer one".to_owned(),
             Trouble::NoBranch { folder, .. } => at(folder, "branch --list"),
             Trouble::Dirty { folder, .. } => format!("{}, and commit or stash", at(folder, "status")),
+            Trouble::HalfMerged { folder, .. } => format!("{}, then {again}", at(folder, "reset --merge")),
             Trouble::Untracked { .. } => format!("move them away, then {again}"),
             Trouble::InProgress { folder, .. } => at(folder, "status"),
             Trouble::Gone { repository, .. } => {
@@ -191,7 +206,7 @@ impl Trouble {
             }
             Trouble::Stopped { .. } | Trouble::Unwritten { .. } => format!("mend what it says, then {again}"),
             Trouble::WentElsewhere { folder, commit, .. } => at(folder, &format!("log -1 {commit}")),
-            Trouble::Unclean { folder, .. } => at(folder, "status"),
+            Trouble::Unclean { folder, .. } | Trouble::PutBack { folder, .. } => at(folder, "status"),
             Trouble::NotArrived { branch, target, folder, .. } => {
                 at(folder, &format!("log {}", shell_word(format!("{target}..{branch}"))))
             }
@@ -218,6 +233,13 @@ impl std::fmt::Display for Trouble {
             Trouble::NoBranch { branch, folder } => write!(f, "there is no branch {branch} in {}", folder.display()),
             Trouble::Dirty { folder, files } => {
                 write!(f, "in {} is not committed: {}", folder.display(), listed(files))
+            }
+            Trouble::HalfMerged { folder, target } => {
+                let folder = folder.display();
+                write!(
+                    f,
+                    "this merge into {target} is staged in {folder} and not committed, as one that was killed leaves it"
+                )
             }
             Trouble::Untracked { folder, files, are_ignored } => {
                 let what = if *are_ignored { "ignores" } else { "does not track" };
@@ -252,6 +274,13 @@ impl std::fmt::Display for Trouble {
             }
             Trouble::Unclean { folder, why } => {
                 write!(f, "a merge stopped ({why}) and could not be taken back in {}", folder.display())
+            }
+            Trouble::PutBack { folder, why } => {
+                let folder = folder.display();
+                write!(
+                    f,
+                    "git gave up and put {folder} back by force: see whether all that was not committed is there ({why})"
+                )
             }
             Trouble::Moved { branch } => write!(f, "{branch} went on while it was merged into; it was left alone"),
             Trouble::Switched { target, folder } => {

@@ -84,6 +84,17 @@ fn a_merge_that_git_would_refuse_is_not_begun() {
     assert!(merges.exists());
 }
 
+/// As on a disk that is full: it puts back by force what it wrote, and says so in these words.
+#[test]
+fn a_git_that_gives_up_halfway_is_not_said_to_have_left_all_as_it_was() {
+    let fleet = in_the_way();
+    fs::remove_file(fleet.project().join("new")).unwrap();
+    let give_up = "*' merge '*' --no-ff '*) echo 'Merge with strategy ort failed.' >&2; exit 2 ;;";
+    let ran = fleet.aio_with(&super::programs_around_git(&fleet, give_up), &["merge", "claude-first0"]);
+    refuses(&ran, 1, &["see whether all that was not committed is there", " status\n"]);
+    assert!(!ran.err.contains("as it was"), "{ran:?}");
+}
+
 /// A job that puts a file or a link in the place of a folder. What git ignores there is gone when it merges.
 #[test]
 fn what_is_ignored_below_a_folder_that_is_replaced_is_not_removed() {
