@@ -18,7 +18,7 @@ use crate::fleet::conflicts::{Cache, Candidate, Clash, Room, Survey, survey};
 use crate::fleet::merge::{self, branch_ref, listed};
 use crate::output::{Line, Report, Style, count};
 use crate::protocol::spelling::shell_word;
-use checks::{commits_of, holders, must_be_committed, must_rest};
+use checks::{commits_of, holders, must_be_committed, must_rest, must_rest_there};
 
 pub(super) fn run(app: &App, args: &MergeArgs) -> Result<Report, Failure> {
     let words = "what is being merged is merged first, with its hooks; another Ctrl-C stops git and takes it back";
@@ -90,6 +90,9 @@ impl Plan {
     /// Looks at where it is to be merged: nothing may be under way there, and nobody else may hold what will change.
     fn check_site(&mut self, app: &App, goes_on: bool) -> Result<(), Failure> {
         let branches: Vec<String> = self.workers.iter().map(|worker| branch_ref(&worker.branch)).collect();
+        if let Some(site) = merge::checked_out(self.project(), &self.target).map_err(merging::failure)? {
+            must_rest_there(app, &site, &self.target)?;
+        }
         let site = merge::must_be_free(self.project(), &self.target, &branches)
             .map_err(|trouble| merging::failure_of(trouble, &self.command(&self.workers)))?;
         let Some(site) = site.map(|free| free.folder) else { return Ok(()) };

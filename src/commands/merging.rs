@@ -34,6 +34,8 @@ pub(super) struct Worker {
     pub(super) standing: Standing,
     pub(super) said: String,
     pub(super) since: String,
+    /// When it was last started.
+    pub(super) started: String,
     pub(super) instance: String,
     pub(super) is_merged: bool,
     /// Its agent has ended, and its record does not say so yet.
@@ -56,6 +58,7 @@ impl Worker {
             standing: standing(job, false, evidence),
             said: job.said.to_string(),
             since: job.queued_at.to_string(),
+            started: job.started_at.to_string(),
             instance: job.instance.to_string(),
             is_merged: !job.merged.is_empty(),
             is_unwritten: job.stage == *"running" && JobFiles::of(dir, &job.id).kept_end(job.attempt).is_some(),
@@ -155,7 +158,11 @@ pub(super) fn failure_of(trouble: Trouble, command: &str) -> Failure {
     };
     failure.retryable = matches!(
         trouble,
-        Trouble::Busy | Trouble::StillMerging { .. } | Trouble::Moved { .. } | Trouble::Unrun(Unrun::TimedOut(..))
+        Trouble::Busy
+            | Trouble::StillMerging { .. }
+            | Trouble::Moved { .. }
+            | Trouble::Switched { .. }
+            | Trouble::Unrun(Unrun::TimedOut(..))
     );
     failure.hint(next)
 }

@@ -6,12 +6,13 @@
 pub mod changes;
 pub mod forge;
 pub mod git;
+mod obstacles;
 mod present;
+mod rooms;
 mod site;
 mod submodules;
 mod trouble;
 
-use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -19,14 +20,13 @@ use std::time::Duration;
 
 pub use git::{ahead, arrived, branch_ref, common, current_branch, is_shallow, resolve, tip, touched, uncommitted};
 pub use present::{Astray, astray, checked_out_there};
+pub use rooms::{Turn, sweep_rooms};
 pub use site::{Free, Site, checked_out, must_be_free};
 pub use submodules::{Unpublished, unpublished};
 pub use trouble::{Trouble, listed};
 
-use git::{git, run_merging, was_killed};
+use git::{git, run_merging, said, was_killed};
 use present::unmerged;
-
-use super::program::{Ran, Unrun};
 
 /// Hooks of a person's may run tests.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -47,6 +47,9 @@ const MERGE: [&str; 10] = [
 /// The variable with the options that take the place of those in `branch.<target>.mergeoptions`.
 const OPTIONS: &str = "AIO_MERGE_OPTIONS";
 
+/// What git says before it puts a worktree back by force, as on a full disk: what it would refuse was looked for before.
+const GAVE_UP: &str = "Merge with strategy ort failed";
+
 /// A branch that is to be merged.
 #[derive(Clone, Copy, Debug)]
 pub struct Arriving<'a> {
@@ -56,6 +59,12 @@ pub struct Arriving<'a> {
     pub message: &'a str,
     /// Stops git when it is not 0 any more.
     pub stopped: &'a Arc<AtomicUsize>,
+}
+
+impl Arriving<'_> {
+    fn stopped_by(&self, target: &str, why: String) -> Trouble {
+        Trouble::Stopped { branch: self.branch.to_owned(), target: target.to_owned(), why }
+    }
 }
 
 /// A branch that arrived.
@@ -83,9 +92,11 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
         return Err(Trouble::Unrelated { branch, target, is_shallow: is_shallow(repository) });
     }
     // Two at once would take back each other's.
-    let _lock = lock(scratch)?;
-    site::sweep(scratch);
-    let site = Site::open(repository, scratch, target, &commit)?;
+    sweep_rooms(scratch);
+    let turn = Turn::take(repository, scratch)?;
+    let site = Site::open(repository, &turn, target, &commit)?;
+    site.rehearse(&commit, |program| program.unless(arriving.stopped))
+        .map_err(|why| arriving.stopped_by(target, why))?;
     merge(&site, &commit, target, arriving)?;
     let merged = site.settle()?;
     drop(site);
@@ -99,41 +110,12 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
     }
 }
 
-/// Removes what merges that were killed left behind. Says what stays, and why.
-pub fn sweep_rooms(scratch: &Path) -> Option<String> {
-    if !site::has_rooms(scratch) {
-        return None;
-    }
-    match lock(scratch) {
-        Ok(_lock) => {
-            site::sweep(scratch);
-            site::has_rooms(scratch)
-                .then(|| format!("a merge that was killed is not at its end in {}", scratch.display()))
-        }
-        // It sweeps by itself.
-        Err(Trouble::Busy) => None,
-        Err(trouble) => Some(trouble.to_string()),
-    }
-}
-
-fn lock(scratch: &Path) -> Result<File, Trouble> {
-    let open = || {
-        fs::create_dir_all(scratch)?;
-        File::options().create(true).append(true).open(scratch.join("merge.lock"))
-    };
-    let file = open().map_err(|error| Trouble::Unrun(Unrun::Io("git".into(), error)))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Trouble::Busy),
-        Err(TryLockError::Error(error)) => Err(Trouble::Unrun(Unrun::Io("git".into(), error))),
-    }
-}
-
 fn merge(site: &Site, commit: &str, target: &str, arriving: Arriving<'_>) -> Result<(), Trouble> {
     let options = format!("--config-env=branch.{target}.mergeoptions={OPTIONS}");
     let args = PLAINLY.into_iter().chain([options.as_str()]).chain(MERGE).chain(["-m", arriving.message, commit]);
     let program =
         site.marked(git(&site.folder, args)).variable(OPTIONS, "--commit").limit(LIMIT).unless(arriving.stopped);
+    site.must_be_at_start()?;
     let ran = run_merging(program, &site.folder);
     // One that ended by itself has put its own lock away, or found another's.
     let was_killed = was_killed(&ran);
@@ -143,25 +125,17 @@ fn merge(site: &Site, commit: &str, target: &str, arriving: Arriving<'_>) -> Res
         Ok(ran) => (said(&ran), unmerged(&site.folder).unwrap_or_default()),
         Err(unrun) => (unrun.to_string(), Vec::new()),
     };
+    if why.contains(GAVE_UP) && !site.is_temporary() {
+        return Err(Trouble::PutBack { folder: site.folder.clone(), why });
+    }
     if was_killed {
         site.unlock()?;
     }
     take_back(site, commit, was_killed, &why)?;
-    let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
     match files.is_empty() {
-        true => Err(Trouble::Stopped { branch, target, why }),
-        false => Err(Trouble::Conflict { branch, target, files }),
+        true => Err(arriving.stopped_by(target, why)),
+        false => Err(Trouble::Conflict { branch: arriving.branch.to_owned(), target: target.to_owned(), files }),
     }
-}
-
-/// All that git and its hooks said, in one line: the reason is seldom the last of it.
-fn said(ran: &Ran) -> String {
-    let one_line = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    let said = [&ran.err, &ran.out].map(|bytes| one_line(bytes));
-    said.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| ran.complaint())
 }
 
 /// As if it had not been begun. Only what the merge itself did is undone: what else is found there is left, and said.

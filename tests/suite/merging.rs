@@ -4,11 +4,13 @@ mod absent;
 mod astray;
 mod comparing;
 mod homecoming;
+mod obstacles;
 mod proposing;
 mod refusing;
 mod showing;
 mod stopping;
 mod submodules;
+mod targets;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -149,6 +151,14 @@ pub fn script(path: &Path, body: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, format!("#!/bin/sh\n{body}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A git that first does what a case says whose pattern its words match, each with spaces around; `$git` is the real one.
+pub fn programs_around_git(fleet: &Fleet, case: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
+    let body = format!("git='{}'\ncase \" $* \" in\n{case}\nesac\nexec \"$git\" \"$@\"", real.display());
+    fleet.programs(&[("git", &body)])
 }
 
 /// A refusal in one line that names things and the next step.

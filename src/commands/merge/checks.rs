@@ -26,9 +26,18 @@ pub(super) fn target(workers: &[Worker], into: Option<&str>) -> Result<String, F
         return Err(Failure::usage(format!("{} and {} are of different projects", first.id, stranger.id))
             .hint(format!("aio merge {}", first.id)));
     }
-    if let Some(into) = into {
-        return Ok(into.to_owned());
+    let target = into.map_or_else(|| shared_home(workers), |into| Ok(into.to_owned()))?;
+    match workers.iter().find(|worker| worker.branch == target) {
+        Some(worker) => {
+            let message = format!("{target} is the branch of {} itself: nothing would come home", worker.id);
+            Err(Failure::usage(message).hint("say where: --into BRANCH"))
+        }
+        None => Ok(target),
     }
+}
+
+fn shared_home(workers: &[Worker]) -> Result<String, Failure> {
+    let first = &workers[0];
     let home = first.home()?;
     for worker in workers {
         let other = worker.home()?;
@@ -55,7 +64,21 @@ pub(super) fn must_rest(worker: &Worker) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Refused, "not-ready", message).hint("aio cleanup, then aio jobs"));
     }
     let message = format!("{} is still {}", worker.id, worker.standing.name());
-    Err(Failure::new(Exit::Refused, "not-ready", message).hint("wait until it is done: aio jobs"))
+    Err(Failure::new(Exit::Refused, "not-ready", message)
+        .hint(format!("wait until it is done: aio jobs, or aio stop {}", worker.id)))
+}
+
+/// Refuses where a job's agent may still commit to a branch that is to be merged into: what it amends would undo the merge.
+pub(super) fn must_rest_there(app: &App, site: &Path, target: &str) -> Result<(), Failure> {
+    let there = |worker: &Worker| worker.worktree.canonicalize().is_ok_and(|folder| folder == site);
+    for worker in merging::all(app)?.into_iter().filter(there) {
+        must_rest(&worker).map_err(|mut failure| {
+            let since = if worker.started.is_empty() { String::new() } else { format!(", since {}", worker.started) };
+            failure.message = format!("{target} is checked out where {}{since}", failure.message);
+            failure
+        })?;
+    }
+    Ok(())
 }
 
 /// Refuses a job that holds what a merge would leave behind, or says so where that is meant.
@@ -97,7 +120,7 @@ pub(super) fn commits_of(worker: &Worker, target: &str) -> Result<u64, Failure> 
     }
     let commits = merge::ahead(project, &tip, &home).map_err(merging::failure)?;
     if commits == 0 && (worker.base.is_empty() || worker.base == tip) {
-        let message = format!("{} has no commits that {} has not", worker.id, target);
+        let message = format!("{} has no commits that {target} has not", worker.id);
         return Err(Failure::new(Exit::Refused, "not-ready", message).hint(format!("aio diff {}", worker.id)));
     }
     Ok(commits)

@@ -44,12 +44,16 @@ pub fn branch_ref(branch: &str) -> String {
     format!("refs/heads/{branch}")
 }
 
-/// The commit of a branch.
+/// The commit of a branch. What merely leads to a commit, such as `main~1`, is none.
 ///
 /// # Errors
 /// When there is none, or git cannot be asked there.
 pub fn tip(folder: &Path, branch: &str) -> Result<String, Trouble> {
-    let found = resolve(folder, &[branch_ref(branch)])?.pop().flatten();
+    let reference = branch_ref(branch);
+    let program = git(folder, ["for-each-ref", "--format=%(objectname) %(refname)", &reference]);
+    let ran = answer(program, "look up branches", folder)?.text();
+    let mut refs = ran.lines().filter_map(|line| line.split_once(' '));
+    let found = refs.find(|(_, name)| *name == reference).map(|(commit, _)| commit.to_owned());
     found.ok_or_else(|| Trouble::NoBranch { branch: branch.to_owned(), folder: folder.to_owned() })
 }
 
@@ -176,4 +180,20 @@ fn drafts(worktree: &Path) -> HashSet<PathBuf> {
 pub(super) fn own_folder(worktree: &Path) -> Result<PathBuf, Trouble> {
     let ran = answer(git(worktree, ["rev-parse", "--absolute-git-dir"]), "find its folder", worktree)?;
     Ok(git::whole_path(ran.out))
+}
+
+/// Where git keeps what all worktrees of a repository share.
+pub(super) fn common_folder(repository: &Path) -> Result<PathBuf, Trouble> {
+    let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
+    Ok(git::whole_path(answer(git(repository, args), "find the repository", repository)?.out))
+}
+
+/// All that git and its hooks said, in one line: the reason is seldom the last of it.
+pub(super) fn said(ran: &Ran) -> String {
+    let one_line = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let said = [&ran.err, &ran.out].map(|bytes| one_line(bytes));
+    said.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| ran.complaint())
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::git::whole_path;
-use super::git::{ahead, answer, branch_ref, current_branch, git, own_folder, resolve};
+use super::git::{ahead, answer, branch_ref, common_folder, current_branch, git, own_folder, resolve};
 use super::trouble::Trouble;
 use crate::protocol::spelling;
 
@@ -73,8 +73,7 @@ pub(super) fn unmerged(worktree: &Path) -> Result<Vec<String>, Trouble> {
 /// The worktree in which something is in progress that moves a branch once it ends or is given up, and what: there HEAD is
 /// detached meanwhile, and git lets nobody else have the branch (`prepare_checked_out_branches` in its branch.c).
 pub(super) fn moved_later(repository: &Path, branch: &str) -> Result<Option<(PathBuf, &'static str)>, Trouble> {
-    let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
-    let common = whole_path(answer(git(repository, args), "find the repository", repository)?.out);
+    let common = common_folder(repository)?;
     let linked = fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten().map(|entry| entry.path());
     for own in std::iter::once(common.clone()).chain(linked) {
         if let Some(what) = moves(&own, branch) {

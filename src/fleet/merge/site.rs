@@ -1,27 +1,23 @@
 //! Where a target can be merged into: the worktree it is checked out in, or one that is made for it and vanishes again.
 
-use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::super::git::entries;
-use super::git::{answer, branch_ref, common, git, own_folder, resolve, run_merging, status, tip, touched};
-use super::present::{moved_later, under_way};
+use super::git::{answer, branch_ref, common_folder, current_branch, git, own_folder, resolve, said, status, tip};
+use super::obstacles::{self, Brought, clean_outcome};
+use super::present::{checked_out_there, moved_later, under_way};
+use super::rooms::{ROOM, Turn};
 use super::trouble::Trouble;
-use crate::fleet::program::{Program, Unrun};
+use crate::fleet::program::{Program, Ran, Unrun};
 use crate::host::process::{Environment, all_with_environment};
 use crate::protocol::spelling;
 
 /// Writing out a large repository takes this long at most.
 const LIMIT: Duration = Duration::from_secs(600);
-/// What the folders that are made begin with.
-const MADE: &str = "merge-";
-/// The variable by which a git at work in such a folder is known, should it outlive whoever started it.
-const ROOM: &str = "AIO_MERGE_ROOM";
 /// The variable by which a git that merges where a branch is checked out is known: the worktree.
 const INTO: &str = "AIO_MERGE_INTO";
 /// A worktree to merge in, in which nothing else is under way.
@@ -40,12 +36,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// The worktree that has the target checked out; else one below `scratch`, where the target's commit is checked out and
+    /// The worktree that has the target checked out; else one that is made, where the target's commit is checked out and
     /// the branch itself is not, so that it stays free should this end halfway.
     ///
     /// # Errors
     /// When there is no such branch, or something stands in the way there.
-    pub fn open(repository: &Path, scratch: &Path, target: &str, arriving: &str) -> Result<Site, Trouble> {
+    pub fn open(repository: &Path, turn: &Turn, target: &str, arriving: &str) -> Result<Site, Trouble> {
         let start = tip(repository, target)?;
         let site = |Free { folder, changed }, made_in| Site {
             folder,
@@ -58,7 +54,7 @@ impl Site {
         match must_be_free(repository, target, &[arriving.to_owned()])? {
             Some(free) => Ok(site(free, None)),
             None => {
-                let made_in = room_in(scratch)?;
+                let made_in = turn.room()?;
                 let folder = made_in.path().join("worktree");
                 let program = git(repository, ["worktree", "add", "--quiet", "--detach"]);
                 let program = program.arg(&folder).arg(&start).variable(ROOM, made_in.path()).limit(LIMIT);
@@ -97,6 +93,24 @@ impl Site {
         }
     }
 
+    /// Sees that a merge here goes into the target.
+    ///
+    /// # Errors
+    /// When another branch is checked out by now, or the target went on.
+    pub(super) fn must_be_at_start(&self) -> Result<(), Trouble> {
+        if !self.is_on_target()? {
+            return Err(Trouble::Switched { target: self.target.clone(), folder: self.folder.clone() });
+        }
+        match self.is_at_start()? {
+            true => Ok(()),
+            false => Err(Trouble::Moved { branch: self.target.clone() }),
+        }
+    }
+
+    fn is_on_target(&self) -> Result<bool, Trouble> {
+        Ok(self.is_temporary() || current_branch(&self.folder)?.as_deref() == Some(&*self.target))
+    }
+
     /// Whether nothing was committed here.
     pub(super) fn is_at_start(&self) -> Result<bool, Trouble> {
         Ok(self.head()? == self.start)
@@ -109,14 +123,16 @@ impl Site {
 
     /// Whether what is staged is the merge of a commit with where this began, and nothing else.
     pub(super) fn has_staged_only(&self, commit: &str) -> Result<bool, Trouble> {
-        let staged = git(&self.folder, ["write-tree"]).run()?;
-        let begun = git(&self.folder, ["rev-parse", "--verify", &format!("{}^{{tree}}", self.start)]).run()?;
-        if !staged.is_good() || staged.text() == begun.text() {
-            return Ok(false);
+        has_staged_merge(&self.folder, &self.start, commit)
+    }
+
+    /// Sees that git will not refuse to merge a commit here once it has begun; else says why it would. Where the worktree was
+    /// made for this nothing can be lost.
+    pub(super) fn rehearse(&self, commit: &str, until: impl FnOnce(Program) -> Program) -> Result<(), String> {
+        match self.is_temporary() {
+            true => Ok(()),
+            false => obstacles::rehearse(&self.folder, &self.start, commit, until),
         }
-        let merge = git(&self.folder, ["merge-tree", "--write-tree", &self.start, commit]);
-        let merged = run_merging(merge, &self.folder)?;
-        Ok(merged.is_good() && merged.text() == staged.text())
     }
 
     fn head(&self) -> Result<String, Trouble> {
@@ -131,20 +147,52 @@ impl Site {
     /// When the target is not where this began, or is not what was merged here.
     pub fn settle(&self) -> Result<String, Trouble> {
         let head = self.head()?;
+        if !self.is_on_target()? {
+            let went = checked_out_there(&self.folder)?.unwrap_or_default();
+            let (target, folder) = (self.target.clone(), self.folder.clone());
+            return Err(Trouble::WentElsewhere { target, folder, went, commit: head });
+        }
         if self.is_temporary() {
             // It may have been checked out meanwhile, or be rebased.
             must_stay(&self.repository, &self.target)?;
             if checked_out(&self.repository, &self.target)?.is_some() {
                 return Err(Trouble::Moved { branch: self.target.clone() });
             }
-            let reference = branch_ref(&self.target);
-            let update = ["update-ref", "-m", "aio merge", &reference, &head, &self.start];
-            if !git(&self.repository, update).run()?.is_good() {
-                return Err(Trouble::Moved { branch: self.target.clone() });
-            }
+            self.advance(&head)?;
         }
         Ok(head)
     }
+
+    fn advance(&self, head: &str) -> Result<(), Trouble> {
+        let reference = branch_ref(&self.target);
+        let update = ["update-ref", "-m", "aio merge", &reference, head, &self.start];
+        let ran = git(&self.repository, update).run()?;
+        if ran.is_good() {
+            return Ok(());
+        }
+        let target = self.target.clone();
+        match tip(&self.repository, &target).is_ok_and(|now| now == self.start) {
+            true => Err(Trouble::Unwritten { target, why: said(&ran), lock: lock_in_the_way(&ran) }),
+            false => Err(Trouble::Moved { branch: target }),
+        }
+    }
+}
+
+/// Whether what is staged is the merge of two commits, and nothing else.
+fn has_staged_merge(folder: &Path, ours: &str, theirs: &str) -> Result<bool, Trouble> {
+    let staged = git(folder, ["write-tree"]).run()?;
+    let begun = git(folder, ["rev-parse", "--verify", &format!("{ours}^{{tree}}")]).run()?;
+    if !staged.is_good() || staged.text() == begun.text() {
+        return Ok(false);
+    }
+    Ok(clean_outcome(folder, ours, theirs)? == Some(staged.text()))
+}
+
+/// The lock that kept git from a ref, where one did.
+fn lock_in_the_way(ran: &Ran) -> Option<PathBuf> {
+    let said = String::from_utf8_lossy(&ran.err);
+    let (_, rest) = said.split_once("Unable to create '")?;
+    rest.split_once("': File exists").map(|(path, _)| path.into())
 }
 
 impl Drop for Site {
@@ -158,39 +206,6 @@ impl Drop for Site {
     }
 }
 
-/// Removes what a merge that was killed left behind, once nothing of it runs any more. Only whoever holds the lock may.
-pub(super) fn sweep(scratch: &Path) {
-    let mut rooms = rooms(scratch).peekable();
-    if rooms.peek().is_none() {
-        return;
-    }
-    let busy: Vec<OsString> =
-        all_with_environment().iter().filter_map(|(_, environment)| Some(environment.get(ROOM)?.to_owned())).collect();
-    for path in rooms.filter(|path| !busy.iter().any(|room| room == path)) {
-        let worktree = path.join("worktree");
-        // What cannot be removed stays, and is tried again next time.
-        git(&worktree, ["worktree", "remove", "--force", "--force", "."]).run().map(drop).unwrap_or_default();
-        std::fs::remove_dir_all(&path).unwrap_or_default();
-    }
-}
-
-/// Whether there is anything to sweep.
-pub(super) fn has_rooms(scratch: &Path) -> bool {
-    rooms(scratch).next().is_some()
-}
-
-fn rooms(scratch: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(scratch).into_iter().flatten().flatten();
-    let made = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(MADE.as_bytes()));
-    made.map(|entry| entry.path())
-}
-
-fn room_in(scratch: &Path) -> Result<TempDir, Trouble> {
-    let made = std::fs::create_dir_all(scratch);
-    let made = made.and_then(|()| tempfile::Builder::new().prefix(MADE).tempdir_in(scratch));
-    made.map_err(|error| Trouble::Unrun(Unrun::Io("git".into(), error)))
-}
-
 /// The worktree of a repository that has a branch checked out.
 ///
 /// # Errors
@@ -199,16 +214,25 @@ pub fn checked_out(repository: &Path, branch: &str) -> Result<Option<PathBuf>, T
     let program = git(repository, ["worktree", "list", "--porcelain", "-z"]);
     let ran = answer(program, "list its worktrees", repository)?;
     let wanted = format!("branch {}", branch_ref(branch)).into_bytes();
-    let mut folder = None;
+    let mut folders: Vec<PathBuf> = Vec::new();
     for line in ran.out.split(|byte| *byte == 0) {
         if let Some(path) = line.strip_prefix(b"worktree ") {
-            folder = Some(PathBuf::from(OsString::from_vec(path.to_vec())));
+            folders.push(OsString::from_vec(path.to_vec()).into());
         }
-        if line == wanted {
-            return Ok(folder);
+        // The repository itself is listed first. One that is bare has a HEAD, and nothing checked out; git shows the HEAD all
+        // the same once linked worktrees have settings of their own.
+        if line == wanted && !(folders.len() == 1 && is_bare(repository)?) {
+            return Ok(folders.pop());
         }
     }
     Ok(None)
+}
+
+/// Whether a repository has no worktree but those that were added, seen from one of them too.
+fn is_bare(repository: &Path) -> Result<bool, Trouble> {
+    let args = ["rev-parse", "--is-bare-repository"];
+    let common = common_folder(repository)?;
+    Ok(answer(git(&common, args), "tell whether it is bare", repository)?.text() == "true")
 }
 
 /// A worktree in which a target can be merged into.
@@ -259,47 +283,22 @@ fn check(folder: &Path, target: &str, arriving: &[String]) -> Result<Vec<Vec<u8>
     if let Some(what) = under_way(folder)? {
         return Err(Trouble::InProgress { folder: folder.to_owned(), what: what.to_owned() });
     }
-    // Untracked files stand in nobody's way, and where one does git says so before it touches anything; but not of those that
-    // are ignored.
     let changed = status(folder, false)?;
-    let mut brought = HashSet::new();
-    for commit in arriving {
-        // What has no history in common is refused elsewhere.
-        if common(folder, &branch_ref(target), commit)?.is_some() {
-            brought.extend(touched(folder, &branch_ref(target), commit)?);
-        }
-    }
-    match ignored(folder, &brought)? {
-        files if files.is_empty() => {}
-        files => return Err(Trouble::Ignored { folder: folder.to_owned(), files }),
-    }
+    let brought = Brought::by(folder, target, arriving)?;
+    brought.must_find_room(folder)?;
+    let names = brought.names();
     // What is changed in the worktree alone stays so, whether a merge ends well or is taken back; what is staged does not.
-    let is_in_the_way = |entry: &&Vec<u8>| !matches!(entry[..2], [b' ', b'M' | b'D']) || brought.contains(&entry[3..]);
+    let is_in_the_way = |entry: &&Vec<u8>| !matches!(entry[..2], [b' ', b'M' | b'D']) || names.contains(&entry[3..]);
     let files: Vec<String> =
         changed.iter().filter(is_in_the_way).map(|entry| spelling::encode(&entry[3..]).into_owned()).collect();
-    match files.is_empty() {
-        true => Ok(changed),
-        false => Err(Trouble::Dirty { folder: folder.to_owned(), files }),
+    if files.is_empty() {
+        return Ok(changed);
     }
-}
-
-/// Which of these stand in a worktree, or have a file where they want a folder, as what git ignores: a merge overwrites it.
-fn ignored(folder: &Path, brought: &HashSet<Vec<u8>>) -> Result<Vec<String>, Trouble> {
-    let mut there: Vec<&Path> = Vec::new();
-    for path in brought {
-        let ways = Path::new(OsStr::from_bytes(path)).ancestors();
-        let own = |way: &&Path| {
-            folder.join(way).symlink_metadata().is_ok_and(|found| way.as_os_str().as_bytes() == path || !found.is_dir())
-        };
-        there.extend(ways.filter(|way| !way.as_os_str().is_empty()).filter(own));
+    // So a git leaves it that is killed beside its hook, together with whoever began the merge.
+    for commit in arriving {
+        if has_staged_merge(folder, &branch_ref(target), commit)? {
+            return Err(Trouble::HalfMerged { folder: folder.to_owned(), target: target.to_owned() });
+        }
     }
-    if there.is_empty() {
-        return Ok(Vec::new());
-    }
-    there.sort_unstable();
-    there.dedup();
-    let names: Vec<u8> = there.into_iter().flat_map(|way| [way.as_os_str().as_bytes(), b"\0"].concat()).collect();
-    // It leaves out what is tracked. Of what is beyond a link or in a submodule it says nothing; then git itself is the judge.
-    let ran = git(folder, ["check-ignore", "-z", "--stdin"]).input(names).run()?;
-    Ok(entries(&ran.out).map(|name| spelling::encode(name).into_owned()).collect())
+    Err(Trouble::Dirty { folder: folder.to_owned(), files })
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::super::program::Unrun;
 use crate::protocol::spelling::shell_word;
 
-/// Why not. Whatever it is, target, index and worktrees are as they were, but where [`Trouble::Unclean`] says so.
+/// Why not. Whatever it is, target, index and worktrees are as they were, but where [`Trouble::Unclean`],
+/// [`Trouble::PutBack`] or [`Trouble::WentElsewhere`] says so.
 #[derive(Debug)]
 pub enum Trouble {
     /// git could not be run, or not to its end.
@@ -35,12 +36,21 @@ pub enum Trouble {
         /// The files.
         files: Vec<String>,
     },
-    /// Files that git ignores where the target is checked out would be overwritten.
-    Ignored {
+    /// What is staged where the target is checked out is the merge that is wanted, and nothing says that it is one.
+    HalfMerged {
+        /// The worktree.
+        folder: PathBuf,
+        /// The target.
+        target: String,
+    },
+    /// Files that git does not track where the target is checked out would be overwritten.
+    Untracked {
         /// The worktree.
         folder: PathBuf,
         /// The files.
         files: Vec<String>,
+        /// They are such as git ignores.
+        are_ignored: bool,
     },
     /// Something was begun there and not ended.
     InProgress {
@@ -108,10 +118,44 @@ pub enum Trouble {
         /// Why the merge was to be taken back.
         why: String,
     },
+    /// git gave up halfway, and put back what was checked out, and then what was not committed as far as it had kept it.
+    PutBack {
+        /// The worktree.
+        folder: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The target went on meanwhile.
     Moved {
         /// The target.
         branch: String,
+    },
+    /// Another branch than the target was checked out meanwhile, before anything was merged.
+    Switched {
+        /// The target.
+        target: String,
+        /// The worktree.
+        folder: PathBuf,
+    },
+    /// The same while it was merged: then the merge went there.
+    WentElsewhere {
+        /// The target.
+        target: String,
+        /// The worktree.
+        folder: PathBuf,
+        /// The branch that has the merge, or the commit.
+        went: String,
+        /// The merge.
+        commit: String,
+    },
+    /// git would not have the target be another commit.
+    Unwritten {
+        /// The target.
+        target: String,
+        /// What was said.
+        why: String,
+        /// The lock that kept git from it.
+        lock: Option<PathBuf>,
     },
     /// The merge was made, and some of the branch is not in it.
     NotArrived {
@@ -136,24 +180,33 @@ impl Trouble {
     pub fn next(&self, again: &str) -> String {
         match self {
             Trouble::Unrun(unrun @ Unrun::Missing(_)) => unrun.next(),
-            Trouble::Moved { .. } | Trouble::Busy | Trouble::StillMerging { .. } | Trouble::Unrun(_) => {
-                again.to_owned()
-            }
+            Trouble::Moved { .. } | Trouble::Switched { .. } => again.to_owned(),
+            Trouble::Busy | Trouble::StillMerging { .. } | Trouble::Unrun(_) => again.to_owned(),
             Trouble::Git { folder, .. } => at(folder, "status"),
             Trouble::TooOld(_) => "install git 2.39 or a newer one".to_owned(),
             Trouble::NoBranch { folder, .. } => at(folder, "branch --list"),
             Trouble::Dirty { folder, .. } => format!("{}, and commit or stash", at(folder, "status")),
-            Trouble::Ignored { .. } => format!("move them away, then {again}"),
+            Trouble::HalfMerged { folder, .. } => format!("{}, then {again}", at(folder, "reset --merge")),
+            Trouble::Untracked { .. } => format!("move them away, then {again}"),
             Trouble::InProgress { folder, .. } => at(folder, "status"),
-            Trouble::Gone { repository, .. } => at(repository, "worktree prune"),
+            Trouble::Gone { repository, .. } => {
+                format!(
+                    "bring it back, or where it was moved, {}, then {again}",
+                    at(repository, "worktree repair FOLDER")
+                )
+            }
             Trouble::Unrelated { is_shallow: true, .. } => "git fetch --unshallow".to_owned(),
             Trouble::Unrelated { .. } => "merge it by hand, with --allow-unrelated-histories".to_owned(),
             Trouble::Conflict { branch, target, .. } => {
                 format!("in the worktree of {branch}: git merge {target}, mend, commit")
             }
             Trouble::Unpushed { branch, folder, .. } => at(folder, &format!("push -u origin {branch}")),
-            Trouble::Stopped { .. } => format!("mend what it says, then {again}"),
-            Trouble::Unclean { folder, .. } => at(folder, "status"),
+            Trouble::Unwritten { lock: Some(lock), .. } => {
+                format!("wait for the git that has {}; where none runs, remove that, then {again}", lock.display())
+            }
+            Trouble::Stopped { .. } | Trouble::Unwritten { .. } => format!("mend what it says, then {again}"),
+            Trouble::WentElsewhere { folder, commit, .. } => at(folder, &format!("log -1 {commit}")),
+            Trouble::Unclean { folder, .. } | Trouble::PutBack { folder, .. } => at(folder, "status"),
             Trouble::NotArrived { branch, target, folder, .. } => {
                 at(folder, &format!("log {}", shell_word(format!("{target}..{branch}"))))
             }
@@ -181,12 +234,24 @@ impl std::fmt::Display for Trouble {
             Trouble::Dirty { folder, files } => {
                 write!(f, "in {} is not committed: {}", folder.display(), listed(files))
             }
-            Trouble::Ignored { folder, files } => {
-                write!(f, "what git ignores in {} would be overwritten: {}", folder.display(), listed(files))
+            Trouble::HalfMerged { folder, target } => {
+                let folder = folder.display();
+                write!(
+                    f,
+                    "this merge into {target} is staged in {folder} and not committed, as one that was killed leaves it"
+                )
+            }
+            Trouble::Untracked { folder, files, are_ignored } => {
+                let what = if *are_ignored { "ignores" } else { "does not track" };
+                write!(f, "what git {what} in {} would be overwritten: {}", folder.display(), listed(files))
             }
             Trouble::InProgress { folder, what } => write!(f, "a {what} is in progress in {}", folder.display()),
             Trouble::Gone { branch, folder, .. } => {
-                write!(f, "{branch} is checked out in {}, which is not there", folder.display())
+                write!(
+                    f,
+                    "{branch} is checked out in {}, which is not there; if it is on a disk, mount that",
+                    folder.display()
+                )
             }
             Trouble::Unrelated { branch, target, is_shallow } => {
                 let why = if *is_shallow { ": the history of this clone is cut off" } else { "" };
@@ -210,7 +275,28 @@ impl std::fmt::Display for Trouble {
             Trouble::Unclean { folder, why } => {
                 write!(f, "a merge stopped ({why}) and could not be taken back in {}", folder.display())
             }
+            Trouble::PutBack { folder, why } => {
+                let folder = folder.display();
+                write!(
+                    f,
+                    "git gave up and put {folder} back by force: see whether all that was not committed is there ({why})"
+                )
+            }
             Trouble::Moved { branch } => write!(f, "{branch} went on while it was merged into; it was left alone"),
+            Trouble::Switched { target, folder } => {
+                write!(f, "{target} is not checked out in {} any more; nothing was merged", folder.display())
+            }
+            Trouble::WentElsewhere { target, folder, went, commit } => {
+                let (folder, commit) = (folder.display(), commit.get(..10).unwrap_or(commit));
+                write!(
+                    f,
+                    "not into {target}, but into {went} it was merged ({commit}): that was checked out in {folder} meanwhile"
+                )
+            }
+            Trouble::Unwritten { target, lock: Some(lock), .. } => {
+                write!(f, "{target} is as it was: git holds {}", lock.display())
+            }
+            Trouble::Unwritten { target, why, .. } => write!(f, "{target} is as it was: {why}"),
             Trouble::NotArrived { branch, target, missing, .. } => {
                 let commits = if *missing == 1 { "1 commit".to_owned() } else { format!("{missing} commits") };
                 write!(f, "not in {target} after the merge: {commits} of {branch}")

@@ -46,7 +46,7 @@ fn what_a_person_has_under_way_is_not_touched() {
     let worktree = fleet.world.dir.join("worktrees/project/claude-first0");
     fs::write(worktree.join("new"), "the agent's").unwrap();
     commit(&worktree, "new");
-    refuses(&["as it was", "new"]);
+    refuses(&["what git does not track in", "would be overwritten: new; next: move them away, then aio merge"]);
     assert_eq!(fs::read_to_string(project.join("new")).unwrap(), "mine");
     fs::remove_file(project.join("new")).unwrap();
     must(&project, &["checkout", "-qb", "side"]);

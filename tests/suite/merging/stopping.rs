@@ -121,3 +121,61 @@ fn what_a_killed_merge_left_is_swept() {
     assert!(!left.exists());
     assert!(!must(&fleet.project(), &["worktree", "list"]).contains("killed"));
 }
+
+/// What it staged is the merge, and not a person's work.
+#[test]
+fn a_merge_that_was_killed_with_its_git_is_taken_back_by_advice() {
+    let fleet = Fleet::new();
+    two_commits(&fleet, "claude-first0", "one");
+    let project = fleet.project();
+    edit(&project, "two", 1, "mine");
+    let asked = fleet.world.home.join("asked");
+    script(&project.join(".git/hooks/pre-merge-commit"), "echo $PPID > \"$HOME/asked\"; sleep 600");
+    let mut merging = fleet.world.command("aio").args(["merge", "claude-first0"]).spawn().unwrap();
+    let read = || fs::read_to_string(&asked).ok()?.trim().parse().ok();
+    let git = eventually("the hook", || read().and_then(rustix::process::Pid::from_raw));
+    merging.kill().and_then(|()| merging.wait()).unwrap();
+    rustix::process::kill_process_group(git, rustix::process::Signal::KILL).unwrap();
+    fs::remove_file(project.join(".git/hooks/pre-merge-commit")).unwrap();
+    let ran = eventually("its end", || {
+        let ran = fleet.aio(&["merge", "claude-first0"]);
+        (ran.code == 1).then_some(ran)
+    });
+    refuses(&ran, 1, &["this merge into main is staged in", "reset --merge, then aio merge claude-first0\n"]);
+    let next = ran.err.trim_end().split_once("; next: ").unwrap().1.replace(", then aio merge claude-first0", "");
+    assert_eq!(crate::harness::run(fleet.world.command("sh").args(["-ec", &next])).code, 0, "{next}");
+    assert_eq!(must(&project, &["status", "--porcelain"]), " M two");
+    assert_eq!(fleet.aio(&["merge", "claude-first0"]).code, 0);
+    assert!(fs::read_to_string(project.join("two")).unwrap().contains("mine"));
+    // What else is staged is a person's.
+    must(&project, &["add", "two"]);
+    two_commits(&fleet, "claude-second", "three");
+    refuses(&fleet.aio(&["merge", "claude-second"]), 1, &["not committed: two", "commit or stash"]);
+}
+
+#[test]
+fn a_merge_in_one_repository_waits_for_none_in_another() {
+    let fleet = Fleet::new();
+    two_commits(&fleet, "claude-first0", "one");
+    let other = fleet.world.home.join("other");
+    fleet.begin(&other);
+    assert_eq!(fleet.aio(&["projects", "add", other.to_str().unwrap()]).code, 0);
+    let worktree = fleet.job_in(&other, "claude-second");
+    edit(&worktree, "two", 3, "the agent's");
+    commit(&worktree, "two");
+    let asked = fleet.world.home.join("asked");
+    let wait = "touch \"$HOME/asked\"; until [ -e \"$HOME/go\" ]; do sleep 0.05; done";
+    script(&fleet.project().join(".git/hooks/pre-merge-commit"), wait);
+    // Both where they are made for it: neither sweeps the other's.
+    for project in [fleet.project(), other] {
+        must(&project, &["checkout", "-q", "--detach"]);
+    }
+    let mut merging = fleet.world.command("aio").args(["merge", "claude-first0"]).spawn().unwrap();
+    eventually("the hook", || asked.exists().then_some(()));
+    let ran = fleet.aio(&["merge", "claude-second"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let same = fleet.aio(&["merge", "claude-first0"]);
+    refuses(&same, 5, &["another aio merge is under way", "next: aio merge claude-first0"]);
+    fs::write(fleet.world.home.join("go"), "").unwrap();
+    assert!(merging.wait().unwrap().success());
+}
