@@ -152,8 +152,8 @@ impl Program {
             _ => Unrun::Io(self.name.clone(), error),
         };
         // Files, not pipes: a server that it may leave behind would keep a pipe open.
-        let mut out = tempfile::tempfile().map_err(unrun)?;
-        let mut err = tempfile::tempfile().map_err(unrun)?;
+        let mut out = scratch().map_err(unrun)?;
+        let mut err = scratch().map_err(unrun)?;
         let status = self.wait(self.start(&out, &err).map_err(unrun)?)?;
         let code = status.code().unwrap_or_else(|| -status.signal().unwrap_or_default());
         Ok(Ran { code, out: all(&mut out).map_err(unrun)?, err: all(&mut err).map_err(unrun)? })
@@ -182,7 +182,7 @@ impl Program {
         if self.input.is_empty() {
             return Ok(Stdio::null());
         }
-        let mut file = tempfile::tempfile()?;
+        let mut file = scratch()?;
         file.write_all(&self.input)?;
         file.rewind()?;
         Ok(file.into())
@@ -251,6 +251,14 @@ fn all(file: &mut File) -> io::Result<Vec<u8>> {
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A file for what a program reads or writes. Where its folder is missing, that is not the program.
+fn scratch() -> io::Result<File> {
+    tempfile::tempfile().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other(format!("there is no folder {}", std::env::temp_dir().display())),
+        _ => error,
+    })
 }
 
 #[cfg(test)]
