@@ -91,8 +91,8 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
         let (branch, target) = (arriving.branch.to_owned(), target.to_owned());
         return Err(Trouble::Unrelated { branch, target, is_shallow: is_shallow(repository) });
     }
-    // Two at once would take back each other's.
     sweep_rooms(scratch);
+    // Two at once would take back each other's.
     let turn = Turn::take(repository, scratch)?;
     let site = Site::open(repository, &turn, target, &commit)?;
     site.rehearse(&commit, |program| program.unless(arriving.stopped))

@@ -256,7 +256,7 @@ fn all(file: &mut File) -> io::Result<Vec<u8>> {
 /// A file for what a program reads or writes. Where its folder is missing, that is not the program.
 fn scratch() -> io::Result<File> {
     tempfile::tempfile().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => io::Error::other(format!("there is no folder {}", std::env::temp_dir().display())),
+        io::ErrorKind::NotFound => io::Error::other("there is no folder for temporary files where TMPDIR says"),
         _ => error,
     })
 }

@@ -37,7 +37,9 @@ impl Turn {
     /// # Errors
     /// When another merge has it.
     pub(super) fn take(repository: &Path, scratch: &Path) -> Result<Turn, Trouble> {
-        let digest = Sha256::digest(common_folder(repository)?.as_os_str().as_bytes());
+        let common = common_folder(repository)?;
+        let physical = common.canonicalize().unwrap_or(common);
+        let digest = Sha256::digest(physical.as_os_str().as_bytes());
         let mark = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         Turn::of(mark, scratch)
     }
