@@ -56,10 +56,13 @@ fn what_is_done_after_a_merge_is_to_be_reviewed() {
     fleet.job("review");
     std::fs::remove_file(Path::new(&worktree).join("later.txt")).unwrap();
     fleet.job("done");
-    // What took it is thrown away; then it is elsewhere; then that is gone, too.
+    // What took it is thrown away; a copy of its branch is no merge; then it is elsewhere; then that is gone, too.
     said(&fleet.world.project, &["reset", "-q", "--hard", "HEAD~2"]);
     fleet.job("review");
-    said(&fleet.world.project, &["branch", "-q", "release", &branch]);
+    said(&fleet.world.project, &["branch", "-q", "copy", &branch]);
+    fleet.job("review");
+    said(&fleet.world.project, &["branch", "-q", "release", "main"]);
+    assert_eq!(fleet.aio(&["merge", &job, "--into", "release"]).code, 0);
     fleet.job("done");
     said(&fleet.world.project, &["branch", "-q", "-D", "release"]);
     fleet.job("review");

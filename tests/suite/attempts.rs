@@ -38,7 +38,7 @@ impl Scene {
 
     fn write(&self, mut script: Value) {
         script["record"] = self.fleet.given.to_str().unwrap().into();
-        script["hooks"] = true.into();
+        script["hooks"] = script["hooks"].as_bool().unwrap_or(true).into();
         std::fs::write(&self.script, script.to_string()).unwrap();
     }
 
@@ -213,4 +213,20 @@ fn the_words_that_an_agent_goes_on_with_are_told_until_it_took_them() {
     assert_eq!(scene.aio(&["resume", &id]).code, 0);
     scene.stands(4, "working");
     assert!(scene.prompt().starts_with(INTERRUPTED), "{}", scene.prompt());
+}
+
+#[test]
+fn a_last_word_says_that_the_words_before_it_were_taken() {
+    let Some(scene) = Scene::launch("--tmux", json!({ "hooks": false, "turns": [[{ "done": "Did it" }]] })) else {
+        return;
+    };
+    scene.stands(1, "done");
+    let id = scene.id();
+    scene.aio(&["resume", &id, "Mind the gap"]);
+    scene.stands(2, "done");
+    assert!(scene.prompt().ends_with("\n\nMind the gap"), "{}", scene.prompt());
+    scene.aio(&["resume", &id]);
+    scene.stands(3, "done");
+    // No session of it is known, in which it would know its task.
+    assert!(scene.prompt().contains(TASK) && !scene.prompt().contains("Mind the gap"), "{}", scene.prompt());
 }

@@ -295,7 +295,7 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
 /// Whether nothing of it is still to be brought home, to its target or wherever it was merged.
 fn is_home(job: &Job<'_>, work: Work) -> bool {
     // Whatever cannot be asked now is as it was recorded.
-    let is_elsewhere = || absent::is_elsewhere(&home_of(job), &job.branch).unwrap_or(true);
+    let is_elsewhere = || absent::is_elsewhere(&home_of(job), &job.branch, &job.merged).unwrap_or(true);
     work.is_home() || work.uncommitted == 0 && !job.merged.is_empty() && is_elsewhere()
 }
 

@@ -422,6 +422,9 @@ impl<'w> Watch<'w> {
 
     fn ended(&self, ended: Ended) -> JobEnd {
         self.write_down_use();
+        if self.said(DONE).is_some() || self.said(BLOCKED).is_some() {
+            self.delivering.was_answered(self.task);
+        }
         let is_sat_at = self.task.runtime == Runtime::Terminal;
         judge(ended, &self.progress, self.said(DONE), self.blocked(), (is_sat_at, self.turn_is_over()))
     }

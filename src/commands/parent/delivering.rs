@@ -366,6 +366,14 @@ impl Delivering {
         note(app, task, JobNote { delivery: Some((delivery, receipt)), ..JobNote::default() });
     }
 
+    /// The agent ended with a last word, which it was asked for in those that were handed over: so it took them, whether or not
+    /// anything else says so.
+    pub(super) fn was_answered(&self, task: &Task) {
+        if self.is_handed_over() {
+            self.note_taken(task);
+        }
+    }
+
     /// The next attempt need not begin with them.
     fn note_taken(&self, task: &Task) {
         if let Some(message) = &self.message {

@@ -66,11 +66,27 @@ impl Repository {
         }
     }
 
-    /// The remote that a branch comes from: the one that is set up for it, else `origin`, else the only one.
+    /// The remote that a branch comes from: the one that is set up for it, else `origin`, else the only one, or the only one that
+    /// had it.
     fn remote_of(&self, branch: &str) -> Result<Option<String>, Trouble> {
         let remotes = self.remotes()?;
         let configured = self.configured(branch)?;
-        Ok(if remotes.contains(&configured) { Some(configured) } else { usual(&remotes) })
+        match usual(&remotes) {
+            _ if remotes.contains(&configured) => Ok(Some(configured)),
+            None if configured != "." => Ok(usual(&self.having(branch)?)),
+            usual => Ok(usual),
+        }
+    }
+
+    /// The remotes that were seen to have a branch.
+    fn having(&self, branch: &str) -> Result<Vec<String>, Trouble> {
+        let mut having = Vec::new();
+        for remote in self.remotes()? {
+            if self.was_at(&remote, branch)? {
+                having.push(remote);
+            }
+        }
+        Ok(having)
     }
 
     fn remotes(&self) -> Result<Vec<String>, Trouble> {
@@ -208,8 +224,9 @@ impl Repository {
         }
     }
 
+    /// Where several remotes had a branch, and nobody said which of them it follows.
     fn refuse_ambiguous(&self, branch: &str) -> Result<(), Trouble> {
-        let remotes = self.remotes()?;
+        let remotes = self.having(branch)?;
         match remotes.is_empty() || self.configured(branch)? == "." {
             true => Ok(()),
             false => Err(Trouble::ManyRemotes { root: self.root().to_owned(), branch: branch.to_owned(), remotes }),

@@ -42,7 +42,7 @@ pub enum Trouble {
         /// The remote's default branch now, where that is known.
         now: Option<String>,
     },
-    /// There are several remotes, and nothing says which of them a branch comes from.
+    /// There are several remotes, and nothing says which of those that have a branch it comes from.
     ManyRemotes {
         /// The repository here.
         root: PathBuf,
@@ -119,10 +119,7 @@ impl Display for Trouble {
             }
             Trouble::ManyRemotes { branch, remotes, .. } => {
                 let remotes = remotes.join(", ");
-                write!(
-                    f,
-                    "nothing says from which remote {branch} comes; there are {remotes}, and none is called origin"
-                )
+                write!(f, "nothing says from which remote {branch} comes; {remotes} had it, and none is called origin")
             }
             Trouble::Failed { doing, said } => write!(f, "git could not {doing}: {said}"),
         }

@@ -154,7 +154,9 @@ pub(super) fn rehearse(
     // What was only touched is not changed; the merge itself would look again too.
     let run = |program: Program| program.limit(LIMIT).run().map_err(|unrun| unrun.to_string());
     run(git(folder, ["update-index", "-q", "--refresh"]))?;
-    match run(git(folder, ["read-tree", "--dry-run", "-m", "-u", ours, &tree]))? {
+    // A merge leaves submodules as they are, whatever is set for other commands.
+    let check = ["read-tree", "--dry-run", "--no-recurse-submodules", "-m", "-u", ours, &tree];
+    match run(git(folder, check))? {
         ran if ran.is_good() => Ok(()),
         ran => Err(complaint(&ran)),
     }

@@ -28,6 +28,8 @@ const FILES: [&str; 7] = [
 const SWITCHED: &str = "checkout: moving from ";
 /// How it says that a commit took the place of the one before.
 const REWRITTEN: [&str; 2] = ["commit (amend): ", "rebase ("];
+/// What else a rebase says when it only moves.
+const MOVED: [&str; 4] = ["rebase (start)", "rebase (abort)", "rebase (reset)", "rebase (finish)"];
 /// How it says in any words that a rebase began elsewhere.
 const REBASED: &str = " (start): checkout ";
 /// What goes before the branch that a stash entry was made on, and what stands in its place where it was made on none.
@@ -98,7 +100,8 @@ fn left_behind(site: &Site, log: &[Logged]) -> Result<Vec<String>, Unsaved> {
 
 /// Whether a commit was replaced by one in its place, as by an amendment.
 fn is_rewritten(entry: &Logged, next: &Logged) -> bool {
-    let says_so = REWRITTEN.iter().any(|words| next.why.starts_with(words));
+    let begins = |words: &&str| next.why.starts_with(*words);
+    let says_so = REWRITTEN.iter().any(|words| begins(&words)) && !MOVED.iter().any(|words| begins(&words));
     says_so && entry.parents == next.parents
 }
 

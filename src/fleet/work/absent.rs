@@ -77,13 +77,16 @@ fn one<'m>(
     })
 }
 
-/// Whether another branch than its own, here or at a remote, has all that was committed to a branch.
+/// Whether all that was committed to a branch came with a merge that another branch, here or at a remote, still has.
 ///
 /// # Errors
 /// When git cannot be asked.
-pub fn is_elsewhere(project: &Path, branch: &str) -> Result<bool, Trouble> {
+pub fn is_elsewhere(project: &Path, branch: &str, merge: &str) -> Result<bool, Trouble> {
     let name = branch_ref(branch);
-    let ask = ["for-each-ref", "--format=%(refname)", "--contains", &*name, "refs/heads", "refs/remotes"];
+    if !git(project).args(["merge-base", "--is-ancestor", &name, merge]).run()?.is_good() {
+        return Ok(false);
+    }
+    let ask = ["for-each-ref", "--format=%(refname)", "--contains", merge, "refs/heads", "refs/remotes"];
     let listed = done(git(project).args(ask), "see what has its commits")?.text();
     let is_own =
         |found: &str| found == name || found.starts_with("refs/remotes/") && found.ends_with(&format!("/{branch}"));

@@ -62,6 +62,15 @@ fn a_commit_of_a_submodule_that_nobody_can_get_is_not_brought_home() {
 }
 
 #[test]
+fn a_newer_commit_of_a_submodule_comes_home_whatever_else_recurses() {
+    let at = Nested::new();
+    must(&at.fleet.project(), &["config", "submodule.recurse", "true"]);
+    let ran = at.fleet.aio(&["merge", "claude-first0", "--yes"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(must(&at.fleet.project(), &["rev-parse", "HEAD:lib"]).trim(), at.head().trim());
+}
+
+#[test]
 fn a_clone_that_keeps_no_note_of_branches_asks_the_remote() {
     let at = Nested::new();
     let lib = at.worktree.join("lib");

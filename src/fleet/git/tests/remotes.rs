@@ -95,8 +95,12 @@ fn several_remotes_of_which_none_is_meant_are_named() {
     scratch.git(&["remote", "add", "hub", remote.to_str().unwrap()]);
     let pushed = push_from_elsewhere(&scratch, &remote);
     let repository = Repository::open(&scratch.project).unwrap();
+    assert_eq!(repository.remote().unwrap(), None, "none of them was ever asked");
+    scratch.git(&["fetch", "--quiet", "lab"]);
+    assert_eq!(repository.remote().unwrap().as_deref(), Some("lab"), "the only one that is known to have it");
+    scratch.git(&["fetch", "--quiet", "hub"]);
     let trouble = looked_at(&repository).unwrap_err();
-    let words = "nothing says from which remote main comes; there are hub, lab, and none is called origin";
+    let words = "nothing says from which remote main comes; hub, lab had it, and none is called origin";
     assert_eq!(trouble.to_string(), words);
     let next = trouble.next();
     let (follow, own) = next.split_once(", or another remote; where it is at none, ").unwrap();
@@ -106,4 +110,7 @@ fn several_remotes_of_which_none_is_meant_are_named() {
     assert_eq!(repository.tip("main").unwrap().commit, pushed);
     assert!(Program::new("sh").args(["-c", own]).run().unwrap().is_good(), "{own}");
     assert_eq!((looked_at(&repository).unwrap(), repository.remote().unwrap()), (0, None));
+    // What was never seen at any is nobody's but ours.
+    scratch.git(&["branch", "local"]);
+    assert_eq!(repository.left_out("local").unwrap(), 0);
 }

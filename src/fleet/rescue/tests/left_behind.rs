@@ -44,6 +44,19 @@ fn a_rebase_of_the_branch_leaves_what_was_on_none() {
 }
 
 #[test]
+fn a_rebase_that_begins_beside_a_commit_does_not_rewrite_it() {
+    let job = Job::new();
+    let lost = commit_detached(&job);
+    job.git(&["branch", "--quiet", "beside", "aio/job"]);
+    job.scratch.git(&["checkout", "--quiet", "beside"]);
+    job.scratch.git(&["commit", "--quiet", "--allow-empty", "-m", "beside"]);
+    job.git(&["rebase", "--quiet", "--onto", "beside", "HEAD"]);
+    job.git(&["checkout", "--quiet", "aio/job"]);
+    let proof = job.save_and_remove();
+    assert!(proof.kept().iter().any(|kept| kept.commit == lost), "{:?}", proof.kept());
+}
+
+#[test]
 fn a_switch_is_known_whatever_it_says_of_itself() {
     is_kept(&Job::new(), |job| {
         let switch = git(&job.worktree).args(["checkout", "--quiet", "aio/job"]);
