@@ -101,7 +101,7 @@ fn left_behind(site: &Site, log: &[Logged]) -> Result<Vec<String>, Unsaved> {
 /// Whether a commit was replaced by one in its place, as by an amendment.
 fn is_rewritten(entry: &Logged, next: &Logged) -> bool {
     let begins = |words: &&str| next.why.starts_with(*words);
-    let says_so = REWRITTEN.iter().any(|words| begins(&words)) && !MOVED.iter().any(|words| begins(&words));
+    let says_so = REWRITTEN.iter().any(|words| begins(words)) && !MOVED.iter().any(|words| begins(words));
     says_so && entry.parents == next.parents
 }
 
