@@ -100,9 +100,8 @@ fn left_behind(site: &Site, log: &[Logged]) -> Result<Vec<String>, Unsaved> {
 
 /// Whether a commit was replaced by one in its place, as by an amendment.
 fn is_rewritten(entry: &Logged, next: &Logged) -> bool {
-    let begins = |words: &&str| next.why.starts_with(*words);
-    let says_so = REWRITTEN.iter().any(|words| begins(words)) && !MOVED.iter().any(|words| begins(words));
-    says_so && entry.parents == next.parents
+    let says = |words: &[&str]| words.iter().any(|words| next.why.starts_with(words));
+    says(&REWRITTEN) && !says(&MOVED) && entry.parents == next.parents
 }
 
 /// Those of the commits that are in no history of what is held.
