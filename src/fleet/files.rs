@@ -31,6 +31,8 @@ const ENVIRONMENT: &str = "environment";
 const WITNESS: &str = "hooks";
 const STEP: &str = "step";
 const MAKING: &str = "making";
+/// Of what an agent drew, no more is looked at, in bytes: its parent keeps far less, and between two looks not so much is drawn.
+const DRAWN: u64 = 64 << 20;
 /// The only member of a line of ours among an agent's.
 const ATTEMPT: &str = "aioAttempt";
 
@@ -79,6 +81,14 @@ impl JobFiles {
     /// What the agent drew in its terminal, the end of it: a sign of life, and none of meaning.
     pub fn drawn(&self) -> PathBuf {
         self.folder.join("drawn")
+    }
+
+    /// What it drew, as far as it is kept.
+    ///
+    /// # Errors
+    /// When it is no regular file, or cannot be read.
+    pub fn read_drawn(&self) -> io::Result<Vec<u8>> {
+        read_beginning(&self.drawn(), DRAWN)
     }
 
     /// What the agent wrote to stderr.

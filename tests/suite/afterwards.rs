@@ -174,6 +174,9 @@ fn an_agent_that_is_gone_does_not_work_even_if_its_parent_stands_still() {
     let go_on = format!("its aio process is stopped, and sees to nothing; next: kill -CONT {}\n", record["parentPid"]);
     assert!(within(10, || fleet.shown().contains(&go_on)), "{}", fleet.shown());
     fleet.job("working");
+    let sent = fleet.aio(&["send", record["id"].as_str().unwrap(), "Hurry"]);
+    let next = format!("is stopped, and hands nothing over; next: kill -CONT {}\n", record["parentPid"]);
+    assert!(sent.code == 0 && sent.err.ends_with(&next), "{sent:?}");
     signal("-9", &record, "agentPid");
     fleet.job("crashed");
     assert!(fleet.shown().contains(&format!("its agent is gone, and {go_on}")), "{}", fleet.shown());

@@ -11,7 +11,7 @@ use super::with_job;
 use crate::app::{App, pause};
 use crate::commands::launching;
 use crate::error::{Exit, Failure};
-use crate::fleet::files::{JobFiles, read_beginning};
+use crate::fleet::files::JobFiles;
 use crate::fleet::remains::{self, Running};
 use crate::fleet::screen::{USUAL_SIZE, replayed};
 use crate::host::process;
@@ -20,8 +20,6 @@ use crate::protocol::evidence::{Evidence, Fate, ProcessKey, Recorded};
 use crate::protocol::fleet::Job;
 use crate::protocol::op::{JobEnd, Op, Outcome, Request};
 
-/// Of what was drawn, no more is looked at, in bytes; a parent keeps less.
-const DRAWN: u64 = 4 << 20;
 const GLANCE: Duration = Duration::from_millis(50);
 /// What is to be done once the state cannot be written.
 pub(in crate::commands) const TO_WRITE_DOWN: &str =
@@ -171,7 +169,7 @@ impl Ending {
 
 /// What stood last in the terminal of a job whose parent could not keep it.
 pub(super) fn last_drawn(files: &JobFiles) -> Option<String> {
-    let drawn = read_beginning(&files.drawn(), DRAWN).ok()?;
+    let drawn = files.read_drawn().ok()?;
     let text = replayed(&drawn, USUAL_SIZE, false).contents();
     Some(text.trim_end().to_owned()).filter(|text| !text.is_empty())
 }

@@ -332,7 +332,7 @@ fn attach(job: &Job<'_>, dir: &Path) -> String {
 }
 
 /// Its parent, where a signal stopped that.
-fn stopped_parent(job: &Job<'_>, evidence: &Evidence) -> Option<u32> {
+pub(super) fn stopped_parent(job: &Job<'_>, evidence: &Evidence) -> Option<u32> {
     let parent = job.process(&evidence.machine).filter(|_| job.stage == *"running")?;
     process::is_stopped(parent).then_some(parent.pid)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::ending::Ending;
+use super::evidence::stopped_parent;
 use super::{entries, with_job};
 use crate::app::{App, pause};
 use crate::cli::SendArgs;
@@ -32,6 +33,7 @@ pub(in crate::commands) fn run(app: &App, args: &SendArgs) -> Result<Report, Fai
     let (ids, sat_at) = reachable(app, addressees(app, &args.to)?)?;
     let mut report = Report::silent("sent");
     report.notes.extend(sat_at);
+    report.notes.extend(halted(app, &ids)?);
     let mut sent = Vec::new();
     for job in &ids {
         sent.push(Sent { message: leave(app, job, &text)?, job: job.clone() });
@@ -155,6 +157,20 @@ fn reachable(app: &App, ids: Vec<String>) -> Result<(Vec<String>, Option<String>
         true => Err(Failure::new(Exit::Refused, "no-terminal", message).hint(hint)),
         false => Ok((reached, Some(format!("not to {first}: {message}; next: {hint}")))),
     }
+}
+
+/// What is to be done where nobody hands anything over: a signal stopped the parent.
+fn halted(app: &App, ids: &[String]) -> Result<Vec<String>, Failure> {
+    app.with_state(|state| {
+        let evidence = app.evidence_of_jobs(state);
+        let jobs = entries(state)?;
+        let addressed = jobs.iter().filter(|job| ids.iter().any(|id| *id == *job.id));
+        let note = |job: &Job<'_>| {
+            let (id, parent) = (&*job.id, stopped_parent(job, &evidence)?);
+            Some(format!("the aio process of {id} is stopped, and hands nothing over; next: kill -CONT {parent}"))
+        };
+        Ok(addressed.filter_map(note).collect())
+    })
 }
 
 /// The jobs that run, of all, of one project, or one by its id.

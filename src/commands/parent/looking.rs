@@ -12,7 +12,7 @@ use rustix::termios::{QueueSelector, tcflush};
 
 use super::{App, Runtime, Task};
 use crate::fleet::agents::Agent;
-use crate::fleet::files::{JobFiles, open_regular, read_beginning};
+use crate::fleet::files::{JobFiles, open_regular};
 use crate::fleet::screen::{Shows, USUAL_SIZE, has_words, is_worth_a_look, replayed};
 use crate::fleet::tmux::{Pane, Tmux};
 
@@ -32,8 +32,6 @@ const LONG_REST: Duration = Duration::from_secs(5);
 const BLIND: Duration = Duration::from_secs(2);
 /// What was drawn is dropped when it has become so long, in bytes.
 const LONGEST: u64 = 1 << 20;
-/// Of what was drawn, so much is gone through again to know the screen, in bytes: more is not drawn between two looks.
-const REPLAYED: u64 = 64 << 20;
 /// Of what is new, only so much is looked through, in bytes.
 const LOOKED_THROUGH: u64 = 64 << 10;
 /// What each last question may take: whoever ends the job waits for it.
@@ -266,8 +264,7 @@ impl Screen {
 
     /// The screen after all that was drawn, as far as that is still known.
     fn replayed(&self) -> Option<vt100::Screen> {
-        let drawn =
-            read_beginning(&self.drawn(), REPLAYED).ok().filter(|drawn| self.is_recorded && !drawn.is_empty())?;
+        let drawn = self.files.read_drawn().ok().filter(|drawn| self.is_recorded && !drawn.is_empty())?;
         Some(replayed(&drawn, self.size, self.took_pastes))
     }
 }
