@@ -159,7 +159,7 @@ impl From<StoreError> for Failure {
 }
 
 /// What a person can do about an answer of the file system.
-fn remedy(error: &std::io::Error) -> &'static str {
+pub fn remedy(error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, then try again; nothing was changed",

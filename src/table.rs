@@ -33,12 +33,19 @@ impl Cell {
 pub struct Table {
     rows: Vec<Vec<Cell>>,
     flexible: Vec<usize>,
+    expendable: Vec<usize>,
 }
 
 impl Table {
     /// A table in which the columns `flexible` are cut, the first one first, when the line is too long.
     pub fn new(flexible: &[usize]) -> Table {
-        Table { rows: Vec::new(), flexible: flexible.to_vec() }
+        Table { rows: Vec::new(), flexible: flexible.to_vec(), expendable: Vec::new() }
+    }
+
+    /// The same, where columns are left out, the first one first, before others than the flexible ones are cut.
+    pub fn without(mut self, expendable: &[usize]) -> Table {
+        self.expendable = expendable.to_vec();
+        self
     }
 
     /// Adds a row.
@@ -57,28 +64,51 @@ impl Table {
         self.rows.iter().map(|row| line(row, &widths)).collect()
     }
 
-    fn widths(&self, limit: Option<usize>) -> Vec<usize> {
+    /// Of each column; none of one that is left out.
+    fn widths(&self, limit: Option<usize>) -> Vec<Option<usize>> {
+        let Some(limit) = limit else { return self.whole(&[]) };
+        let all = self.expendable.len();
+        for left_out in 0..=all {
+            let mut widths = self.whole(&self.expendable[..left_out]);
+            let excess = cut_down(&mut widths, limit, &self.flexible);
+            if excess == 0 || left_out == all {
+                let others: Vec<usize> = (0..widths.len()).rev().collect();
+                cut_down(&mut widths, limit, &others);
+                return widths;
+            }
+        }
+        Vec::new()
+    }
+
+    /// As wide as they are.
+    fn whole(&self, left_out: &[usize]) -> Vec<Option<usize>> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widest = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|c| c.text.width()).max();
-        let mut widths: Vec<usize> = (0..columns).map(|column| widest(column).unwrap_or(0)).collect();
-        let Some(limit) = limit else { return widths };
-        let mut excess = (widths.iter().sum::<usize>() + GAP.len() * columns).saturating_sub(limit);
-        let others = (0..columns).rev().filter(|column| !self.flexible.contains(column));
-        for column in self.flexible.iter().copied().chain(others) {
-            let Some(width) = widths.get_mut(column) else { continue };
-            let cut = excess.min(width.saturating_sub(NARROWEST));
-            *width -= cut;
-            excess -= cut;
-        }
-        widths
+        let shown = |column: usize| (!left_out.contains(&column)).then(|| widest(column).unwrap_or(0));
+        (0..columns).map(shown).collect()
     }
 }
 
-fn line(row: &[Cell], widths: &[usize]) -> Line {
-    let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
+/// Cuts these columns, the first one first. Gives by how much the line is still too long.
+fn cut_down(widths: &mut [Option<usize>], limit: usize, columns: &[usize]) -> usize {
+    let shown = widths.iter().flatten();
+    let mut excess = shown.map(|width| width + GAP.len()).sum::<usize>().saturating_sub(limit);
+    for column in columns {
+        let Some(Some(width)) = widths.get_mut(*column) else { continue };
+        let cut = excess.min(width.saturating_sub(NARROWEST));
+        *width -= cut;
+        excess -= cut;
+    }
+    excess
+}
+
+fn line(row: &[Cell], widths: &[Option<usize>]) -> Line {
+    let shown: Vec<(&Cell, usize)> =
+        row.iter().zip(widths).filter_map(|(cell, width)| Some((cell, (*width)?))).collect();
+    let last = shown.iter().rposition(|(cell, _)| !cell.text.is_empty()).unwrap_or(0);
     let mut spans = Vec::new();
-    for (column, (cell, width)) in row.iter().zip(widths).enumerate().take(last + 1) {
-        let text = cut(&cell.text, *width);
+    for (column, (cell, width)) in shown.into_iter().enumerate().take(last + 1) {
+        let text = cut(&cell.text, width);
         let padding = if column == last { 0 } else { width - text.width() };
         spans.push((Style::Plain, GAP.to_owned()));
         spans.push((cell.style, text));
@@ -115,6 +145,18 @@ mod tests {
             assert!(line.plain().contains('…') && line.plain().ends_with("end"));
         }
         assert_eq!(table.fit(None)[0].plain(), "  a  日本語のとても長い名前です  end");
+    }
+
+    #[test]
+    fn what_matters_less_is_left_out_before_what_matters_more_is_cut() {
+        let mut table = Table::new(&[2]).without(&[1, 2]);
+        table.row(vec![Cell::plain("claude-first0"), Cell::plain("aio/claude-first0"), Cell::plain("Mend the ports")]);
+        let at = |width: usize| table.fit(Some(width))[0].plain();
+        assert_eq!(at(50), "  claude-first0  aio/claude-first0  Mend the ports");
+        assert_eq!(at(44), "  claude-first0  aio/claude-first0  Mend th…");
+        assert_eq!(at(40), "  claude-first0  Mend the ports");
+        assert_eq!(at(20), "  claude-first0");
+        assert_eq!(at(11), "  claude-f…");
     }
 
     #[test]

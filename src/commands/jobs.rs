@@ -84,7 +84,8 @@ fn once(app: &App, args: &JobsArgs) -> Result<Report, Failure> {
     let asked = json!({ "worktrees": git.worktrees, "ms": git.took.as_secs_f64() * 1e3 });
     let mut report =
         Report::silent("jobs").with(json!({ "jobs": seen.iter().map(value).collect::<Vec<_>>(), "git": asked }));
-    let mut table = Table::new(&[9, 3, 2]);
+    // A job is named by its id; its branch can be told from that, and a person who looks comes first for how it stands.
+    let mut table = Table::new(&[9, 3, 2]).without(&[3, 7, 9, 5, 8]);
     seen.iter().for_each(|seen| table.row(row(seen)));
     report.lines = table.fit(app.output.width());
     report.lines.extend(remarks(&seen).into_iter().map(|remark| Line::of(Style::Faint, remark)));
@@ -202,9 +203,14 @@ fn holds(seen: &Seen) -> String {
 
 /// What it made, as far as git can be asked.
 fn work(seen: &Seen) -> String {
+    let is_home = seen.standing == Standing::Done && !seen.merged.is_empty();
     match (seen.files, seen.commits) {
-        (Some(files), Some(commits)) => format!("{}, {}", count(files as u64, "file"), count(commits as u64, "commit")),
+        (Some(files), Some(commits)) => {
+            let merged = if is_home { ", merged" } else { "" };
+            format!("{}, {}{merged}", count(files as u64, "file"), count(commits as u64, "commit"))
+        }
         _ if seen.is_work_unknown => "unknown work".to_owned(),
+        _ if is_home => "merged".to_owned(),
         _ => "no worktree".to_owned(),
     }
 }
@@ -221,9 +227,12 @@ fn cost(seen: &Seen) -> String {
     }
 }
 
-/// Millionths of a dollar, in dollars and cents.
+/// Millionths of a dollar, in dollars and cents, to the nearest; what is less is not nothing.
 fn dollars(micros: u64) -> String {
-    format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
+    match micros.saturating_add(5_000) / 10_000 {
+        0 if micros > 0 => "<$0.01".to_owned(),
+        cents => format!("${}.{:02}", cents / 100, cents % 100),
+    }
 }
 
 fn thousands(number: u64) -> String {

@@ -6,7 +6,7 @@ mod starting;
 mod watching;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use super::projects::{self, Named};
 use super::wording;
 use crate::app::{App, spell, unspell};
 use crate::cli::{AllArgs, LaunchOptions, MultiArgs};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, remedy};
 use crate::fleet::files::{JobFiles, digest};
 use crate::fleet::profile::{self, Profile, Runtime};
 use crate::fleet::spec::{self, Wanted};
@@ -26,6 +26,8 @@ use crate::protocol::op::{NewJob, Op, Outcome, Request};
 pub(super) use starting::{begin_all, begin_apart, keep_environment};
 pub(super) use watching::{Started, of_way};
 
+/// What the names of jobs' branches begin with.
+const BRANCHES: &str = "aio";
 /// Of a task, this much names it.
 const TITLE_CHARS: usize = 80;
 
@@ -239,9 +241,9 @@ fn backoff_ms(backoff: std::time::Duration) -> u64 {
 
 /// A job by itself.
 pub(super) fn job(app: &App, id: String, site: &Site, profile: &Profile, task: &str) -> NewJob {
-    let worktree = app.store.dir().join("worktrees").join(&site.project.name).join(&id);
+    let worktree = worktrees(app, &site.project).join(&id);
     NewJob {
-        branch: format!("aio/{id}"),
+        branch: branch(&id),
         worktree: spell(&worktree),
         project: site.project.path.clone(),
         profile: profile.name.clone(),
@@ -253,6 +255,16 @@ pub(super) fn job(app: &App, id: String, site: &Site, profile: &Profile, task: &
         id,
         ..NewJob::default()
     }
+}
+
+/// Where the worktrees of a project's jobs are.
+pub(super) fn worktrees(app: &App, project: &Named) -> PathBuf {
+    app.store.dir().join("worktrees").join(&project.name)
+}
+
+/// The branch of a job.
+pub(super) fn branch(id: &str) -> String {
+    format!("{BRANCHES}/{id}")
 }
 
 fn runtime(app: &App, want: &Wanted, options: &LaunchOptions) -> Runtime {
@@ -282,8 +294,7 @@ fn title(task: &str) -> String {
 fn keep_tasks(app: &App, jobs: &[NewJob], task: &str) -> Result<(), Failure> {
     for job in jobs {
         JobFiles::of(app.store.dir(), &job.id).keep_task(task).map_err(|error| {
-            Failure::environment(format!("the task cannot be kept: {error}"))
-                .hint("free some space; nothing was launched")
+            Failure::environment(format!("the task cannot be kept: {error}; nothing was launched")).hint(remedy(&error))
         })?;
     }
     Ok(())

@@ -104,7 +104,7 @@ impl Worker {
         match &*self.stage {
             "queued" => refuse(format!("{} has not begun", self.id), "aio jobs".to_owned()),
             "removed" if self.rescue.is_empty() => {
-                refuse(format!("{} was removed, and had nothing to keep", self.id), "aio jobs".to_owned())
+                refuse(format!("{} was removed, and nothing of it was kept", self.id), "aio jobs --all".to_owned())
             }
             "removed" => {
                 let message = format!("{} was removed; its work was kept as {}", self.id, self.rescue);

@@ -46,6 +46,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60 * 60);
 const HEARTBEAT: Duration = Duration::from_secs(60);
 /// Between two tries to write down what could not be written.
 const CATCH_UP: Duration = Duration::from_secs(5);
+/// So long it waits for others who change the state, where that can be tried anew.
+const BRIEF: Duration = Duration::from_secs(1);
 
 pub(super) fn run(app: &App, args: &ParentArgs) -> Result<Report, Failure> {
     let mut report = Report::silent("parent");
@@ -256,7 +258,7 @@ fn supervise(app: &App, task: &mut Box<Task>, process: ProcessKey) -> JobEnd {
             return end;
         }
         // Its session, too, which it goes on in.
-        match write_unwritten(app, task).and_then(|()| start(app, &task.id, process)) {
+        match write_unwritten(app, task, change).and_then(|()| start(app, &task.id, process)) {
             Ok(Begun::Yes(again)) => **task = Task { stopped: Arc::clone(&stopped), ..*again },
             _ => return ending.end,
         }
@@ -413,7 +415,7 @@ fn note(app: &App, task: &Task, note: JobNote) {
     let is_news = before == JobNote::default();
     task.unwritten.replace(before.then(note));
     // Once is enough, above all in a terminal, where it stands among what the agent draws.
-    if let Err(failure) = write_unwritten(app, task)
+    if let Err(failure) = write_unwritten(app, task, change_soon)
         && is_news
     {
         app.warn(&format!("its record was not written: {}", failure.message));
@@ -423,19 +425,34 @@ fn note(app: &App, task: &Task, note: JobNote) {
 /// Tries anew what could not be written down, if there is something.
 fn catch_up(app: &App, task: &Task) {
     // It was said when it failed first.
-    write_unwritten(app, task).unwrap_or_default();
+    write_unwritten(app, task, change_soon).unwrap_or_default();
 }
 
 /// Writes down what could not be written before, if there is something.
-fn write_unwritten(app: &App, task: &Task) -> Result<(), Failure> {
+fn write_unwritten(app: &App, task: &Task, change: Change) -> Result<(), Failure> {
     let note = task.unwritten.borrow().clone();
     if note != JobNote::default() {
-        write_down(app, task, note)?;
+        change(app, Op::NoteJob { job: task.id.clone(), note: Box::new(note) })?;
         task.unwritten.take();
     }
     Ok(())
 }
 
+fn beat(app: &App, instance: &str) {
+    let request = Request { actor: Some(instance.to_owned()), op: Op::Heartbeat };
+    if let Err(error) = app.transact_within(&request, BRIEF) {
+        app.warn(&format!("no heartbeat: {}", Failure::from(error).message));
+    }
+}
+
+/// A way to change the state.
+type Change = fn(&App, Op) -> Result<Outcome, Failure>;
+
 fn change(app: &App, op: Op) -> Result<Outcome, Failure> {
     app.transact(&Request { actor: None, op })
+}
+
+/// The same of what can be tried anew, [`BRIEF`] at most: meanwhile nobody looks after the agent.
+fn change_soon(app: &App, op: Op) -> Result<Outcome, Failure> {
+    Ok(app.transact_within(&Request { actor: None, op }, BRIEF)?)
 }

@@ -118,7 +118,8 @@ fn apart(
     preflight::space(app)?;
     preflight::ports(app, 1)?;
     let project = projects::resolve(app, OsStr::new("."))?;
-    let preflight::Beginning { branch, note } = preflight::look_at(&unspell(&project.path), target)?;
+    let worktrees = launching::worktrees(app, &project);
+    let preflight::Beginning { branch, note } = preflight::look_at(&unspell(&project.path), &worktrees, target)?;
     note.iter().for_each(|note| app.warn(note));
     let site = Site { project, target: branch };
     let id = launching::new_id(app, &profile.name, &[]);

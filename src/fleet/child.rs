@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
+use super::git::REDIRECTING;
 use super::profile::Launch;
 use super::relay::Relay;
 
@@ -51,7 +52,8 @@ pub enum Streams<'s> {
 }
 
 impl AgentProcess {
-    /// Starts an agent in a folder, with these variables besides those that its launch has.
+    /// Starts an agent in a folder, with these variables besides those that its launch has, and without those that would lead
+    /// its git elsewhere: a hook's or an alias's `GIT_DIR` is for where that runs.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -63,7 +65,7 @@ impl AgentProcess {
     ) -> io::Result<AgentProcess> {
         let mut command = Command::new(OsStr::new(&launch.program));
         command.args(&launch.args).current_dir(folder);
-        for name in launch.without {
+        for name in launch.without.iter().chain(&REDIRECTING) {
             command.env_remove(name);
         }
         command.envs(launch.variables.iter().map(|(name, value)| (name, value)));

@@ -18,7 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-pub use git::{ahead, arrived, branch_ref, common, current_branch, is_shallow, resolve, tip, touched, uncommitted};
+pub use git::{
+    ahead, arrived, branch_ref, common, current_branch, is_shallow, resolve, tip, touched, uncommitted, without_alias,
+};
 pub use present::{Astray, astray, checked_out_there};
 pub use rooms::{Turn, sweep_rooms};
 pub use site::{Free, Site, checked_out, must_be_free};

@@ -116,6 +116,8 @@ pub enum Op {
         job: String,
         /// The ref that keeps what was not merged.
         rescue: Option<String>,
+        /// What was gone before, in words.
+        loss: Option<String>,
     },
 }
 

@@ -82,7 +82,8 @@ fn a_job_without_its_worktree_is_tried_anew_and_not_resumed() {
     let id = job["id"].as_str().unwrap();
     fs::remove_dir_all(job["worktree"].as_str().unwrap()).unwrap();
     let shown = fleet.aio(&["jobs"]).out;
-    let said = format!("its worktree is gone; next: aio retry {id}, aio remove {id}\n");
+    let next = format!("next: aio retry {id}, aio remove {id}\n");
+    let said = format!("its worktree is gone, and nothing was committed, so what it did is not known; {next}");
     assert!(shown.contains(&said) && shown.contains("exit code 3"), "{shown}");
     let ran = fleet.aio(&["resume", id]);
     assert!(ran.code == 1 && ran.err.ends_with(&format!("; next: aio retry {id}; aio remove {id}\n")), "{ran:?}");

@@ -208,3 +208,63 @@ fn what_a_terminal_showed_last_outlives_all_that_showed_it() {
     assert_eq!(fleet.aio(&["cleanup"]).code, 0);
     assert_eq!(logs().out.matches("My last words").count(), 1, "{:?}", logs());
 }
+
+#[test]
+fn work_that_somebody_took_away_is_not_done() {
+    let fleet = Fleet::new();
+    let look = |removed: bool| {
+        let shown = fleet.aio(&["jobs", "--all"]).out;
+        let report = fleet.aio(&["report"]).out;
+        assert!(shown.contains("so what it did is not known"), "{shown}");
+        assert!(report.contains("so what it did is not known") && !report.contains("Done"), "{report}");
+        assert!(report.contains(if removed { "Removed unmerged" } else { "To review" }), "{report}");
+    };
+    fleet.launch(json!([write("b.txt"), { "done": "Wrote it" }]), &["l:1", "x"]);
+    let job = fleet.job("review");
+    std::fs::remove_dir_all(job["worktree"].as_str().unwrap()).unwrap();
+    fleet.job("review");
+    look(false);
+    let ran = fleet.aio(&["remove", &id(&job)]);
+    assert!(ran.code == 0 && ran.err.contains("; nothing of it was kept"), "{ran:?}");
+    look(true);
+    let merge = fleet.aio(&["merge", &id(&job)]);
+    assert!(merge.code == 1 && merge.err.contains("was removed, and nothing of it was kept"), "{merge:?}");
+    // The same of what was committed, once its branch is gone, too.
+    fleet.launch(json!([write("b.txt"), { "commit": "b" }, { "done": "Wrote it" }]), &["l:1", "x"]);
+    assert!(within(30, || fleet.jobs()[1]["state"] == "review"), "{:#?}", fleet.jobs());
+    let job = fleet.jobs()[1].clone();
+    said(&fleet.world.project, &["worktree", "remove", "--force", job["worktree"].as_str().unwrap()]);
+    said(&fleet.world.project, &["branch", "-q", "-D", job["branch"].as_str().unwrap()]);
+    let ran = fleet.aio(&["remove", &id(&job)]);
+    assert!(ran.code == 0 && ran.err.contains("its worktree and its branch are gone"), "{ran:?}");
+    assert_eq!(fleet.jobs()[1]["state"], "failed", "{:#?}", fleet.jobs());
+    look(true);
+}
+
+#[test]
+fn an_agent_that_dies_while_the_state_is_locked_is_not_said_to_work() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "--restarts", "0", "x"]);
+    fleet.job("working");
+    let record = fleet.record();
+    let lock = std::fs::File::options().append(true).open(fleet.world.dir.join("state.lock")).unwrap();
+    lock.lock().unwrap();
+    signal("-9", &record, "agentPid");
+    assert!(within(6, || fleet.jobs()[0]["state"] == "crashed"), "{:#?}", fleet.jobs());
+    assert!(fleet.shown().contains("is tried again by itself; next: aio doctor"), "{}", fleet.shown());
+    drop(lock);
+    assert!(within(60, || fleet.record()["stage"] == "ended"), "{:#}", fleet.record());
+    fleet.job("crashed");
+}
+
+#[test]
+fn what_was_merged_is_said_to_be() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "commit": "b" }, { "done": "x" }]), &["l:1", "x"]);
+    let job = id(&fleet.job("review"));
+    assert_eq!(fleet.aio(&["merge", &job]).code, 0);
+    assert!(fleet.shown().contains("1 file, 1 commit, merged"), "{}", fleet.shown());
+    assert_eq!(fleet.aio(&["remove", &job]).code, 0);
+    let report = fleet.aio(&["report"]).out;
+    assert!(report.contains("(merged, "), "{report}");
+}

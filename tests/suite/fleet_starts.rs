@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within};
-use crate::harness::{eventually, run};
+use crate::fleet::{Fleet, repository, within};
+use crate::harness::{eventually, git, run};
 use crate::interrupting::{Running, executable};
 
 /// Agents that do this in their only turn.
@@ -187,4 +187,55 @@ fn settings_that_cannot_be_read_hide_no_job_and_keep_none_from_its_end() {
     assert_eq!(fleet.aio(&["cleanup"]).first(), "Cleaned up: 0 instance(s), 0 claim(s), 0 wait(s)");
     assert!(within(30, || states(&fleet) == ["stopped", "working"]), "{:#?}", fleet.jobs());
     assert_eq!((&fleet.jobs()[1]["failure"], id(&fleet.jobs()[1])), (&json!(""), second));
+}
+
+/// As git has it for each hook and, in a linked worktree, for each alias.
+#[test]
+fn what_leads_git_elsewhere_is_not_passed_on() {
+    let fleet = Fleet::new();
+    let before = git(&fleet.world.project, &["rev-parse", "main"]).out;
+    let steps = json!([{ "write": { "path": "b.txt", "text": "b" } }, { "commit": "b" }, { "done": "x" }]);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [steps] });
+    let own = fleet.world.project.join(".git");
+    let runtimes = if version().is_err() && !cfg!(feature = "proofs") { 1 } else { 2 };
+    for (job, runtime) in ["--headless", "--tmux"].into_iter().enumerate().take(runtimes) {
+        let mut command = fleet.command(&script);
+        command
+            .env("GIT_DIR", &own)
+            .env("GIT_WORK_TREE", &fleet.world.project)
+            .env("GIT_INDEX_FILE", own.join("index"));
+        let ran = run(command.args(["multi", runtime, "l:1", "x"]));
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(within(30, || fleet.jobs()[job]["state"] == "review"), "{:#?}", fleet.jobs());
+        assert_eq!(fleet.jobs()[job]["commits"], 1, "{:#?}", fleet.jobs());
+    }
+    assert_eq!(git(&fleet.world.project, &["rev-parse", "main"]).out, before);
+    assert_eq!(git(&fleet.world.project, &["status", "--porcelain"]).out, "");
+}
+
+#[test]
+fn where_no_branch_or_worktree_can_be_made_nothing_is_launched_anywhere() {
+    let fleet = Fleet::new();
+    let other = fleet.world.home.join("other");
+    repository(&other);
+    assert_eq!(fleet.aio(&["projects", "add", ".", other.to_str().unwrap()]).code, 0);
+    let refused = |words: &str| {
+        let ran = fleet.aio(&["all", "l:1", "x"]);
+        assert!(ran.code == 6 && ran.err.contains(words), "{ran:?}");
+        assert!(ran.err.contains("nothing was launched") && fleet.jobs().is_empty(), "{ran:?}");
+        let next = ran.err.split_once("; next: ").unwrap().1.split_once("; or add ").unwrap().0.to_owned();
+        next.replace("NEW-NAME", "mine")
+    };
+    let paste = |next: &str| {
+        let ran = run(fleet.command(&json!({})).args(["run", "--", "sh", "-c", next]));
+        assert_eq!(ran.code, 0, "{ran:?}");
+    };
+    assert_eq!(git(&other, &["branch", "-q", "aio"]).code, 0);
+    paste(&refused("other: it has a branch aio, and git makes no aio/… beside it"));
+    let worktrees = fleet.world.dir.join("worktrees");
+    std::fs::create_dir_all(&worktrees).unwrap();
+    std::fs::write(worktrees.join("other"), "").unwrap();
+    paste(&refused("worktrees/other is in the way: it is no folder"));
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
+    assert_eq!(run(fleet.command(&script).args(["all", "l:1", "x"])).code, 0);
 }

@@ -97,9 +97,9 @@ fn an_end_that_cannot_be_written_is_shown_and_written_as_soon_as_it_can_be() {
     assert!(within(30, || scene.shown().0["state"] == "review"), "{:#?}", scene.shown());
     assert_eq!(scene.record()["stage"], "running", "nobody could write it");
     let shown = scene.shown().1;
-    assert!(shown.contains("is tried again by itself; next: free some space"), "{shown}");
+    assert!(shown.contains("is tried again by itself; next: aio doctor"), "{shown}");
     let ran = scene.fleet.aio(&["merge", &scene.id]);
-    let said = format!("{} has ended, which could not be written down yet; next: free some space", scene.id);
+    let said = format!("{} has ended, which could not be written down yet; next: aio doctor", scene.id);
     assert!(ran.code == 1 && ran.err.contains(&said), "{ran:?}");
     let ran = scene.aio_limited(&["send", &scene.id, &"x".repeat(2 * usize::try_from(LIMIT).unwrap())]);
     assert!(ran.code == 6 && ran.err.contains("; next: free some space, then send it again"), "{ran:?}");

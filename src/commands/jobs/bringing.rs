@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::ending::{Ending, Failed};
+use super::evidence::absent;
 use super::with_job;
 use crate::app::{App, spell, unspell};
 use crate::cli::SomeJobsArgs;
@@ -103,6 +104,7 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Vec<Stri
     let rest = ending.rest(app.store.dir());
     ending.settle(app)?;
     report.notes.extend(rest.map(|rest| format!("of {id}, whose aio process was gone, {rest} ran on, and was ended")));
+    let loss = with_job(app, id, |_, job| Ok(absent(job, app.store.dir())))?.and_then(|absent| absent.loss());
     let place = Workplace { project: &project, worktree: &worktree, branch: &branch, target: &target, job: id };
     let rescues = if worktree.exists() || project.exists() {
         take_away_worktree(app, &place, stage, report)?
@@ -117,7 +119,9 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Vec<Stri
         report.notes.push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
     }
     JobFiles::of(app.store.dir(), id).forget_environment();
-    let op = Op::RemoveJob { job: id.to_owned(), rescue: rescues.first().cloned() };
+    let loss = loss.map(str::to_owned).filter(|_| rescues.is_empty());
+    report.notes.extend(loss.as_ref().map(|loss| format!("of {id}: {loss}; nothing of it was kept")));
+    let op = Op::RemoveJob { job: id.to_owned(), rescue: rescues.first().cloned(), loss };
     if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {
         launching::begin_all(app, &next);
     }
@@ -255,7 +259,7 @@ pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Repor
             return Ok(interruption.end(app, report, &undone, Some(&ids)));
         }
         job.id = launching::new_id(app, &job.profile, &[]);
-        job.branch = format!("aio/{}", job.id);
+        job.branch = launching::branch(&job.id);
         job.worktree = spell(&unspell(&job.worktree).with_file_name(&job.id));
         let id = job.id.clone();
         let started = match launching::queue(app, vec![job], &task, &interruption) {

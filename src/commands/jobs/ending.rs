@@ -23,7 +23,7 @@ use crate::protocol::op::{JobEnd, Op, Outcome, Request};
 const GLANCE: Duration = Duration::from_millis(50);
 /// What is to be done once the state cannot be written.
 pub(in crate::commands) const TO_WRITE_DOWN: &str =
-    "free some space (aio doctor says what is in the way), then aio cleanup";
+    "aio doctor (it says what is in the way, as a full disk), then aio cleanup";
 
 /// A job as far as its processes go.
 pub(in crate::commands) struct Ending {

@@ -144,6 +144,11 @@ fn absents(jobs: &[Job<'_>], dir: &Path) -> Vec<Option<Absent>> {
     missing.iter().map(|missing| missing.as_ref().and_then(|_| looked.next())).collect()
 }
 
+/// What is left of one that has ended, and whose worktree is not where it was.
+pub(super) fn absent(job: &Job<'_>, dir: &Path) -> Option<Absent> {
+    absents(std::slice::from_ref(job), dir).pop().flatten()
+}
+
 /// A job whose parent could not write down how it ended stands as that kept it.
 pub(super) fn end_as_kept(job: &mut Job<'_>, evidence: &Evidence, dir: &Path) -> Option<Kept> {
     let is_running = job.stage == *"running";
@@ -222,7 +227,7 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
     let found = found.unwrap_or_else(on_branch);
     let work = if let Found::Work(work) = found { Some(work) } else { None };
     // Where git cannot be asked, as without the project's folder, there may be work.
-    let is_lost = absent.as_ref().is_some_and(|absent| !absent.has_branch && absent.moved_to.is_none());
+    let is_lost = absent.as_ref().is_some_and(|absent| absent.loss().is_some());
     let is_unknown = work.is_none() && (has_place || is_lost || found == Found::Unanswered);
     let has_work = is_unknown && job.merged.is_empty() || work.is_some_and(|work| !is_home(job, work));
     let stopped = stopped_parent(job, evidence);
@@ -251,7 +256,8 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
     let since = if job.started_at.is_empty() { &job.queued_at } else { &job.started_at };
     Seen {
         standing,
-        age_ms: lease::wall_age_ms(since, evidence),
+        // A clock that was set back says nothing.
+        age_ms: Some(lease::wall_age_ms(since, evidence)).filter(|age| *age != u64::MAX).unwrap_or(0),
         activity: activity(state, job, evidence, dir),
         files: work.map(|work| work.files),
         commits: work.map(|work| work.commits),

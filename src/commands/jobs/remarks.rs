@@ -65,7 +65,7 @@ fn kept(about: &About<'_>) -> String {
 fn of_now(about: &About<'_>) -> String {
     let job = about.job;
     let has_ended = job.stage == *"ended";
-    let room = "next: free some space (aio doctor says what is in the way)";
+    let room = "next: aio doctor (it says what is in the way, as a full disk)";
     match about.kept {
         Some(Kept::Left) => return format!("how it ended could not be written down; {room}, then aio cleanup"),
         Some(Kept::TriedAgain) => {
@@ -164,12 +164,15 @@ fn without_worktree(job: &Job<'_>, absent: &Absent) -> String {
         }
         _ if !absent.has_branch => {
             let find = format!("git -C {} fsck --no-reflogs --lost-found", shell_word(home_of(job)));
-            format!("its worktree and its branch are gone, so what it did is not known; next: {find}, aio remove {id}")
+            format!("{}; next: {find}, aio remove {id}", absent.loss().unwrap_or_default())
         }
         // What it committed is on its branch.
         (_, Found::Work(_)) if job.is_done() => format!("its worktree is gone; next: aio diff {id}, aio merge {id}"),
         (_, Found::Work(_)) => format!("its worktree is gone; next: aio diff {id}, aio retry {id}, aio remove {id}"),
-        _ => format!("its worktree is gone; next: aio retry {id}, aio remove {id}"),
+        _ => {
+            let loss = absent.loss().unwrap_or("its worktree is gone");
+            format!("{loss}; next: aio retry {id}, aio remove {id}")
+        }
     }
 }
 

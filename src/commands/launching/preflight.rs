@@ -1,10 +1,15 @@
 //! What could go wrong, looked at before anything is launched.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use super::{App, Failure, Interruption, LaunchOptions, Named, Profile, Runtime, Site, Wanted, runtime, unspell};
+use rustix::fs::{Access, access};
+
+use super::{
+    App, BRANCHES, Failure, Interruption, LaunchOptions, Named, Profile, Runtime, Site, Wanted, runtime, unspell,
+};
 use crate::app::wall_ms;
 use crate::commands::jobs::entries;
 use crate::fleet::agents::LoginState;
@@ -21,6 +26,8 @@ use crate::protocol::time;
 
 /// Less than this left on the disk is too little for worktrees.
 const LEAST_SPACE: u64 = 200 << 20;
+/// Less than this left where a repository is, is too little for what is committed.
+const LEAST_FOR_COMMITS: u64 = 32 << 20;
 /// How soon a signal is noticed while remotes are asked.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -82,12 +89,8 @@ fn within_limits(app: &App, profile: &Profile) -> Result<(), Failure> {
 
 /// Whether there is place for worktrees.
 pub(in crate::commands) fn space(app: &App) -> Result<(), Failure> {
-    let free = free_space(app.store.dir()).unwrap_or(u64::MAX);
-    if free < LEAST_SPACE {
-        let message = format!("{} MB are left on the disk of {}", free >> 20, app.store.dir().display());
-        return Err(Failure::environment(message).hint("free some space, or set AIO_DIR to another disk"));
-    }
-    Ok(())
+    enough(app.store.dir(), LEAST_SPACE)
+        .map_err(|message| Failure::environment(message).hint("free some space, or set AIO_DIR to another disk"))
 }
 
 /// Whether so many jobs more can run at once, each with ports of its own.
@@ -128,8 +131,9 @@ pub(super) fn projects(
     let (sender, receiver) = mpsc::channel();
     for (at, project) in projects.iter().enumerate() {
         let (sender, path, target) = (sender.clone(), unspell(&project.path), target.map(str::to_owned));
+        let worktrees = super::worktrees(app, project);
         // Not waited for where this is interrupted.
-        std::thread::spawn(move || sender.send((at, look_at(&path, target.as_deref()))));
+        std::thread::spawn(move || sender.send((at, look_at(&path, &worktrees, target.as_deref()))));
     }
     drop(sender);
     let mut progress = Progress::new(app.output);
@@ -178,8 +182,12 @@ pub(in crate::commands) struct Beginning {
     pub(in crate::commands) note: Option<String>,
 }
 
-/// The branch that work in a project begins at.
-pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Result<Beginning, Failure> {
+/// The branch that work in a project begins at, if its worktrees can be made in that folder.
+pub(in crate::commands) fn look_at(
+    project: &Path,
+    worktrees: &Path,
+    target: Option<&str>,
+) -> Result<Beginning, Failure> {
     let (shown, typed) = (project.display(), shell_word(project));
     if !project.is_dir() {
         return Err(Failure::environment(format!("{shown} is not there"))
@@ -192,6 +200,7 @@ pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Resu
     if !repository.has_commits()? {
         return Err(Failure::environment(format!("{shown} has no commits")).hint("make a first commit"));
     }
+    must_have_room(&repository, worktrees)?;
     let branch = match target {
         Some(target) => target.to_owned(),
         None => repository.default_branch().map_err(|error| detached(&repository, error))?,
@@ -212,6 +221,38 @@ pub(in crate::commands) fn look_at(project: &Path, target: Option<&str>) -> Resu
             Err(Failure::environment(format!("its remote does not answer: {why}"))
                 .hint(format!("git -C {typed} fetch")))
         }
+    }
+}
+
+/// Refuses where git could not make branches and worktrees, or commit in them.
+fn must_have_room(repository: &Repository, worktrees: &Path) -> Result<(), Failure> {
+    if repository.has_branch(BRANCHES)? {
+        let message = format!("it has a branch {BRANCHES}, and git makes no {BRANCHES}/… beside it");
+        let typed = shell_word(repository.root());
+        return Err(Failure::environment(message).hint(format!("git -C {typed} branch -m {BRANCHES} NEW-NAME")));
+    }
+    let common = repository.common_dir()?;
+    let of_git = ["", "objects", "refs", "refs/heads", "worktrees"].map(|name| common.join(name));
+    let nearest = worktrees.ancestors().find(|folder| folder.symlink_metadata().is_ok());
+    for folder in of_git.iter().map(PathBuf::as_path).filter(|folder| folder.exists()).chain(nearest) {
+        if !folder.is_dir() {
+            let message = format!("{} is in the way: it is no folder", folder.display());
+            return Err(Failure::environment(message).hint(format!("mv {0} {0}.old", shell_word(folder))));
+        }
+        if let Err(error) = access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+            let message = format!("{} cannot be written: {}", folder.display(), io::Error::from(error));
+            return Err(Failure::environment(message).hint(format!("ls -ld {} tells whose it is", shell_word(folder))));
+        }
+    }
+    enough(&common, LEAST_FOR_COMMITS).map_err(|message| Failure::environment(message).hint("free some space"))
+}
+
+/// Says so where less is left on the disk of a folder.
+fn enough(folder: &Path, least: u64) -> Result<(), String> {
+    // Where it is not told, there may be.
+    match free_space(folder).unwrap_or(u64::MAX) {
+        free if free < least => Err(format!("{} MB are left on the disk of {}", free >> 20, folder.display())),
+        _ => Ok(()),
     }
 }
 

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use super::{App, Failure, JobFiles, Outcome, Runtime, unspell};
 use crate::commands::jobs::with_job;
+use crate::error::remedy;
+use crate::fleet::git::REDIRECTING;
 use crate::fleet::remains::{JOB, OF_A_JOB};
 use crate::fleet::tmux::{Start, Tmux, TmuxError};
 use crate::protocol::op::{JobEnd, Op, Request};
@@ -132,7 +134,7 @@ pub(in crate::commands) fn keep_environment<'j>(app: &App, jobs: impl Iterator<I
     for id in jobs {
         JobFiles::of(app.store.dir(), id).keep_environment(&variables).map_err(|error| {
             let message = format!("the environment of {id} cannot be kept: {error}; nothing was launched");
-            Failure::environment(message).hint("free some space")
+            Failure::environment(message).hint(remedy(&error))
         })?;
     }
     Ok(())
@@ -142,10 +144,12 @@ fn environment(app: &App, id: &str) -> Vec<(OsString, OsString)> {
     JobFiles::of(app.store.dir(), id).environment().unwrap_or_else(|| variables(app))
 }
 
-/// Those that this process has, but what it has because it works for a job itself: that is not for the jobs it begins.
+/// Those that this process has, but what it has because it works for a job itself, or what a git that runs it has for its own
+/// repository: that is not for the jobs it begins.
 fn variables(app: &App) -> Vec<(OsString, OsString)> {
     let own: &[&str] = if app.variable(JOB).is_some() { &OF_A_JOB } else { &[] };
-    app.variables().into_iter().filter(|(name, _)| !own.iter().any(|own| name == own)).collect()
+    let is_own = |name: &OsString| own.iter().chain(&REDIRECTING).any(|own| name == own);
+    app.variables().into_iter().filter(|(name, _)| !is_own(name)).collect()
 }
 
 fn unstarted(error: &std::io::Error) -> Failure {

@@ -26,7 +26,8 @@ pub(super) fn target(workers: &[Worker], into: Option<&str>) -> Result<String, F
         return Err(Failure::usage(format!("{} and {} are of different projects", first.id, stranger.id))
             .hint(format!("aio merge {}", first.id)));
     }
-    let target = into.map_or_else(|| shared_home(workers), |into| Ok(into.to_owned()))?;
+    let named = into.map_or_else(|| shared_home(workers), |into| Ok(into.to_owned()))?;
+    let target = merge::without_alias(&first.project, &named).map_err(merging::failure)?;
     match workers.iter().find(|worker| worker.branch == target) {
         Some(worker) => {
             let message = format!("{target} is the branch of {} itself: nothing would come home", worker.id);

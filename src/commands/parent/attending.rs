@@ -10,8 +10,7 @@ use super::delivering::{Delivering, Words};
 use super::looking::{Awaited, Screen};
 use super::pausing::{end_of, note_pause};
 use super::{
-    AgentProcess, App, CATCH_UP, Event, HEARTBEAT, JobEnd, JobNote, Op, Opening, Request, Runtime, Task, catch_up,
-    judge, note,
+    AgentProcess, App, CATCH_UP, Event, HEARTBEAT, JobEnd, JobNote, Opening, Runtime, Task, catch_up, judge, note,
 };
 use crate::app::wall_ms;
 use crate::error::Failure;
@@ -444,9 +443,7 @@ impl<'w> Watch<'w> {
     }
 
     fn beat(&self) {
-        if let Err(failure) = self.app.transact(&Request { actor: Some(self.instance.to_owned()), op: Op::Heartbeat }) {
-            self.app.warn(&format!("no heartbeat: {}", failure.message));
-        }
+        super::beat(self.app, self.instance);
     }
 }
 

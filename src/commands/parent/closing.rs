@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{App, JobEnd, Op, Outcome, Task, change, write_unwritten};
+use super::{App, Change, JobEnd, Op, Outcome, Task, change, change_soon, write_unwritten};
 use crate::app::pause;
 use crate::commands::jobs::ending::TO_WRITE_DOWN;
 use crate::error::{Exit, Failure};
@@ -25,7 +25,8 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub(super) fn write_end(app: &App, task: &Task, end: &JobEnd) -> Result<Vec<String>, Failure> {
     let mut patience = SOON;
     loop {
-        let failure = match try_once(app, task, end) {
+        let change = if patience == SOON { change_soon } else { change };
+        let failure = match try_once(app, task, end, change) {
             Ok(next) => {
                 task.files.forget_end();
                 return Ok(next);
@@ -45,9 +46,9 @@ pub(super) fn write_end(app: &App, task: &Task, end: &JobEnd) -> Result<Vec<Stri
     }
 }
 
-fn try_once(app: &App, task: &Task, end: &JobEnd) -> Result<Vec<String>, Failure> {
+fn try_once(app: &App, task: &Task, end: &JobEnd, change: Change) -> Result<Vec<String>, Failure> {
     // What was seen of the run comes before its end.
-    write_unwritten(app, task)?;
+    write_unwritten(app, task, change)?;
     match change(app, Op::EndJob { job: task.id.clone(), attempt: task.attempt, end: end.clone() })? {
         Outcome::Jobs { next } => Ok(next),
         _ => Ok(Vec::new()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
-use super::{App, Event, HEARTBEAT, JobEnd, JobNote, Op, Request, Task, catch_up, note, register};
+use super::{App, Event, HEARTBEAT, JobEnd, JobNote, Task, beat, catch_up, note, register};
 use crate::app::wall_ms;
 use crate::fleet::stream::{Limit, Until};
 use crate::protocol::evidence::ProcessKey;
@@ -69,10 +69,7 @@ pub(super) fn pause(
         catch_up(app, task);
         if beaten.elapsed() >= HEARTBEAT && !task.instance.is_empty() {
             beaten = Instant::now();
-            let request = Request { actor: Some(task.instance.clone()), op: Op::Heartbeat };
-            if let Err(failure) = app.transact(&request) {
-                app.warn(&format!("no heartbeat: {}", failure.message));
-            }
+            beat(app, &task.instance);
         }
     }
 }

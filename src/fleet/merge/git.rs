@@ -57,6 +57,17 @@ pub fn tip(folder: &Path, branch: &str) -> Result<String, Trouble> {
     found.ok_or_else(|| Trouble::NoBranch { branch: branch.to_owned(), folder: folder.to_owned() })
 }
 
+/// The branch that a name stands for: where it is a mere alias (`git symbolic-ref refs/heads/master refs/heads/main`), what it
+/// leads to. That is what is checked out, and what moves.
+///
+/// # Errors
+/// When git cannot be run.
+pub fn without_alias(folder: &Path, branch: &str) -> Result<String, Trouble> {
+    let ran = git(folder, ["symbolic-ref", "--quiet", &branch_ref(branch)]).run()?;
+    let target = ran.is_good().then(|| ran.text());
+    Ok(target.as_deref().and_then(|name| name.strip_prefix("refs/heads/")).unwrap_or(branch).to_owned())
+}
+
 /// The branch that is checked out in a worktree; none while it is detached.
 ///
 /// # Errors

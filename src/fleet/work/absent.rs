@@ -36,6 +36,20 @@ pub struct Absent {
     pub is_known: bool,
     /// Whether its branch is there. Where it is not, nothing tells what was on it.
     pub has_branch: bool,
+    /// Whether anything was committed on that since it began.
+    pub has_commits: bool,
+}
+
+impl Absent {
+    /// What went with it that nobody knows of, in words; nothing where all that is known to have been there still is.
+    pub fn loss(&self) -> Option<&'static str> {
+        match (self.has_branch, self.has_commits) {
+            _ if self.moved_to.is_some() => None,
+            (false, _) => Some("its worktree and its branch are gone, so what it did is not known"),
+            (true, false) => Some("its worktree is gone, and nothing was committed, so what it did is not known"),
+            (true, true) => None,
+        }
+    }
 }
 
 /// What git knows of each.
@@ -44,7 +58,8 @@ pub fn look(missing: &[Missing]) -> Vec<Absent> {
     let mut gives_up = false;
     let mut look = |missing| {
         let absent = if gives_up { Err(Found::Unanswered) } else { one(missing, &mut repositories) };
-        let absent = absent.unwrap_or_else(|found| Absent { found, moved_to: None, is_known: false, has_branch: true });
+        let unknown = |found| Absent { found, moved_to: None, is_known: false, has_branch: true, has_commits: true };
+        let absent = absent.unwrap_or_else(unknown);
         gives_up |= absent.found == Found::Unanswered;
         absent
     };
@@ -69,11 +84,15 @@ fn one<'m>(
         |listed: &&Listed| listed.branch.as_ref() == Some(&missing.branch) && !is_here(listed) && !listed.is_gone;
     // Nothing can be moved back to where something is.
     let moved = listed.iter().skip(1).find(elsewhere).filter(|_| missing.worktree.symlink_metadata().is_err());
+    // Where git cannot tell, it may be there.
+    let tip = repository.commit(&branch_ref(&missing.branch)).map_err(|trouble| why(&trouble))?;
+    let found = tip.as_ref().map_or(Ok(Found::Nothing), |tip| on_branch(repository, missing, tip));
     Ok(Absent {
-        found: on_branch(repository, missing).unwrap_or_else(|trouble| why(&trouble)),
+        found: found.unwrap_or_else(|trouble| why(&trouble)),
         moved_to: moved.map(|listed| listed.path.clone()),
         is_known: listed.iter().any(is_here),
-        has_branch: repository.has_branch(&missing.branch).unwrap_or(true),
+        has_branch: tip.is_some(),
+        has_commits: tip.is_some_and(|tip| tip != missing.base),
     })
 }
 
@@ -93,12 +112,11 @@ pub fn is_elsewhere(project: &Path, branch: &str, merge: &str) -> Result<bool, T
     Ok(listed.lines().any(|found| !is_own(found)))
 }
 
-fn on_branch(repository: &Repository, missing: &Missing) -> Result<Found, Trouble> {
-    let Some(tip) = repository.commit(&branch_ref(&missing.branch))? else { return Ok(Found::Nothing) };
+fn on_branch(repository: &Repository, missing: &Missing, tip: &str) -> Result<Found, Trouble> {
     let name = reference(&missing.target);
     let target = repository.commit(&name)?.map(|commit| Target { name, commit });
-    let done = done_since(repository.root(), &missing.base, target.as_ref(), &BTreeSet::from([&*tip]))?;
-    let Some((own, files)) = done.get(&tip).filter(|(own, _)| own.commits > 0 && !own.has_arrived) else {
+    let done = done_since(repository.root(), &missing.base, target.as_ref(), &BTreeSet::from([tip]))?;
+    let Some((own, files)) = done.get(tip).filter(|(own, _)| own.commits > 0 && !own.has_arrived) else {
         return Ok(Found::Nothing);
     };
     Ok(Found::Work(Work { files: files.len(), commits: own.commits, ..Work::default() }))

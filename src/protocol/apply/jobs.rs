@@ -253,7 +253,12 @@ impl<'a> Turn<'a, '_> {
     }
 
     /// Remembers that a job's worktree is gone, and what of it is kept where.
-    pub(super) fn remove_job(&mut self, word: &str, rescue: Option<&str>) -> Result<Outcome, Refusal> {
+    pub(super) fn remove_job(
+        &mut self,
+        word: &str,
+        rescue: Option<&str>,
+        loss: Option<&str>,
+    ) -> Result<Outcome, Refusal> {
         let now = self.now_stamp();
         let evidence = self.evidence;
         let job = self.job_mut(word)?;
@@ -270,6 +275,11 @@ impl<'a> Turn<'a, '_> {
             job.rescue = rescue.to_owned().into();
         }
         let (id, is_done) = (job.id.to_string(), job.is_done());
+        if let Some(loss) = loss {
+            // What nobody can look at is not well done, whatever its agent said.
+            let before = if job.failure.is_empty() { String::new() } else { format!("{}; ", job.failure) };
+            (job.failure, job.result) = (format!("{before}{loss}").into(), "failed".into());
+        }
         self.note_job(Event::JobRemoved, &id, rescue.map(str::to_owned));
         if !is_done {
             self.give_up_after(&id)?;

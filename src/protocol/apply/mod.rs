@@ -150,7 +150,7 @@ impl Turn<'_, '_> {
             Op::NoteJob { job, note } => self.note_on_job(job, note),
             Op::EndJob { job, attempt, end } => self.end_job(job, *attempt, end),
             Op::RequeueJob { job, restarts } => self.requeue_job(job, *restarts),
-            Op::RemoveJob { job, rescue } => self.remove_job(job, rescue.as_deref()),
+            Op::RemoveJob { job, rescue, loss } => self.remove_job(job, rescue.as_deref(), loss.as_deref()),
         }
     }
 

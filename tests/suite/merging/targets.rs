@@ -155,3 +155,16 @@ fn a_branch_that_is_switched_to_meanwhile_is_not_taken_for_the_target() {
     let next = ran.err.trim_end().split_once("; next: ").unwrap().1;
     assert_eq!(run(fleet.world.command("sh").args(["-ec", next])).code, 0);
 }
+
+/// `master` beside `main`, as people keep it for old scripts: git moves what it leads to, and that is what is checked out.
+#[test]
+fn a_target_that_stands_for_another_branch_is_merged_into_where_that_is_checked_out() {
+    let fleet = Fleet::new();
+    two_commits(&fleet, "claude-first0", "one");
+    must(&fleet.project(), &["symbolic-ref", "refs/heads/master", "refs/heads/main"]);
+    let ran = fleet.aio(&["merge", "claude-first0", "--into", "master"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(must(&fleet.project(), &["status", "--porcelain"]), "", "{ran:?}");
+    assert_eq!(must(&fleet.project(), &["rev-parse", "main"]), must(&fleet.project(), &["rev-parse", "master"]));
+    assert_eq!(must(&fleet.project(), &["symbolic-ref", "refs/heads/master"]).trim(), "refs/heads/main");
+}

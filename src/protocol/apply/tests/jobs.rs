@@ -64,7 +64,7 @@ impl Desk {
     }
 
     fn remove(&mut self, id: &str, rescue: Option<&str>) -> Result<Outcome, Refusal> {
-        let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.map(str::to_owned) };
+        let op = Op::RemoveJob { job: id.to_owned(), rescue: rescue.map(str::to_owned), loss: None };
         self.perform(None, op).map(|(outcome, ..)| outcome)
     }
 
@@ -350,7 +350,7 @@ fn a_job_that_runs_is_not_removed() {
     let mut desk = Desk::new();
     desk.queue(&[("abc", ""), ("abd", "")], 0);
     assert!(desk.start("abc", 1).is_ok());
-    let remove = |job: &str| Op::RemoveJob { job: job.to_owned(), rescue: Some("refs/aio/x".to_owned()) };
+    let remove = |job: &str| Op::RemoveJob { job: job.to_owned(), rescue: Some("refs/aio/x".to_owned()), loss: None };
     assert!(matches!(desk.perform(None, remove("abc")), Err(Refusal::Taken { .. })));
     assert!(matches!(desk.perform(None, remove("ab")), Err(Refusal::Ambiguous { .. })));
     assert!(matches!(desk.perform(None, remove("x")), Err(Refusal::Unknown { .. })));
