@@ -14,6 +14,7 @@ mod ignored;
 mod keep;
 mod logs;
 mod nested;
+mod origin;
 mod site;
 mod tips;
 
