@@ -13,6 +13,7 @@ use super::present::{checked_out_there, moved_later, under_way};
 use super::rooms::{ROOM, Turn};
 use super::trouble::Trouble;
 use crate::fleet::program::{Program, Ran, Unrun};
+use crate::host::mounts;
 use crate::host::process::{Environment, all_with_environment};
 use crate::protocol::spelling;
 
@@ -198,6 +199,11 @@ fn lock_in_the_way(ran: &Ran) -> Option<PathBuf> {
 impl Drop for Site {
     /// The worktree was made here, and holds nothing but what was or was not merged.
     fn drop(&mut self) {
+        let is_mounted = |room: &mut TempDir| mounts::below(room.path()).is_some();
+        if let Some(room) = self.made_in.take_if(is_mounted) {
+            // The next sweep takes it away.
+            drop(room.keep());
+        }
         if self.is_temporary() {
             let remove = git(&self.repository, ["worktree", "remove", "--force"]).arg(&self.folder);
             // What is left behind then is swept by `git worktree prune`, since its folder vanishes.
