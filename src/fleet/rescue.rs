@@ -14,6 +14,7 @@ mod ignored;
 mod keep;
 mod logs;
 mod nested;
+mod origin;
 mod site;
 mod tips;
 
@@ -25,6 +26,7 @@ pub(super) use self::keep::witness;
 pub(super) use self::nested::all as nested;
 pub(super) use self::site::Site;
 use super::git::{Trouble, done, git};
+use crate::host::mounts;
 use crate::protocol::spelling::shell_word;
 
 /// Where all that is kept is.
@@ -109,6 +111,8 @@ pub enum Unsaved {
     Away(PathBuf),
     /// Somebody said that the worktree is to stay, and perhaps why.
     Locked(PathBuf, String),
+    /// Something is mounted there, in the worktree or over it: what it shows would be deleted, and lies elsewhere.
+    Mounted(PathBuf),
     /// The folder is a repository of its own by now.
     OtherRepository(PathBuf),
     /// A repository in the worktree holds what is nowhere else.
@@ -140,12 +144,21 @@ pub fn save(place: &Workplace<'_>) -> Result<Proof, Unsaved> {
     Ok(Proof { site, seen, commits, kept, converted })
 }
 
+/// Looks for mounts in a folder that is to be deleted.
+///
+/// # Errors
+/// When something is mounted there.
+pub(super) fn refuse_mounted(folder: &Path) -> Result<(), Unsaved> {
+    mounts::below(folder).map_or(Ok(()), |at| Err(Unsaved::Mounted(at)))
+}
+
 /// Whether what a proof says is still so: the worktree is as it was, and every commit of it is under a ref that stays.
 ///
 /// # Errors
 /// When it is not.
 pub fn verify(proof: &Proof) -> Result<(), Unsaved> {
     let site = &proof.site;
+    refuse_mounted(&site.worktree)?;
     if !site.is_unmoved() || Seen::at(site)? != proof.seen {
         return Err(Unsaved::Changed(site.worktree.clone()));
     }
@@ -286,6 +299,7 @@ impl Display for Unsaved {
             }
             Unsaved::Locked(path, reason) if reason.is_empty() => write!(f, "{} is locked", path.display()),
             Unsaved::Locked(path, reason) => write!(f, "{} is locked: {reason}", path.display()),
+            Unsaved::Mounted(path) => write!(f, "something is mounted at {}", path.display()),
             Unsaved::OtherRepository(path) => {
                 write!(f, "{} is a repository of its own by now, which would be lost", path.display())
             }

@@ -221,6 +221,8 @@ fn unremoved(id: &str, error: &Unsaved, place: &Workplace<'_>) -> Failure {
         Unsaved::Locked(..) => {
             Failure::new(Exit::Refused, "taken", format!("{id} was not removed: {error}")).hint(unlock)
         }
+        Unsaved::Mounted(at) => Failure::new(Exit::Refused, "taken", format!("{id} was not removed: {error}"))
+            .hint(format!("umount {}, then aio remove {id}", shell_word(at))),
         Unsaved::Away(_) => Failure::environment(why).hint(unlock),
         _ => {
             let next = error.nested_hint().unwrap_or_else(|| format!("ls -la {worktree}"));

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::git::{common_folder, git};
 use super::trouble::Trouble;
 use crate::fleet::program::Unrun;
+use crate::host::mounts;
 use crate::host::process::all_with_environment;
 
 /// What the folders that are made begin with; then comes the repository's mark.
@@ -70,7 +71,8 @@ impl Turn {
         let processes = all_with_environment();
         let busy: Vec<OsString> =
             processes.iter().filter_map(|(_, environment)| Some(environment.get(ROOM)?.to_owned())).collect();
-        for path in rooms.filter(|path| !busy.iter().any(|room| room == path)) {
+        let is_at_rest = |path: &PathBuf| !busy.iter().any(|room| room == path) && mounts::below(path).is_none();
+        for path in rooms.filter(is_at_rest) {
             let worktree = path.join("worktree");
             // What cannot be removed stays, and is tried again next time.
             git(&worktree, ["worktree", "remove", "--force", "--force", "."]).run().map(drop).unwrap_or_default();

@@ -13,6 +13,7 @@ use super::present::{checked_out_there, moved_later, under_way};
 use super::rooms::{ROOM, Turn};
 use super::trouble::Trouble;
 use crate::fleet::program::{Program, Ran, Unrun};
+use crate::host::mounts;
 use crate::host::process::{Environment, all_with_environment};
 use crate::protocol::spelling;
 
@@ -198,6 +199,11 @@ fn lock_in_the_way(ran: &Ran) -> Option<PathBuf> {
 impl Drop for Site {
     /// The worktree was made here, and holds nothing but what was or was not merged.
     fn drop(&mut self) {
+        let is_mounted = |room: &mut TempDir| mounts::below(room.path()).is_some();
+        if let Some(room) = self.made_in.take_if(is_mounted) {
+            // The next sweep takes it away.
+            drop(room.keep());
+        }
         if self.is_temporary() {
             let remove = git(&self.repository, ["worktree", "remove", "--force"]).arg(&self.folder);
             // What is left behind then is swept by `git worktree prune`, since its folder vanishes.
@@ -206,15 +212,19 @@ impl Drop for Site {
     }
 }
 
-/// The worktree of a repository that has a branch checked out.
+/// The worktree of a repository that has a branch checked out; the first of several.
 ///
 /// # Errors
 /// When git cannot be asked.
 pub fn checked_out(repository: &Path, branch: &str) -> Result<Option<PathBuf>, Trouble> {
+    Ok(all_checked_out(repository, branch)?.into_iter().next())
+}
+
+fn all_checked_out(repository: &Path, branch: &str) -> Result<Vec<PathBuf>, Trouble> {
     let program = git(repository, ["worktree", "list", "--porcelain", "-z"]);
     let ran = answer(program, "list its worktrees", repository)?;
     let wanted = format!("branch {}", branch_ref(branch)).into_bytes();
-    let mut folders: Vec<PathBuf> = Vec::new();
+    let (mut folders, mut found): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), Vec::new());
     for line in ran.out.split(|byte| *byte == 0) {
         if let Some(path) = line.strip_prefix(b"worktree ") {
             folders.push(OsString::from_vec(path.to_vec()).into());
@@ -222,10 +232,10 @@ pub fn checked_out(repository: &Path, branch: &str) -> Result<Option<PathBuf>, T
         // The repository itself is listed first. One that is bare has a HEAD, and nothing checked out; git shows the HEAD all
         // the same once linked worktrees have settings of their own.
         if line == wanted && !(folders.len() == 1 && is_bare(repository)?) {
-            return Ok(folders.pop());
+            found.extend(folders.last().cloned());
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Whether a repository has no worktree but those that were added, seen from one of them too.
@@ -247,12 +257,17 @@ pub struct Free {
 /// The worktree that has a target checked out, where these commits can be merged into it.
 ///
 /// # Errors
-/// When there is no such branch, something is under way in that worktree, or not committed and in the way of what arrives, or
-/// the folder is not there.
+/// When there is no such branch, several have it checked out, something is under way in that worktree, or not committed and in the
+/// way of what arrives, or the folder is not there.
 pub fn must_be_free(repository: &Path, target: &str, arriving: &[String]) -> Result<Option<Free>, Trouble> {
     tip(repository, target)?;
     must_stay(repository, target)?;
-    let Some(folder) = checked_out(repository, target)? else { return Ok(None) };
+    let folders = all_checked_out(repository, target)?;
+    let there: Vec<PathBuf> = folders.iter().filter(|folder| folder.exists()).cloned().collect();
+    if there.len() > 1 {
+        return Err(Trouble::Shared { target: target.to_owned(), folders: there });
+    }
+    let Some(folder) = folders.into_iter().next() else { return Ok(None) };
     if !folder.exists() {
         return Err(Trouble::Gone { branch: target.to_owned(), folder, repository: repository.to_owned() });
     }

@@ -68,6 +68,14 @@ pub enum Trouble {
         /// The repository.
         repository: PathBuf,
     },
+    /// The target is checked out in several folders, as git lets a person have it by force: those in which it is not merged would
+    /// seem changed.
+    Shared {
+        /// The target.
+        target: String,
+        /// The folders.
+        folders: Vec<PathBuf>,
+    },
     /// The two histories have no commit in common.
     Unrelated {
         /// The branch.
@@ -195,6 +203,10 @@ impl Trouble {
                     at(repository, "worktree repair FOLDER")
                 )
             }
+            Trouble::Shared { folders, .. } => {
+                let others = folders.iter().skip(1).map(|folder| at(folder, "switch --detach") + " && ");
+                others.chain([again.to_owned()]).collect()
+            }
             Trouble::Unrelated { is_shallow: true, .. } => "git fetch --unshallow".to_owned(),
             Trouble::Unrelated { .. } => "merge it by hand, with --allow-unrelated-histories".to_owned(),
             Trouble::Conflict { branch, target, .. } => {
@@ -252,6 +264,10 @@ impl std::fmt::Display for Trouble {
                     "{branch} is checked out in {}, which is not there; if it is on a disk, mount that",
                     folder.display()
                 )
+            }
+            Trouble::Shared { target, folders } => {
+                let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+                write!(f, "{target} is checked out in {}, and would move in one of them only", folders.join(" and "))
             }
             Trouble::Unrelated { branch, target, is_shallow } => {
                 let why = if *is_shallow { ": the history of this clone is cut off" } else { "" };

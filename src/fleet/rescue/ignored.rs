@@ -1,4 +1,5 @@
-//! Repositories in folders that git ignores: a look at the folders themselves, as git does not look into them.
+//! Repositories in folders that git ignores: a look at the folders themselves, as git does not look into them. Each folder is read
+//! once, and by the names in it alone told for a repository, as a bare one may have any name.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,7 +17,12 @@ const LOOKING: Duration = Duration::from_secs(120);
 /// How the file begins by which a folder says that all in it can be made anew (bford.info/cachedir), as `target` has it.
 const CACHE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
-/// The folders of all that lie in what `git` ignores in a folder, but for what says that it is a cache.
+/// What every repository has.
+const ESSENTIAL: [&str; 3] = ["HEAD", "objects", "refs"];
+/// What git has in a repository and in none of its worktrees: no repository of anybody's is looked for there.
+const PARTS: [&str; 7] = ["objects", "refs", "logs", "info", "hooks", "worktrees", "modules"];
+
+/// Git's own folders, such as `.git`, of all that lie in what `git` ignores in a folder, but for what says that it is a cache.
 ///
 /// # Errors
 /// When git does not say what it ignores.
@@ -41,11 +47,20 @@ fn walk(top: PathBuf, found: &mut Vec<PathBuf>) {
         if is_cache(&folder) {
             continue;
         }
-        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let inner = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path());
-        let (own, inner): (Vec<PathBuf>, Vec<PathBuf>) = inner.partition(|path| path.ends_with(".git"));
-        found.extend(own.iter().filter(|path| is_repository(path)).map(|_| folder.clone()));
-        folders.extend(inner);
+        let (mut inner, mut seen) = (Vec::new(), 0);
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            seen += usize::from(ESSENTIAL.iter().any(|part| name == *part));
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                inner.push(name);
+            }
+        }
+        if seen == ESSENTIAL.len() && is_repository(&folder) {
+            // Of one called otherwise the worktrees may lie beside its own parts.
+            inner.retain(|name| !folder.ends_with(".git") && !PARTS.iter().any(|part| name == *part));
+            found.push(folder.clone());
+        }
+        folders.extend(inner.into_iter().map(|name| folder.join(name)));
     }
 }
 
@@ -55,7 +70,13 @@ fn is_cache(folder: &Path) -> bool {
         && fs::read(tag).is_ok_and(|tag| tag.starts_with(CACHE))
 }
 
-/// As git tells one.
+/// As git tells one, by a HEAD that leads somewhere; what is called `.git` is nothing else, even where that is damaged.
 fn is_repository(git_dir: &Path) -> bool {
-    ["HEAD", "objects", "refs"].iter().all(|part| git_dir.join(part).exists())
+    let head = git_dir.join("HEAD");
+    let leads = |bytes: Vec<u8>| {
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        text.starts_with("ref:") || text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let is_link = fs::symlink_metadata(&head).is_ok_and(|found| found.is_symlink());
+    git_dir.ends_with(".git") || is_link || fs::read(&head).is_ok_and(leads)
 }

@@ -5,9 +5,10 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::content::{Entry, is_committed, listed};
+use super::origin::{Origin, refs};
 use super::site::Site;
 use super::{Unsaved, ignored};
 use crate::fleet::git::{done, entries, git, whole_path};
@@ -21,6 +22,8 @@ const CHANGED: &str = "has changes that are not committed: commit and push them,
 const HIDDEN: &str =
     "has changes in files that its index is told not to look at (h or S): commit and push them, or move it, first";
 const UNPUSHED: &str = "has commits that no remote has: push them, or move it, first";
+const UNKNOWN: &str =
+    "has commits that no remote is known to have: push them, and fetch them into refs/remotes, or move it, first";
 const BEGUN: &str = "was begun here and is nowhere else: move or remove it first";
 const WORKTREE: &str = "is another worktree of the project: remove that first";
 const UNREADABLE: &str = "cannot be read";
@@ -63,7 +66,7 @@ impl Unsaved {
         let git = format!("git -C {}", shell_word(folder));
         Some(match self {
             Unsaved::Nested(_, HIDDEN) => format!("{git} ls-files -v"),
-            Unsaved::Nested(_, UNPUSHED) => format!("{git} log --oneline --all --not --remotes"),
+            Unsaved::Nested(_, UNPUSHED | UNKNOWN) => format!("{git} log --oneline --all --not --remotes"),
             Unsaved::Tagged(_, remotes) => match remotes.lines().next() {
                 Some(remote) => {
                     let refs = shell_word(format!("+refs/tags/*:refs/remotes/{remote}/tags/*"));
@@ -83,7 +86,10 @@ fn git_in(folder: &Path) -> Program {
 
 fn refuse_below(git: &Program, folder: &Path, top: &Path) -> Result<(), Unsaved> {
     below(git, folder)?.iter().try_for_each(|nested| refuse_one(nested, top))?;
-    ignored::repositories(git, folder)?.iter().try_for_each(|nested| refuse_history(nested, top))
+    ignored::repositories(git, folder)?.iter().try_for_each(|git_dir| match git_dir.parent() {
+        Some(nested) if git_dir.ends_with(".git") => refuse_history(nested, top),
+        _ => refuse_alone(git_dir, top),
+    })
 }
 
 /// Its submodules, and those that it does not know, which git lists as folders. One that is not checked out has nothing to lose
@@ -126,66 +132,41 @@ fn refuse_history(folder: &Path, top: &Path) -> Result<(), Unsaved> {
     refuse_modules(&git_dir.join("modules"), top)
 }
 
-/// Commits, tags and stash entries that go with the repository. Its own tags say nothing of a remote.
+/// All that goes with a repository that is in no `.git`.
+fn refuse_alone(git_dir: &Path, top: &Path) -> Result<(), Unsaved> {
+    let asked = git(git_dir).arg("--git-dir").arg(git_dir).arg("--work-tree").arg(git_dir);
+    refuse_unpushed(git_dir, &asked, top)?;
+    refuse_linked(git_dir)?;
+    refuse_modules(&git_dir.join("modules"), top)
+}
+
+/// Commits, tags and stash entries that go with the repository. Its own tags say nothing of a remote, but for those that came when
+/// it was cloned.
 fn refuse_unpushed(shown: &Path, asked: &Program, top: &Path) -> Result<(), Unsaved> {
     let shallow = asked.clone().args(["rev-parse", "--git-path", "shallow"]).run()?;
     if !shallow.is_good() {
         return Err(Unsaved::Nested(shown.to_owned(), UNREADABLE));
     }
     let shallow = shown.join(whole_path(shallow.out));
-    let cut = fs::read_to_string(&shallow).unwrap_or_default();
-    let inside = remotes_inside(shown, asked, top)?;
+    let git_dir = shallow.parent().unwrap_or(shown);
+    let origin = Origin::of(shown, asked, top)?;
+    let cut = fs::read_to_string(&shallow).unwrap_or_default() + "\n" + &origin.known(asked, git_dir, top)?;
+    let inside: Vec<String> = origin.inside().map(|name| format!("--exclude={name}/*")).collect();
     if is_unpushed(asked, &["--exclude=refs/tags/*", "--all"], &cut, &inside)? {
-        return Err(Unsaved::Nested(shown.to_owned(), UNPUSHED));
+        return Err(Unsaved::Nested(shown.to_owned(), if origin.is_bare { UNKNOWN } else { UNPUSHED }));
     }
-    let tags = own_tags(asked, shallow.parent().unwrap_or(shown))?;
-    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
-    match !tags.is_empty() && is_unpushed(asked, &tags, &cut, &inside)? {
+    let tags = refs(asked, git_dir, "refs/tags/")?;
+    let own: Vec<&str> = tags.iter().filter(|tag| !tag.was_cloned).map(|tag| &*tag.name).collect();
+    match !own.is_empty() && is_unpushed(asked, &own, &cut, &inside)? {
         true => Err(Unsaved::Tagged(shown.to_owned(), asked.clone().arg("remote").run()?.text())),
         false => Ok(()),
     }
 }
 
-/// The tags that did not come when it was cloned. Git writes those that did into one file, made with the clone, and their commits
-/// are older than it; what a later fetch brought is not told from one's own.
-fn own_tags(asked: &Program, git_dir: &Path) -> Result<Vec<String>, Unsaved> {
-    let cloned = fs::metadata(git_dir).and_then(|found| found.created()).ok();
-    let packed = fs::metadata(git_dir.join("packed-refs")).and_then(|found| found.modified()).ok();
-    // One that was moved here from elsewhere is younger than what is in it.
-    let cloned = cloned.filter(|cloned| packed.is_some_and(|packed| packed >= *cloned));
-    let cloned =
-        cloned.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).map_or(0, |time| time.as_secs());
-    let format = "--format=%(committerdate:unix)%(*committerdate:unix) %(refname)";
-    let listed = done(asked.clone().args(["for-each-ref", format, "refs/tags/"]), "look at a nested repository")?;
-    let own = |line: &str| {
-        let (time, name) = line.split_once(' ')?;
-        let came = time.parse().is_ok_and(|time: u64| time < cloned) && !git_dir.join(name).exists();
-        (!came).then(|| name.to_owned())
-    };
-    Ok(listed.text().lines().filter_map(own).collect())
-}
-
-/// The remotes that go with the worktree: what they have is nowhere else.
-fn remotes_inside(shown: &Path, asked: &Program, top: &Path) -> Result<Vec<String>, Unsaved> {
-    let listed = asked.clone().args(["config", "-z", "--get-regexp", r"^remote\..*\.url$"]).run()?;
-    let is_inside = |url: &str| {
-        let path = url.strip_prefix("file://").unwrap_or(url);
-        let folder = shown.join(path).canonicalize().or_else(|_| shown.join(format!("{path}.git")).canonicalize());
-        folder.is_ok_and(|folder| top.canonicalize().is_ok_and(|top| folder.starts_with(top)))
-    };
-    let of_entry = |entry: &[u8]| {
-        let text = String::from_utf8_lossy(entry).into_owned();
-        let (key, url) = text.split_once('\n')?;
-        let name = key.strip_prefix("remote.")?.strip_suffix(".url")?;
-        is_inside(url).then(|| format!("--exclude={name}/*"))
-    };
-    Ok(entries(&listed.out).filter_map(of_entry).collect())
-}
-
 /// Whether some of the commits are at no remote, as far as is known here. `cut` is where a remote's history was cut off when it
-/// was fetched; such commits are never one's own, and may be on no branch there.
+/// was fetched, as such commits are never one's own and may be on no branch there, and what else remotes have.
 fn is_unpushed(asked: &Program, which: &[&str], cut: &str, inside: &[String]) -> Result<bool, Unsaved> {
-    let cut: String = cut.lines().map(|commit| format!("^{commit}\n")).collect();
+    let cut: String = cut.lines().filter(|commit| !commit.is_empty()).map(|commit| format!("^{commit}\n")).collect();
     // Git goes on to list there what it has cleared away.
     let gone = (!cut.is_empty()).then_some("--ignore-missing");
     let list = asked.clone().args(["rev-list", "--max-count=1"]).args(gone).arg("--stdin").args(which);
@@ -209,10 +190,7 @@ fn refuse_modules(folder: &Path, top: &Path) -> Result<(), Unsaved> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for module in entries.map(|entry| entry.path()).filter(|path| path.is_dir()) {
         if module.join("HEAD").exists() {
-            let asked = git(&module).arg("--git-dir").arg(&module).arg("--work-tree").arg(&module);
-            refuse_unpushed(&module, &asked, top)?;
-            refuse_linked(&module)?;
-            refuse_modules(&module.join("modules"), top)?;
+            refuse_alone(&module, top)?;
         } else {
             // One that is named like a path.
             refuse_modules(&module, top)?;

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{FOLDER, Unsaved, Workplace};
+use super::{FOLDER, Unsaved, Workplace, refuse_mounted};
 use crate::fleet::git::{Repository, git, whole_path};
 use crate::fleet::program::Program;
 
@@ -27,12 +27,13 @@ impl Site {
     /// Looks for both.
     ///
     /// # Errors
-    /// When the folder is there, and is not a worktree that was added to the project; or is not, and may come back.
+    /// When the folder is there, and is not a worktree that was added to the project, or has something mounted in it; or is not, and may come back.
     pub(super) fn find(place: &Workplace<'_>) -> Result<Site, Unsaved> {
         let repository = Repository::open(place.project)?;
         let worktree = physical(place.worktree);
         let admin = admin_of(&repository.common_dir()?, &worktree);
         let is_there = is_there(&worktree, admin.is_some());
+        refuse_mounted(&worktree)?;
         if is_there {
             let admin = admin.as_ref().ok_or_else(|| Unsaved::NotAWorktree(worktree.clone()))?;
             refuse_other_repository(&worktree, admin)?;

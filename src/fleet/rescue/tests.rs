@@ -4,6 +4,7 @@
 
 mod any_edits;
 mod any_repository;
+mod bare;
 mod left_behind;
 mod nested;
 mod operations;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::fleet::brief::{BLOCKED, DONE};
 use crate::fleet::git::{Repository, Trouble, done};
-use crate::fleet::rescue::{self, Proof, Site, Unsaved, witness};
+use crate::fleet::rescue::{self, Proof, Site, Unsaved, refuse_mounted, witness};
 
 /// Less than git waits for a lock on a ref.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -129,8 +129,18 @@ fn foreign(worktree: &Path) -> Vec<PathBuf> {
     foreign
 }
 
-/// Deletes a folder with all that is in it, if it is there.
+/// Deletes a folder with all that is in it, if it is there, and nothing is mounted in it.
 pub(super) fn clear(folder: &Path) -> io::Result<()> {
+    holds_no_mount(folder)?;
+    delete(folder)
+}
+
+/// To delete a folder deletes what is mounted there, too.
+fn holds_no_mount(folder: &Path) -> io::Result<()> {
+    refuse_mounted(folder).map_err(|mounted| io::Error::new(ErrorKind::ResourceBusy, mounted))
+}
+
+fn delete(folder: &Path) -> io::Result<()> {
     let is_gone = |result: io::Result<()>| match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         result => result,
@@ -199,12 +209,13 @@ fn left_aside(worktree: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Deletes a worktree that was moved aside. What it is known by goes last: killed on the way, it is found again.
 fn clear_aside(aside: &Path) -> io::Result<()> {
+    holds_no_mount(aside)?;
     let inner = || -> io::Result<()> {
         for entry in fs::read_dir(aside)? {
             let entry = entry?;
             match entry.file_name() == ".git" {
                 true => {}
-                false if entry.file_type()?.is_dir() => clear(&entry.path())?,
+                false if entry.file_type()?.is_dir() => delete(&entry.path())?,
                 false => fs::remove_file(entry.path())?,
             }
         }
@@ -216,7 +227,7 @@ fn clear_aside(aside: &Path) -> io::Result<()> {
             _ => return Err(error),
         }
     }
-    clear(aside)
+    delete(aside)
 }
 
 /// Removes the branch, if it is what it was, while the target or a rescue ref has all of it: in one step, and one after the

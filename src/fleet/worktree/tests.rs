@@ -12,6 +12,7 @@ use super::{Branch, INCLUDE_LIMIT, Made, Plan, Step, Uncreated, create, remove};
 use crate::fleet::git::Trouble;
 use crate::fleet::git::testing::{Scratch, commit, said, write};
 use crate::fleet::rescue::{Workplace, save};
+use crate::host::mounts::testing::mounted;
 
 /// A project, and the paths of what is to be made of it.
 struct Making {
@@ -171,6 +172,18 @@ fn what_fails_halfway_is_taken_away() {
     let folder = making.worktree.join(".aio");
     assert_eq!(making.refusal(&making.plan()), format!("{} is there already", folder.display()));
     assert!(!making.worktree.exists() && !Path::new("/tmp/.gitignore").exists());
+}
+
+#[test]
+fn what_fails_halfway_stays_where_something_is_mounted_in_it() {
+    let making = Making::new();
+    symlink("/tmp", making.scratch.project.join(".aio")).unwrap();
+    commit(&making.scratch.project, "a link called .aio");
+    mounted(&[&making.worktree.join("data")]);
+    let why = format!("something is mounted at {}/data", making.worktree.display());
+    let error = create(&making.plan(), &mut |_| {}).unwrap_err();
+    assert!(matches!(&error, Uncreated::HalfMade { .. }) && error.to_string().ends_with(&why), "{error}");
+    assert!(making.worktree.join("readme").exists());
 }
 
 #[test]

@@ -8,6 +8,22 @@ use super::{Fleet, edit, must, programs_around_git, refuses, refuses_and_changes
 use crate::harness::run;
 
 #[test]
+fn one_that_is_checked_out_twice_is_not_merged_into() {
+    let fleet = Fleet::new();
+    two_commits(&fleet, "claude-first0", "one");
+    let (project, other) = (fleet.project(), fleet.world.home.join("other"));
+    must(&project, &["worktree", "add", "-q", "-f", other.to_str().unwrap(), "main"]);
+    let both = format!("main is checked out in {} and {}, and would move in one", project.display(), other.display());
+    let next = format!("git -C {} switch --detach && aio merge", other.display());
+    for args in [&["merge", "claude-first0"][..], &["merge", "claude-first0", "--yes"]] {
+        refuses_and_changes_nothing(&fleet, args, 1, &[&both, &next]);
+        assert_eq!(must(&other, &["status", "--porcelain"]), "");
+    }
+    must(&other, &["switch", "-q", "--detach"]);
+    assert_eq!(fleet.aio(&["merge", "claude-first0", "--yes"]).code, 0);
+}
+
+#[test]
 fn nothing_comes_home_to_a_job_s_own_branch() {
     let fleet = Fleet::new();
     two_commits(&fleet, "claude-first0", "one");

@@ -82,6 +82,7 @@ fn a_remote_that_goes_too_is_none() {
     said(&one, &["push", "--quiet", "bare", "HEAD:refs/heads/own"]);
     assert!(is_unpushed(&job, "one"));
     fs::remove_dir_all(other).unwrap();
+    fs::remove_dir_all(bare).unwrap();
     said(&one, &["push", "--quiet", "origin", "HEAD:refs/heads/own"]);
     job.save().unwrap();
 }

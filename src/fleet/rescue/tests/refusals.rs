@@ -3,6 +3,7 @@
 use super::*;
 use crate::fleet::git::Trouble;
 use crate::fleet::worktree::Unremoved;
+use crate::host::mounts::testing::mounted;
 
 fn message(job: &Job) -> String {
     let before = job.scratch.git(&["for-each-ref"]);
@@ -205,4 +206,30 @@ fn hooks_and_signing_have_no_part_in_it() {
     fs::remove_dir_all(job.scratch.project.join(".git/hooks")).unwrap();
     assert_eq!(job.restored(proof.reference().unwrap()), expected);
     assert_eq!(job.scratch.git(&["branch", "--list", "aio/job"]), "");
+}
+
+#[test]
+fn a_worktree_in_which_something_is_mounted_stays() {
+    let job = Job::new();
+    job.write("new", "new\n");
+    job.write("data here.ignored/p", "of another place\n");
+    let proof = job.save().unwrap();
+    job.scratch.git(&["update-ref", "-d", proof.reference().unwrap()]);
+    let data = job.worktree.join("data here.ignored");
+    for at in [&data, &job.worktree] {
+        mounted(&[at]);
+        assert_eq!(message(&job), format!("something is mounted at {}", at.display()));
+        assert!(matches!(remove(&proof), Err(Unremoved::Unsaved(Unsaved::Mounted(path))) if path == *at));
+    }
+    // What an earlier attempt could not delete for that, and what has such a name.
+    let aside = job.scratch.path("w.removed");
+    write(&aside.join(".git"), "gitdir: /no/such/place\n");
+    write(&aside.join("data/p"), "of another place\n");
+    mounted(&[&aside.join("data"), &job.scratch.path("w 2/data")]);
+    let removed = remove(&job.save().unwrap()).unwrap();
+    let (left, error) = removed.left.unwrap();
+    assert_eq!((&left, error.to_string()), (&aside, format!("something is mounted at {}/data", aside.display())));
+    assert!(aside.join("data/p").exists() && !job.worktree.exists());
+    mounted(&[]);
+    assert!(remove(&job.save().unwrap()).unwrap().left.is_none() && !aside.exists());
 }
