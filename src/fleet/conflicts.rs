@@ -1,11 +1,14 @@
 //! Which branches will not go together, before anybody merges them.
 //!
 //! Every pair of branches, and each against where it is to go, is merged by git itself, in a room beside the repository; what
-//! is not committed yet counts. What comes out is what `git merge` would say, by the project's own settings and attributes.
+//! is not committed yet counts. What comes out is what `git merge` would say, by the project's own settings and attributes, and
+//! by those that the first of two brings. Two that go together in one order only are no conflict: the order says which is first.
 //! Does not resolve anything, and does not see what three branches make of each other that no two of them do.
 
+mod attributes;
 mod batch;
 mod cache;
+mod inquiry;
 mod order;
 mod room;
 mod terms;
@@ -14,13 +17,15 @@ mod upstream;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use inquiry::{Answer, Inquiry};
+
 pub use batch::{Meeting, Pair, meet};
 pub use cache::Cache;
 pub use order::{Entrant, Step, order};
 pub use room::{Room, Snapshot};
 pub use upstream::behind;
 
-use super::merge::{Trouble, arrived, branch_ref, resolve};
+use super::merge::{Trouble, arrived, branch_ref, listed, resolve};
 use crate::protocol::spelling;
 
 /// A branch that is to be looked at.
@@ -98,22 +103,43 @@ pub fn survey(repository: &Path, candidates: &[Candidate], room: &Room, cache: &
     let mut survey = Survey::default();
     let found = find(repository, candidates, room, &mut survey)?;
     let (asked, pairs) = pair_up(&found);
-    let met = recall(repository, &pairs, room, cache)?;
-    for ((asked, pair), meeting) in asked.into_iter().zip(&pairs).zip(met) {
-        match meeting {
-            Meeting::Clean => {}
-            Meeting::Conflict(files) => survey.clashes.push(Clash { files, ..asked }),
-            Meeting::Impossible(_) if asked.with_target && room.is_unrelated(repository, pair)? => {
+    let brought = attributes::brought(repository, &found, room)?;
+    let answers = Inquiry::begin(repository, room, cache, &pairs)?.answers(&asked, &pairs, &brought)?;
+    let mut one_way = Vec::new();
+    for ((asked, pair), answer) in asked.into_iter().zip(&pairs).zip(answers) {
+        match answer {
+            Answer::Met(Meeting::Clean) => {}
+            Answer::Met(Meeting::Conflict(files)) => survey.clashes.push(Clash { files, ..asked }),
+            Answer::Met(Meeting::Impossible(_)) if asked.with_target && room.is_unrelated(repository, pair)? => {
                 survey.clashes.push(Clash { is_unrelated: true, ..asked });
             }
-            Meeting::Impossible(why) => {
+            Answer::Met(Meeting::Impossible(why)) => {
                 survey.notes.push(format!("{} and {} cannot be compared: {why}", asked.ours, asked.theirs));
+            }
+            Answer::OursFirst(files) => one_way.push(Clash { files, ..asked }),
+            Answer::TheirsFirst(files) => {
+                one_way.push(Clash { files, ours: asked.theirs.clone(), theirs: asked.ours, ..asked });
             }
         }
     }
     add_unmerged(&mut survey, candidates);
-    survey.order = suggest(&found, &survey.clashes);
+    survey.order = suggest(&found, &survey.clashes, &one_way);
+    add_one_way(&mut survey, one_way);
     Ok(survey)
+}
+
+/// Those that go together in one order only: which that is, or that it cannot be had, since others are in a ring with them.
+fn add_one_way(survey: &mut Survey, one_way: Vec<Clash>) {
+    for clash in one_way {
+        let place = |name: &str| survey.order.iter().position(|step| step.name == name);
+        if place(&clash.ours) > place(&clash.theirs) {
+            survey.clashes.push(clash);
+            continue;
+        }
+        let Clash { ours, theirs, .. } = &clash;
+        let files = listed(&clash.spelled());
+        survey.notes.push(format!("{ours} comes before {theirs}: the other way round they conflict in {files}"));
+    }
 }
 
 /// What nobody has resolved yet in a worktree is in conflict with where that is to go, whatever git would say of the rest.
@@ -135,6 +161,10 @@ fn add_unmerged(survey: &mut Survey, candidates: &[Candidate]) {
             }
         }
     }
+}
+
+fn named(clash: &Clash) -> (&str, &str) {
+    (&clash.ours, &clash.theirs)
 }
 
 struct Found<'c> {
@@ -251,30 +281,14 @@ fn pair_up(found: &[Found<'_>]) -> (Vec<Clash>, Vec<Pair>) {
     all.into_iter().unzip()
 }
 
-/// The answers, git asked at once for those that are not known.
-fn recall(repository: &Path, pairs: &[Pair], room: &Room, cache: &mut Cache) -> Result<Vec<Meeting>, Trouble> {
-    if pairs.is_empty() {
-        return Ok(Vec::new());
-    }
-    cache.under(terms::terms(room, repository)?);
-    let known: Vec<Option<Meeting>> = pairs.iter().map(|pair| cache.get(pair)).collect();
-    let open: Vec<Pair> =
-        pairs.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(pair, _)| pair.clone()).collect();
-    let met = meet(room, repository, &open)?;
-    open.iter().zip(&met).for_each(|(pair, meeting)| cache.put(pair, meeting));
-    cache.save();
-    let mut met = met.into_iter();
-    Ok(known.into_iter().filter_map(|known| known.or_else(|| met.next())).collect())
-}
-
-fn suggest(found: &[Found<'_>], clashes: &[Clash]) -> Vec<Step> {
+fn suggest(found: &[Found<'_>], clashes: &[Clash], one_way: &[Clash]) -> Vec<Step> {
     let is_blocked = |name: &str| clashes.iter().any(|clash| clash.with_target && clash.ours == name);
     let candidates = found.iter().map(|found| found.candidate);
     let entrants: Vec<Entrant<'_>> =
         candidates.map(|Candidate { name, since, .. }| Entrant { name, since, is_blocked: is_blocked(name) }).collect();
-    let between = clashes.iter().filter(|clash| !clash.with_target);
-    let conflicts: Vec<(&str, &str)> = between.map(|clash| (clash.ours.as_str(), clash.theirs.as_str())).collect();
-    order(&entrants, &conflicts)
+    let conflicts: Vec<(&str, &str)> = clashes.iter().filter(|clash| !clash.with_target).map(named).collect();
+    let before: Vec<(&str, &str)> = one_way.iter().map(named).collect();
+    order(&entrants, &conflicts, &before)
 }
 
 #[cfg(test)]

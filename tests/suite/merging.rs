@@ -2,6 +2,7 @@
 
 mod absent;
 mod astray;
+mod attributes;
 mod comparing;
 mod homecoming;
 mod obstacles;

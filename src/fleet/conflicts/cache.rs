@@ -1,7 +1,7 @@
 //! What git answered about pairs of commits, kept for next time: `cache/conflicts/<repository>.jsonl`.
 //!
-//! A pair of commits meets the same way every time under the same terms (`terms.rs`), and once they change nothing of it is
-//! used; but nothing here is the truth either. A file that is not exactly what was written counts as none, and one that cannot
+//! A pair of commits meets the same way every time by the same attributes and under the same terms (`terms.rs`), and once they
+//! change nothing of it is used; but nothing here is the truth either. A file that is not exactly what was written counts as none, and one that cannot
 //! be written is gone without. Each file, and how many there are, is bounded.
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ const LARGEST: usize = 4 << 20;
 /// Files of as many repositories.
 const MOST_FILES: usize = 64;
 /// Raised when a line, or what git is asked, means something else than before.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The answers about one repository.
 #[derive(Debug)]
@@ -31,10 +31,13 @@ pub struct Cache {
     path: PathBuf,
     /// On which these answers were given; without, none is kept.
     terms: Option<String>,
-    kept: HashMap<Pair, Meeting>,
-    used: HashMap<Pair, Meeting>,
+    kept: HashMap<Key, Meeting>,
+    used: HashMap<Key, Meeting>,
     is_new: bool,
 }
+
+/// A pair, and the tree whose attributes it met by; none for those of the checkout, which are among the terms.
+type Key = (Pair, Option<String>);
 
 #[derive(Deserialize, Serialize)]
 struct Head {
@@ -47,6 +50,8 @@ struct Head {
 struct Entry {
     ours: String,
     theirs: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attributes: Option<String>,
     /// Spelled as the state spells paths; none where they go together.
     files: Option<Vec<String>>,
 }
@@ -66,17 +71,18 @@ impl Cache {
         self.terms = terms;
     }
 
-    /// What was answered.
-    pub fn get(&mut self, pair: &Pair) -> Option<Meeting> {
-        let known = self.used.get(pair).or_else(|| self.kept.get(pair))?.clone();
-        self.used.insert(pair.clone(), known.clone());
+    /// What was answered by the attributes of a tree, or those of the checkout.
+    pub fn get(&mut self, pair: &Pair, attributes: Option<&str>) -> Option<Meeting> {
+        let key = key(pair, attributes);
+        let known = self.used.get(&key).or_else(|| self.kept.get(&key))?.clone();
+        self.used.insert(key, known.clone());
         Some(known)
     }
 
     /// Keeps an answer. What was impossible may be possible tomorrow.
-    pub fn put(&mut self, pair: &Pair, meeting: &Meeting) {
+    pub fn put(&mut self, pair: &Pair, attributes: Option<&str>, meeting: &Meeting) {
         if !matches!(meeting, Meeting::Impossible(_)) {
-            self.used.insert(pair.clone(), meeting.clone());
+            self.used.insert(key(pair, attributes), meeting.clone());
             self.is_new = true;
         }
     }
@@ -93,10 +99,10 @@ impl Cache {
     fn write(&self, terms: &str) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let others = self.kept.iter().filter(|(pair, _)| !self.used.contains_key(*pair));
+        let others = self.kept.iter().filter(|(key, _)| !self.used.contains_key(*key));
         let mut body = Vec::new();
-        for (pair, meeting) in self.used.iter().chain(others) {
-            let line = serde_json::to_vec(&entry(pair, meeting))?;
+        for (key, meeting) in self.used.iter().chain(others) {
+            let line = serde_json::to_vec(&entry(key, meeting))?;
             if body.len() + line.len() < LARGEST {
                 body.extend(line);
                 body.push(b'\n');
@@ -112,16 +118,20 @@ impl Cache {
     }
 }
 
-fn entry(pair: &Pair, meeting: &Meeting) -> Entry {
+fn key(pair: &Pair, attributes: Option<&str>) -> Key {
+    (pair.clone(), attributes.map(str::to_owned))
+}
+
+fn entry(((ours, theirs), attributes): &Key, meeting: &Meeting) -> Entry {
     let spell = |file: &Vec<u8>| spelling::encode(file).into_owned();
     let files = match meeting {
         Meeting::Conflict(files) => Some(files.iter().map(spell).collect()),
         Meeting::Clean | Meeting::Impossible(_) => None,
     };
-    Entry { ours: pair.0.clone(), theirs: pair.1.clone(), files }
+    Entry { ours: ours.clone(), theirs: theirs.clone(), attributes: attributes.clone(), files }
 }
 
-fn read(path: &Path, terms: &str) -> Option<HashMap<Pair, Meeting>> {
+fn read(path: &Path, terms: &str) -> Option<HashMap<Key, Meeting>> {
     let is_small = fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() < 2 * LARGEST as u64);
     let text = is_small.then(|| fs::read_to_string(path).ok()).flatten()?;
     let (head, body) = text.split_once('\n')?;
@@ -132,10 +142,10 @@ fn read(path: &Path, terms: &str) -> Option<HashMap<Pair, Meeting>> {
     body.lines().map(|line| Some(known(serde_json::from_str(line).ok()?))).collect()
 }
 
-fn known(Entry { ours, theirs, files }: Entry) -> (Pair, Meeting) {
+fn known(Entry { ours, theirs, attributes, files }: Entry) -> (Key, Meeting) {
     let unspell = |file: &String| spelling::decode(file).into_owned();
     let meeting = files.map_or(Meeting::Clean, |files| Meeting::Conflict(files.iter().map(unspell).collect()));
-    ((ours, theirs), meeting)
+    (((ours, theirs), attributes), meeting)
 }
 
 /// Repositories come and go.
@@ -173,9 +183,10 @@ mod tests {
 
     fn filled(folder: &Path) -> PathBuf {
         let mut cache = opened(folder, "/repository");
-        cache.put(&pair("a", "b"), &Meeting::Conflict(vec![b"caf\xe9\n".to_vec(), b"x".to_vec()]));
-        cache.put(&pair("b", "c"), &Meeting::Clean);
-        cache.put(&pair("c", "d"), &Meeting::Impossible("no".to_owned()));
+        cache.put(&pair("a", "b"), None, &Meeting::Conflict(vec![b"caf\xe9\n".to_vec(), b"x".to_vec()]));
+        cache.put(&pair("b", "c"), None, &Meeting::Clean);
+        cache.put(&pair("b", "c"), Some("tree"), &Meeting::Conflict(vec![b"y".to_vec()]));
+        cache.put(&pair("c", "d"), None, &Meeting::Impossible("no".to_owned()));
         cache.save();
         cache.path
     }
@@ -186,11 +197,13 @@ mod tests {
         filled(folder.path());
         let mut cache = opened(folder.path(), "/repository");
         let files = vec![b"caf\xe9\n".to_vec(), b"x".to_vec()];
-        assert_eq!(cache.get(&pair("a", "b")), Some(Meeting::Conflict(files)));
-        assert_eq!(cache.get(&pair("b", "c")), Some(Meeting::Clean));
-        assert_eq!(cache.get(&pair("b", "a")), None);
-        assert_eq!(cache.get(&pair("c", "d")), None, "what was impossible is asked again");
-        assert_eq!(opened(folder.path(), "/other").get(&pair("b", "c")), None);
+        assert_eq!(cache.get(&pair("a", "b"), None), Some(Meeting::Conflict(files)));
+        assert_eq!(cache.get(&pair("b", "c"), None), Some(Meeting::Clean));
+        assert_eq!(cache.get(&pair("b", "c"), Some("tree")), Some(Meeting::Conflict(vec![b"y".to_vec()])));
+        assert_eq!(cache.get(&pair("b", "c"), Some("other")), None);
+        assert_eq!(cache.get(&pair("b", "a"), None), None);
+        assert_eq!(cache.get(&pair("c", "d"), None), None, "what was impossible is asked again");
+        assert_eq!(opened(folder.path(), "/other").get(&pair("b", "c"), None), None);
     }
 
     #[test]
@@ -199,12 +212,12 @@ mod tests {
         filled(folder.path());
         for terms in [Some("others".to_owned()), None] {
             let mut other = Cache::of(folder.path(), Path::new("/repository"));
-            assert_eq!(other.get(&pair("b", "c")), None, "before they are known");
+            assert_eq!(other.get(&pair("b", "c"), None), None, "before they are known");
             other.under(terms.clone());
-            assert_eq!(other.get(&pair("b", "c")), None);
-            other.put(&pair("b", "c"), &Meeting::Conflict(Vec::new()));
+            assert_eq!(other.get(&pair("b", "c"), None), None);
+            other.put(&pair("b", "c"), None, &Meeting::Conflict(Vec::new()));
             other.save();
-            let known = opened(folder.path(), "/repository").get(&pair("b", "c"));
+            let known = opened(folder.path(), "/repository").get(&pair("b", "c"), None);
             assert_eq!(known, terms.is_none().then_some(Meeting::Clean));
             filled(folder.path());
         }
@@ -221,7 +234,7 @@ mod tests {
             for damaged in [&flipped[..], &whole[..at]] {
                 fs::write(&path, damaged).unwrap();
                 let mut cache = opened(folder.path(), "/repository");
-                assert_eq!(cache.get(&pair("a", "b")), None, "at {at}");
+                assert_eq!(cache.get(&pair("a", "b"), None), None, "at {at}");
             }
         }
         fs::remove_file(&path).unwrap();
@@ -236,16 +249,16 @@ mod tests {
         for round in 0..4 {
             let mut cache = opened(folder.path(), "/repository");
             for number in 0..20 {
-                cache.put(&pair(&format!("{round}"), &format!("{number}")), &Meeting::Conflict(long.clone()));
+                cache.put(&pair(&format!("{round}"), &format!("{number}")), None, &Meeting::Conflict(long.clone()));
             }
             cache.save();
             let mut cache = opened(folder.path(), "/repository");
-            assert!(cache.get(&pair(&format!("{round}"), "7")).is_some(), "the newest are there");
+            assert!(cache.get(&pair(&format!("{round}"), "7"), None).is_some(), "the newest are there");
             assert!(fs::metadata(&cache.path).unwrap().len() < LARGEST as u64 + 1000);
         }
         for number in 0..MOST_FILES + 5 {
             let mut cache = opened(folder.path(), &format!("/{number}"));
-            cache.put(&pair("a", "b"), &Meeting::Clean);
+            cache.put(&pair("a", "b"), None, &Meeting::Clean);
             cache.save();
         }
         let count = fs::read_dir(folder.path().join("cache/conflicts")).unwrap().count();

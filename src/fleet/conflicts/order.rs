@@ -24,20 +24,24 @@ pub struct Step {
     pub then_rebase: Vec<String>,
 }
 
-/// The order: those that can be merged as they are before those that cannot, then who conflicts with the fewest of the
-/// rest, then the oldest.
-pub fn order(entrants: &[Entrant<'_>], conflicts: &[(&str, &str)]) -> Vec<Step> {
+/// The order: whoever must come before another does, unless they are a ring; those that can be merged as they are before
+/// those that cannot, then who conflicts with the fewest of the rest, then the oldest. The first of `before` conflicts with the
+/// second only where it comes after it.
+pub fn order(entrants: &[Entrant<'_>], conflicts: &[(&str, &str)], before: &[(&str, &str)]) -> Vec<Step> {
     let meets = |one: &str, other: &str| conflicts.contains(&(one, other)) || conflicts.contains(&(other, one));
+    let is_late = |late: &str, merged: &str| before.contains(&(late, merged));
     let mut rest: Vec<Entrant<'_>> = entrants.to_vec();
     let mut steps = Vec::with_capacity(rest.len());
     while let Some(next) = (0..rest.len()).min_by_key(|at| {
         let entrant = &rest[*at];
         let count = rest.iter().filter(|other| meets(entrant.name, other.name)).count();
-        (entrant.is_blocked, count, entrant.since, entrant.name)
+        let waits = rest.iter().any(|other| is_late(other.name, entrant.name));
+        (waits, entrant.is_blocked, count, entrant.since, entrant.name)
     }) {
         let merged = rest.remove(next);
         let mut then_rebase = Vec::new();
-        for other in rest.iter_mut().filter(|other| meets(merged.name, other.name)) {
+        let must_mend = |other: &str| meets(merged.name, other) || is_late(other, merged.name);
+        for other in rest.iter_mut().filter(|other| must_mend(other.name)) {
             other.is_blocked = true;
             then_rebase.push(other.name.to_owned());
         }
@@ -60,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_oldest_first_where_nothing_conflicts() {
-        let steps = order(&[entrant("b", "2"), entrant("c", "3"), entrant("a", "1")], &[]);
+        let steps = order(&[entrant("b", "2"), entrant("c", "3"), entrant("a", "1")], &[], &[]);
         assert_eq!(names(&steps), ["a", "b", "c"]);
         assert!(steps.iter().all(|step| !step.rebase_first && step.then_rebase.is_empty()));
     }
@@ -68,7 +72,7 @@ mod tests {
     #[test]
     fn who_meets_all_others_comes_last() {
         let all = [entrant("hub", "1"), entrant("a", "2"), entrant("b", "3"), entrant("c", "4")];
-        let steps = order(&all, &[("hub", "a"), ("b", "hub"), ("hub", "c")]);
+        let steps = order(&all, &[("hub", "a"), ("b", "hub"), ("hub", "c")], &[]);
         assert_eq!(names(&steps), ["a", "b", "c", "hub"]);
         assert_eq!(steps[0].then_rebase, ["hub"]);
         assert!(steps[3].rebase_first && steps[3].then_rebase.is_empty());
@@ -77,10 +81,24 @@ mod tests {
     #[test]
     fn what_conflicts_with_the_target_waits() {
         let blocked = Entrant { is_blocked: true, ..entrant("old", "1") };
-        let steps = order(&[blocked, entrant("new", "2"), entrant("newer", "3")], &[("new", "newer")]);
+        let steps = order(&[blocked, entrant("new", "2"), entrant("newer", "3")], &[("new", "newer")], &[]);
         assert_eq!(names(&steps), ["new", "old", "newer"]);
         assert_eq!(steps[0].then_rebase, ["newer"]);
         assert!(!steps[0].rebase_first && steps[1].rebase_first && steps[2].rebase_first);
+    }
+
+    #[test]
+    fn who_must_come_before_another_does_unless_they_are_a_ring() {
+        let all = [entrant("a", "1"), entrant("b", "2"), entrant("c", "3"), entrant("d", "4")];
+        let steps = order(&all, &[("c", "d")], &[("c", "b"), ("b", "a")]);
+        assert_eq!(names(&steps), ["c", "b", "a", "d"]);
+        assert!(steps[..3].iter().all(|step| !step.rebase_first) && steps[3].rebase_first);
+        let blocked = [Entrant { is_blocked: true, ..all[1] }, all[0]];
+        assert_eq!(names(&order(&blocked, &[], &[("b", "a")])), ["b", "a"], "it is rebased once either way");
+        let ring = order(&all[..3], &[], &[("a", "b"), ("b", "c"), ("c", "a")]);
+        assert_eq!(names(&ring), ["a", "b", "c"]);
+        assert_eq!(ring[0].then_rebase, ["c"]);
+        assert!(!ring[1].rebase_first && ring[2].rebase_first);
     }
 
     #[test]
@@ -93,7 +111,7 @@ mod tests {
                 .filter(|(one, other)| (one * 31 + other * 17 + seed) % 7 < seed % 8)
                 .map(|(one, other)| (names[one].as_str(), names[other].as_str()))
                 .collect();
-            let steps = order(&all, &conflicts);
+            let steps = order(&all, &conflicts, &[]);
             let mut home: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
             home.sort_unstable();
             assert_eq!(home, names);

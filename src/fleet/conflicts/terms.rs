@@ -2,7 +2,7 @@
 //!
 //! Guarantees that whatever of that git would read now is read, by three git processes for a repository. The attributes are
 //! those of the checkout in which merges are tried, the project's own, committed or not: a target that is checked out elsewhere
-//! is merged by what stands there. Does not know what the programs do that merge and filter files.
+//! is merged by what stands there. What a branch brings of them is `attributes.rs`. Does not know what the programs do that merge and filter files.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;

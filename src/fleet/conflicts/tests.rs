@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod attributes;
 mod history;
 
 use std::collections::BTreeSet;
@@ -284,7 +285,7 @@ fn agrees_with_merging() {
         pairs.push((one.commit, other.commit));
         real.push(really(&ours, &must(&theirs, &["rev-parse", "HEAD"])));
     }
-    let met = meet(&room, &bench.project(), &pairs).unwrap();
+    let met = meet(&room, &bench.project(), &pairs, None).unwrap();
     assert_eq!(met.len(), cases);
     for (case, (met, real)) in met.into_iter().zip(real).enumerate() {
         assert_eq!(foretold(met), real, "case {case} of seed {seed}: {:?}", pairs[case]);
@@ -345,7 +346,7 @@ fn one_that_cannot_be_compared_does_not_hide_the_others() {
     let (x, y) = (&commits[0], &commits[1]);
     let nothing = "0".repeat(40);
     let pairs = [pair(x, y), pair(x, &stranger), pair(&nothing, y), pair(y, x), pair(x, &stranger), pair(x, x)];
-    let met = meet(&Room::beside(&project).unwrap(), &project, &pairs).unwrap();
+    let met = meet(&Room::beside(&project).unwrap(), &project, &pairs, None).unwrap();
     let conflict = Meeting::Conflict(vec![b"file".to_vec()]);
     assert_eq!((&met[0], &met[3], &met[5]), (&conflict, &conflict, &Meeting::Clean));
     for impossible in [1, 2, 4] {

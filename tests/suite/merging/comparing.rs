@@ -109,7 +109,7 @@ fn who_holds_what_is_said() {
 }
 
 /// A git that notes how often it was asked to merge trees.
-fn counting(fleet: &Fleet) -> std::path::PathBuf {
+pub(super) fn counting(fleet: &Fleet) -> std::path::PathBuf {
     let log = fleet.world.home.join("merge-tree");
     let find = "real=$(PATH=$(printf %s \"$PATH\" | cut -d: -f2-) command -v git)";
     let body = format!(
@@ -119,7 +119,7 @@ fn counting(fleet: &Fleet) -> std::path::PathBuf {
     fleet.programs(&[("git", &body)])
 }
 
-fn merge_trees(fleet: &Fleet) -> usize {
+pub(super) fn merge_trees(fleet: &Fleet) -> usize {
     fs::read_to_string(fleet.world.home.join("merge-tree")).unwrap_or_default().lines().count()
 }
 

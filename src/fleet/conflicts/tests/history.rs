@@ -50,7 +50,7 @@ fn agrees_with_merging_in_this_projects_history() {
     let joined = commits(&folder, "--merges").into_iter().filter(|ids| ids.len() == 3);
     pairs.extend(joined.take(wanted).map(|ids| (ids[1].clone(), ids[2].clone())));
 
-    let met = meet(&Room::beside(&folder).unwrap(), &folder, &pairs).unwrap();
+    let met = meet(&Room::beside(&folder).unwrap(), &folder, &pairs, None).unwrap();
     let mut conflicts = 0;
     for ((ours, theirs), met) in pairs.iter().zip(met) {
         must(&folder, &["checkout", "-q", "--force", "--detach", ours]);
