@@ -203,7 +203,7 @@ fn holds(seen: &Seen) -> String {
 
 /// What it made, as far as git can be asked.
 fn work(seen: &Seen) -> String {
-    let is_home = seen.standing == Standing::Done && !seen.merged.is_empty();
+    let is_home = (seen.standing == Standing::Done || seen.is_removed) && !seen.merged.is_empty();
     match (seen.files, seen.commits) {
         (Some(files), Some(commits)) => {
             let merged = if is_home { ", merged" } else { "" };

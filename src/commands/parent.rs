@@ -204,7 +204,11 @@ fn known(app: &App, word: &str) -> Result<Task, Failure> {
         let jobs = super::jobs::entries(state)?;
         let job = find_job(&jobs, word)?;
         let profile = profile::of_job(app.profiles(), &job.profile)?;
-        let cost = if job.cost_source.is_empty() { None } else { Some((job.cost_micros, "computed")) };
+        let cost = match &*job.cost_source {
+            "" => None,
+            "reported" => Some((job.cost_micros, "reported")),
+            _ => Some((job.cost_micros, "computed")),
+        };
         Ok(Task {
             id: job.id.to_string(),
             project: unspell(&job.project),

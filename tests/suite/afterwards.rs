@@ -268,3 +268,66 @@ fn what_was_merged_is_said_to_be() {
     let report = fleet.aio(&["report"]).out;
     assert!(report.contains("(merged, "), "{report}");
 }
+
+#[test]
+fn what_is_removed_is_merged_if_a_branch_still_has_it() {
+    let fleet = Fleet::new();
+    let project = &fleet.world.project;
+    said(project, &["branch", "-q", "-m", "main", "real"]);
+    said(project, &["symbolic-ref", "refs/heads/main", "refs/heads/real"]);
+    let commits = |end: Value| json!([write("b.txt"), { "commit": "b" }, end]);
+    let shown = |state: &str| -> (String, String) {
+        let removed = fleet.aio(&["remove", &id(&fleet.job(state))]);
+        assert_eq!(removed.code, 0, "{removed:?}");
+        let report = fleet.aio(&["report"]).out;
+        fleet.world.edit(|state| state["jobs"] = json!([]));
+        (removed.out, report)
+    };
+    // By aio, and by hand; one that did well, and one that did not.
+    fleet.launch(commits(json!({ "done": "x" })), &["l:1", "--target", "main", "x"]);
+    let job = id(&fleet.job("review"));
+    assert_eq!(fleet.aio(&["merge", &job]).code, 0);
+    assert_eq!(shown("done").0, format!("Removed: {job}\n"));
+    fleet.launch(commits(json!({ "exit": 3 })), &["l:1", "--restarts", "0", "--target", "main", "x"]);
+    let job = id(&fleet.job("failed"));
+    said(project, &["merge", "-q", "--no-edit", &format!("aio/{job}")]);
+    let (removed, report) = shown("failed");
+    assert_eq!(removed, format!("Removed: {job}\n"));
+    assert!(report.contains("(merged, ") && !report.contains("Removed unmerged"), "{report}");
+    // Into another than it was for.
+    said(project, &["branch", "-q", "dev"]);
+    fleet.launch(commits(json!({ "done": "x" })), &["l:1", "--target", "real", "x"]);
+    let job = id(&fleet.job("review"));
+    assert_eq!(fleet.aio(&["merge", "--into", "dev", &job]).code, 0);
+    let (removed, report) = shown("done");
+    assert_eq!(removed, format!("Removed: {job}; what real has not is kept in refs/aio/rescue/{job}/1\n"));
+    assert!(report.contains("(merged, ") && report.contains("what real has not is kept in"), "{report}");
+    // What the target threw away again is not.
+    fleet.launch(commits(json!({ "done": "x" })), &["l:1", "--target", "real", "x"]);
+    let job = id(&fleet.job("review"));
+    assert_eq!(fleet.aio(&["merge", &job]).code, 0);
+    said(project, &["reset", "-q", "--hard", "HEAD~1"]);
+    let (removed, report) = shown("review");
+    assert_eq!(removed, format!("Removed: {job}; what was not merged is kept in refs/aio/rescue/{job}/1\n"));
+    assert!(report.contains("Removed unmerged") && !report.contains("(merged, "), "{report}");
+}
+
+#[test]
+fn what_was_used_before_is_not_forgotten_when_a_job_goes_on() {
+    let fleet = Fleet::new();
+    let spent = |input: u64, usd: f64, end: Value| {
+        let usage = json!({ "usage": { "input": input, "output": 10, "usd": usd } });
+        json!({ "record": fleet.given, "hooks": true, "turns": [[usage, end]] })
+    };
+    let done = json!({ "done": "x" });
+    assert_eq!(run(fleet.command(&spent(1000, 5.0, done.clone())).args(["multi", "l:1", "x"])).code, 0);
+    let job = id(&fleet.job("done"));
+    let resumed = |script: &Value, state: &str| {
+        assert_eq!(run(fleet.command(script).args(["resume", &job, "More"])).code, 0);
+        let job = fleet.job(state);
+        json!([job["inputTokens"], job["costMicros"], job["costSource"]])
+    };
+    assert_eq!(resumed(&spent(100, 0.3, done), "done"), json!([1100, 5_300_000, "reported"]));
+    let dies = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "exit": 3 }]] });
+    assert_eq!(resumed(&dies, "failed"), json!([1100, 5_300_000, "reported"]));
+}

@@ -230,3 +230,23 @@ fn a_last_word_says_that_the_words_before_it_were_taken() {
     // No session of it is known, in which it would know its task.
     assert!(scene.prompt().contains(TASK) && !scene.prompt().contains("Mind the gap"), "{}", scene.prompt());
 }
+
+/// Gemini CLI shows its prompt, and takes no Enter, while hooks run at its start.
+#[test]
+fn what_stands_in_the_prompt_was_not_taken_whatever_the_agent_works_at() {
+    if version().is_err() && !cfg!(feature = "proofs") {
+        eprintln!("not tried in tmux: apt-get install tmux");
+        return;
+    }
+    let fleet = Fleet::new();
+    let turns = json!([[{ "sleep_ms": 60_000 }]]);
+    let script =
+        json!({ "record": fleet.given, "hooks": true, "swallow_enters": 1, "starts_late": true, "turns": turns });
+    assert_eq!(run(fleet.command(&script).args(["multi", "--tmux", "l:1", "x"])).code, 0);
+    let job = fleet.job("working")["id"].as_str().unwrap().to_owned();
+    assert_eq!(fleet.aio(&["stop", &job]).code, 0);
+    assert_eq!(run(fleet.command(&script).args(["resume", &job, "Go on with it"])).code, 0);
+    let job = fleet.job("working");
+    assert_eq!((&job["delivery"], &job["attempt"]), (&json!("acknowledged"), &json!(2)), "{job:#}");
+    assert!(fleet.prompt().contains("Go on with it"), "{}", fleet.prompt());
+}

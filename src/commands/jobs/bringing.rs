@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::ending::{Ending, Failed};
 use super::evidence::absent;
+use super::remarks::unmerged;
 use super::with_job;
 use crate::app::{App, spell, unspell};
 use crate::cli::SomeJobsArgs;
@@ -14,9 +15,11 @@ use crate::commands::launching::{self, preflight};
 use crate::commands::projects::home_of;
 use crate::error::{Exit, Failure, project_is_gone};
 use crate::fleet::files::{JobFiles, Message};
+use crate::fleet::merge::{tip, without_alias};
 use crate::fleet::profile::{self, Runtime};
 use crate::fleet::rescue::{Unsaved, Workplace, save};
 use crate::fleet::tmux::Tmux;
+use crate::fleet::work::absent::is_elsewhere;
 use crate::fleet::worktree;
 use crate::output::{Progress, Report, Step, Style, count};
 use crate::protocol::fleet::Job;
@@ -43,10 +46,10 @@ pub(in crate::commands) fn remove(app: &App, args: &SomeJobsArgs) -> Result<Repo
         let _lock = JobFiles::of(app.store.dir(), id).lock().ok();
         match take_away(app, id, &mut report).map_err(|failure| interruption.explain(failure)) {
             Ok(None) => report.lines.push(format!("Already removed: {id}").into()),
-            Ok(Some(rescues)) => {
+            Ok(Some(Taken { rescues, what })) => {
                 let kept = match &*rescues {
                     [] => String::new(),
-                    names => format!("; what was not merged is kept in {}", names.join(", ")),
+                    names => format!("; {what} is kept in {}", names.join(", ")),
                 };
                 report.lines.push(format!("Removed: {id}{kept}").into());
                 removed.push(json!({ "id": id, "rescue": rescues.first(), "rescues": rescues }));
@@ -86,9 +89,16 @@ fn show(progress: &mut Progress, ids: &[String], at: usize) {
     progress.show(&[step], &format!("{at}/{} removed", ids.len()));
 }
 
-/// Removes the worktree and the branch, and says where what would have been lost is kept, the work first. None where that was
-/// done before.
-fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Vec<String>>, Failure> {
+/// What was taken away.
+struct Taken {
+    /// The refs that keep what would have been lost, the work first.
+    rescues: Vec<String>,
+    /// What that is, in words.
+    what: String,
+}
+
+/// Removes the worktree and the branch, once what would have been lost is kept. None where that was done before.
+fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Taken>, Failure> {
     let ending = Ending::find(app, id)?;
     let stage = &*ending.stage;
     if stage == "removed" {
@@ -105,6 +115,9 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Vec<Stri
     ending.settle(app)?;
     report.notes.extend(rest.map(|rest| format!("of {id}, whose aio process was gone, {rest} ran on, and was ended")));
     let loss = with_job(app, id, |_, job| Ok(absent(job, app.store.dir())))?.and_then(|absent| absent.loss());
+    // Where git cannot be asked, nothing is merged by another name.
+    let target = without_alias(&project, &target).unwrap_or(target);
+    let arrival = Arrival::look(app, id)?;
     let place = Workplace { project: &project, worktree: &worktree, branch: &branch, target: &target, job: id };
     let rescues = if worktree.exists() || project.exists() {
         take_away_worktree(app, &place, stage, report)?
@@ -121,13 +134,49 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Vec<Stri
     JobFiles::of(app.store.dir(), id).forget_environment();
     let loss = loss.map(str::to_owned).filter(|_| rescues.is_empty());
     report.notes.extend(loss.as_ref().map(|loss| format!("of {id}: {loss}; nothing of it was kept")));
+    if let Some(merged) = arrival.news(&rescues).filter(|_| loss.is_none()) {
+        let note = Box::new(JobNote { merged: Some(merged), ..JobNote::default() });
+        app.transact(&Request { actor: None, op: Op::NoteJob { job: id.to_owned(), note } })?;
+    }
     let op = Op::RemoveJob { job: id.to_owned(), rescue: rescues.first().cloned(), loss };
     if let Outcome::Jobs { next } = app.transact(&Request { actor: None, op })? {
         launching::begin_all(app, &next);
     }
     report.notes.extend(never_told(app, id));
     report.notes.extend(perhaps_told(app, id));
-    Ok(Some(rescues))
+    let what = with_job(app, id, |_, job| Ok(unmerged(job)))?;
+    Ok(Some(Taken { rescues, what }))
+}
+
+/// What is known of a job's way home before its branch goes.
+struct Arrival {
+    merged: String,
+    /// Whether another branch has that merge still.
+    is_there: bool,
+    /// What its branch leads to, if anything was committed there and nothing is kept of it yet.
+    tip: Option<String>,
+}
+
+impl Arrival {
+    fn look(app: &App, id: &str) -> Result<Arrival, Failure> {
+        let (project, branch, base, merged, rescue) = with_job(app, id, |_, job| {
+            let [branch, base, merged, rescue] = [&job.branch, &job.base, &job.merged, &job.rescue].map(<_>::to_string);
+            Ok((home_of(job), branch, base, merged, rescue))
+        })?;
+        // Where git cannot be asked, it is as it was recorded.
+        let is_there = merged.is_empty() || is_elsewhere(&project, &branch, &merged).unwrap_or(true);
+        let tip = tip(&project, &branch).ok().filter(|tip| *tip != base && rescue.is_empty());
+        Ok(Arrival { merged, is_there, tip })
+    }
+
+    /// What its record is to say of that by now: that it arrived, as nothing had to be kept of it; or that it did not stay.
+    fn news(self, rescues: &[String]) -> Option<String> {
+        match &*self.merged {
+            "" => self.tip.filter(|_| rescues.is_empty()),
+            _ if self.is_there => None,
+            _ => Some(String::new()),
+        }
+    }
 }
 
 /// The same of what lies in its project. Gives the refs that keep what would have been lost.

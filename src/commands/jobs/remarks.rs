@@ -55,11 +55,19 @@ pub(super) fn remark(about: &About<'_>) -> String {
 /// Where what was not merged is, of a job of which something was kept.
 fn kept(about: &About<'_>) -> String {
     let job = about.job;
-    let what = if job.stage == *"removed" { "what was not merged" } else { "what its worktree held before" };
+    let what = if job.stage == *"removed" { unmerged(job) } else { "what its worktree held before".to_owned() };
     if about.is_rescue_gone {
         return format!("{what} was kept in {}, which is not there any more", &*job.rescue);
     }
     format!("{what} is kept in {}; next: {}", &*job.rescue, listing(&home_of(job), &job.id))
+}
+
+/// What is kept of a job that was removed. What was merged elsewhere is kept, too.
+pub(super) fn unmerged(job: &Job<'_>) -> String {
+    match &*job.merged {
+        "" => "what was not merged".to_owned(),
+        _ => format!("what {} has not", &*job.target),
+    }
 }
 
 fn of_now(about: &About<'_>) -> String {

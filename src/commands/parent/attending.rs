@@ -89,7 +89,10 @@ impl<'w> Watch<'w> {
             app,
             task,
             instance,
-            progress: Progress::after(task.used.clone()),
+            progress: match &*task.session {
+                "" => Progress::anew(task.used.clone()),
+                _ => Progress::after(task.used.clone()),
+            },
             delivering: Delivering::new(words, prompts, relaying.as_ref()),
             screen,
             relaying,

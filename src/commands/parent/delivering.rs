@@ -325,7 +325,10 @@ impl Delivering {
         }
         screen.look_now();
         // An Enter that was swallowed leaves the words where they were pasted. To press it again sends nothing twice.
-        let is_left = is_held(&screen.text) || !screen.has_worked && is_shown(&screen.text, &self.words);
+        let is_draft = || screen.draft().is_some_and(|draft| is_shown(&draft, &self.words));
+        // It may have been at work only at its own start.
+        let is_left =
+            is_held(&screen.text) || is_shown(&screen.text, &self.words) && (!screen.has_worked || is_draft());
         let takes_keys = matches!(screen.shows, Shows::Prompt | Shows::Unknown);
         if enters == 1 && is_left && takes_keys && press_enter(&screen.tmux, &screen.pane).is_ok() {
             screen.forget_work();

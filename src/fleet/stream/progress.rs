@@ -27,8 +27,10 @@ pub struct Progress {
     pub warning: Option<String>,
     /// What the tool is about that it used last: its name, then a file or command.
     pub tool: Option<(String, String)>,
-    /// What earlier runs of the same session used.
+    /// What earlier runs used.
     pub(super) before: op::Usage,
+    /// Whether they are of another session than what this run tells of.
+    pub(super) is_anew: bool,
     /// What this run used; all of the session, where the agent tells that.
     pub(super) run: Used,
     pub(super) is_saying: bool,
@@ -38,6 +40,11 @@ impl Progress {
     /// Of a run that resumes a session, whose earlier runs used so much.
     pub fn after(before: op::Usage) -> Progress {
         Progress { before, ..Progress::default() }
+    }
+
+    /// Of a run in a session of its own, after others that used so much.
+    pub fn anew(before: op::Usage) -> Progress {
+        Progress { is_anew: true, ..Progress::after(before) }
     }
 
     /// Takes in one more thing.
@@ -95,7 +102,14 @@ impl Progress {
         match scope {
             Scope::Step => self.run = self.run.plus(used),
             Scope::Run => self.run = used,
-            Scope::Session => (self.before, self.run) = (op::Usage::default(), used),
+            Scope::Session => {
+                // The sum of a session never falls: what is less is that of a process, whatever the agent says elsewhere.
+                self.is_anew |= is_less(&used, &self.before);
+                if !self.is_anew {
+                    self.before = op::Usage::default();
+                }
+                self.run = used;
+            }
         }
     }
 
@@ -117,6 +131,11 @@ impl Progress {
         let until = limit.until.or_else(|| self.limit.as_ref()?.until);
         self.limit = Some(Limit { until, ..limit });
     }
+}
+
+fn is_less(used: &Used, before: &op::Usage) -> bool {
+    let costs_less = used.cost_micros.zip(before.cost).is_some_and(|(now, (before, _))| now < before);
+    used.input_tokens < before.input_tokens || used.output_tokens < before.output_tokens || costs_less
 }
 
 /// A sum is only as good as its parts.

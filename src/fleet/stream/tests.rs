@@ -314,6 +314,29 @@ fn costs_say_where_they_are_from() {
     assert_eq!(progress("copilot", STREAMS[4].1).usage(Some(&prices)), None);
 }
 
+/// Whoever tells of a session says more each time; whoever says less tells of one process, and a new session of itself.
+#[test]
+fn what_a_run_tells_never_makes_earlier_ones_cheaper() {
+    let result = |input: u64, usd: &str| {
+        let usage = format!(r#""m":{{"inputTokens":{input},"outputTokens":1}}"#);
+        let end = r#""type":"result","subtype":"success","is_error":false,"num_turns":1,"terminal_reason":"completed""#;
+        format!(r#"{{{end},"total_cost_usd":{usd},"modelUsage":{{{usage}}}}}"#).into_bytes()
+    };
+    let before = op::Usage { input_tokens: 1000, output_tokens: 1, cost: Some((5_000_000, "reported")) };
+    let usage = |progress: Progress| {
+        let usage = progress.usage(None).unwrap();
+        (usage.input_tokens, usage.cost.unwrap())
+    };
+    let resumed = |input, usd| usage(progress_after(before.clone(), "claude", &result(input, usd)));
+    assert_eq!(resumed(1100, "5.3"), (1100, (5_300_000, "reported")));
+    assert_eq!(resumed(100, "0.3"), (1100, (5_300_000, "reported")));
+    let mut progress = Progress::anew(before.clone());
+    for (input, usd) in [(100, "0.3"), (7000, "9.0")] {
+        seen("claude", &result(input, usd)).into_iter().for_each(|seen| progress.see(seen));
+    }
+    assert_eq!(usage(progress), (8000, (14_000_000, "reported")));
+}
+
 #[test]
 fn a_resumed_session_adds_up() {
     let usage = |cost| op::Usage { input_tokens: 1000, output_tokens: 10, cost };

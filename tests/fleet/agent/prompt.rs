@@ -37,6 +37,7 @@ pub struct Prompt {
     has_just_pasted: bool,
     pastes: u32,
     swallow_enters: u64,
+    starts_late: bool,
     ignore_pastes: u64,
     drawn: &'static str,
     record: Record,
@@ -64,6 +65,7 @@ impl Prompt {
             has_just_pasted: false,
             pastes: 0,
             swallow_enters: script.swallow_enters,
+            starts_late: script.starts_late,
             ignore_pastes: script.ignore_pastes,
             drawn,
             record: record.clone(),
@@ -158,7 +160,17 @@ impl Prompt {
     fn key(&mut self, byte: u8) -> Option<Event> {
         match byte {
             b'\r' if self.has_just_pasted => self.text.push(b'\n'),
-            b'\r' if self.swallow_enters > 0 => self.swallow_enters -= 1,
+            b'\r' if self.swallow_enters > 0 => {
+                self.swallow_enters -= 1;
+                if self.starts_late {
+                    // At the top, and what is below it is drawn anew.
+                    show(b"\x1b[2J\x1b[H* Executing hook: start (esc to interrupt)\r\n");
+                    std::thread::sleep(std::time::Duration::from_millis(500));
+                    show(b"\x1b[2J\x1b[H");
+                    self.draw();
+                    show(String::from_utf8_lossy(&self.text).replace('\n', "\r\n").as_bytes());
+                }
+            }
             b'\r' if !self.text.is_empty() => return Some(Event::Entered(std::mem::take(&mut self.text))),
             b'\r' | 0x1b => {}
             0x03 | 0x04 => return Some(Event::Interrupted),

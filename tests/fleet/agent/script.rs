@@ -5,7 +5,8 @@
 //! ```
 //! `record`: a folder for what it was given, each prompt in a file `prompt-0001`, its input box after a paste in `input`. `hooks`: whether it runs aio's hooks.
 //! `slow_start_ms`: how long it takes until it reads keys. `late_pastes_ms`: how long it shows its prompt before it does, as
-//! Gemini CLI. `keeps_typed`: whether it reads what was typed before it did. `swallow_enters`, `ignore_pastes`: how many. `turns`: the steps of
+//! Gemini CLI. `keeps_typed`: whether it reads what was typed before it did. `swallow_enters`, `ignore_pastes`: how many. `starts_late`: whether
+//! it works at its start when it swallows one, as Gemini CLI, that resumes a session on a busy machine, at its hooks. `turns`: the steps of
 //! each turn; the last are also those of all later turns. `asks_to_trust`: whether it asks that first, in a terminal, as Claude Code
 //! does: with the answer that ends it chosen. When it does what is left in `moments`. A step is one of:
 //!
@@ -41,6 +42,7 @@ pub struct Script {
     pub late_pastes: Duration,
     pub keeps_typed: bool,
     pub swallow_enters: u64,
+    pub starts_late: bool,
     pub ignore_pastes: u64,
     pub asks_to_trust: bool,
     turns: Vec<Vec<Value>>,
@@ -65,6 +67,7 @@ impl Script {
             "late_pastes_ms",
             "keeps_typed",
             "swallow_enters",
+            "starts_late",
             "ignore_pastes",
             "asks_to_trust",
             "turns",
@@ -81,6 +84,7 @@ impl Script {
             late_pastes: Duration::from_millis(number("late_pastes_ms")),
             keeps_typed: value["keeps_typed"].as_bool().unwrap_or_default(),
             swallow_enters: number("swallow_enters"),
+            starts_late: value["starts_late"].as_bool().unwrap_or_default(),
             ignore_pastes: number("ignore_pastes"),
             asks_to_trust: value["asks_to_trust"].as_bool().unwrap_or_default(),
             turns: turns.iter().map(|steps| steps.as_array().expect("a turn is a list").clone()).collect(),
