@@ -4,6 +4,7 @@
 
 mod checks;
 mod homecoming;
+mod sequence;
 
 use std::path::Path;
 
@@ -49,6 +50,8 @@ struct Plan {
     commits: Vec<u64>,
     notes: Vec<String>,
     survey: Survey,
+    /// So many are merged before the first that is known to conflict then.
+    merged_before: usize,
 }
 
 impl Plan {
@@ -63,7 +66,8 @@ impl Plan {
         }
         let target = checks::target(&workers, args.into.as_deref())?;
         let is_named = args.into.is_some();
-        Ok(Plan { target, is_named, workers, commits: Vec::new(), notes: Vec::new(), survey: Survey::default() })
+        let (commits, notes, survey) = (Vec::new(), Vec::new(), Survey::default());
+        Ok(Plan { target, is_named, workers, commits, notes, survey, merged_before: 0 })
     }
 
     fn project(&self) -> &Path {
@@ -121,9 +125,17 @@ impl Plan {
         let mut cache = Cache::of(app.store.dir(), self.project());
         self.survey = survey(self.project(), &candidates, &room, &mut cache).map_err(merging::failure)?;
         self.notes.append(&mut self.survey.notes);
-        self.arrange();
+        let typed = self.ids();
+        let suggested: Vec<String> = self.survey.order.iter().map(|step| step.name.clone()).collect();
+        self.arrange(&suggested);
+        self.rehearse(&room, &typed)?;
         let Some(clash) = self.survey.clashes.first() else { return Ok(()) };
-        let message = format!("{} conflicts with {} in {}", clash.ours, clash.theirs, listed(&clash.spelled()));
+        let before = &self.workers[..self.merged_before];
+        let after = match before {
+            [] => String::new(),
+            _ => format!(" after {}", listed(&self.ids()[..self.merged_before])),
+        };
+        let message = format!("{} conflicts with {}{after} in {}", clash.ours, clash.theirs, listed(&clash.spelled()));
         if goes_on {
             self.notes.push(message);
             return Ok(());
@@ -132,7 +144,8 @@ impl Plan {
         let mut failure = Failure::new(Exit::Refused, "conflicts", format!("{message}; nothing was merged"));
         failure.data = json!({ "conflicts": self.conflicts() });
         Err(failure.hint(match clash.with_target {
-            true => self.mend(worker),
+            true if before.is_empty() => self.mend(worker),
+            true => format!("{}, then {}", self.command(before), self.mend(worker)),
             false => {
                 let (first, then) = self.in_order(clash);
                 format!("{}, then {}", self.command([first]), self.mend(then))
@@ -158,9 +171,13 @@ impl Plan {
         }
     }
 
-    /// As the survey suggests; what has arrived already comes first.
-    fn arrange(&mut self) {
-        let place = |worker: &Worker| self.survey.order.iter().position(|step| step.name == worker.id);
+    fn ids(&self) -> Vec<String> {
+        self.workers.iter().map(|worker| worker.id.clone()).collect()
+    }
+
+    /// In that order; what is not in it, since it has arrived already, comes first.
+    fn arrange(&mut self, order: &[String]) {
+        let place = |worker: &Worker| order.iter().position(|id| *id == worker.id);
         let mut both: Vec<(Worker, u64)> =
             std::mem::take(&mut self.workers).into_iter().zip(self.commits.drain(..)).collect();
         both.sort_by_key(|(worker, _)| place(worker));

@@ -3,7 +3,8 @@
 //! Every pair of branches, and each against where it is to go, is merged by git itself, in a room beside the repository; what
 //! is not committed yet counts. What comes out is what `git merge` would say, by the project's own settings and attributes, and
 //! by those that the first of two brings. Two that go together in one order only are no conflict: the order says which is first.
-//! Does not resolve anything, and does not see what three branches make of each other that no two of them do.
+//! Does not resolve anything. The survey does not see what three branches make of each other that no two of them do; where
+//! attributes are brought, a rehearsal of the whole sequence does.
 
 mod attributes;
 mod batch;
@@ -11,6 +12,7 @@ mod cache;
 mod inquiry;
 mod order;
 mod room;
+mod sequence;
 mod terms;
 mod upstream;
 
@@ -23,6 +25,7 @@ pub use batch::{Meeting, Pair, meet};
 pub use cache::Cache;
 pub use order::{Entrant, Step, order};
 pub use room::{Room, Snapshot};
+pub use sequence::{Rehearsal, rehearse};
 pub use upstream::behind;
 
 use super::merge::{Trouble, arrived, branch_ref, listed, resolve};
@@ -56,6 +59,8 @@ pub struct Survey {
     pub order: Vec<Step>,
     /// What could not be looked at, and why.
     pub notes: Vec<String>,
+    /// One of them brings attributes. Then three may make of each other what no two of them do: see `rehearse`.
+    pub brings_attributes: bool,
 }
 
 /// A branch as it was compared.
@@ -104,6 +109,7 @@ pub fn survey(repository: &Path, candidates: &[Candidate], room: &Room, cache: &
     let found = find(repository, candidates, room, &mut survey)?;
     let (asked, pairs) = pair_up(&found);
     let brought = attributes::brought(repository, &found, room)?;
+    survey.brings_attributes = !brought.is_empty();
     let answers = Inquiry::begin(repository, room, cache, &pairs)?.answers(&asked, &pairs, &brought)?;
     let mut one_way = Vec::new();
     for ((asked, pair), answer) in asked.into_iter().zip(&pairs).zip(answers) {

@@ -62,14 +62,14 @@ fn changes_any(repository: &Path, room: &Room, target: &str, all: &[&Found<'_>])
 }
 
 /// What the target holds where it is checked out, committed or not.
-fn as_checked_out(repository: &Path, room: &Room, target: &str, commit: &str) -> Result<String, Trouble> {
+pub(super) fn as_checked_out(repository: &Path, room: &Room, target: &str, commit: &str) -> Result<String, Trouble> {
     let Some(folder) = checked_out(repository, target)? else { return Ok(commit.to_owned()) };
     let held = room.snapshot(&folder).ok().filter(|held| held.head == commit);
     Ok(held.map_or_else(|| commit.to_owned(), |held| held.commit))
 }
 
 /// The tree that comes of it, conflicts and all.
-fn merged(repository: &Path, room: &Room, ours: &str, theirs: &str) -> Option<String> {
+pub(super) fn merged(repository: &Path, room: &Room, ours: &str, theirs: &str) -> Option<String> {
     let args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", ours, theirs];
     let ran = run_merging(room.git(repository, args).limit(LIMIT), repository).ok()?;
     matches!(ran.code, 0 | 1).then(|| ran.text().lines().next().map(str::to_owned))?

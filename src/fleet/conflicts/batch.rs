@@ -14,7 +14,7 @@ use super::room::Room;
 
 /// The variable with the tree whose attributes count instead of the checkout's. Git before 2.41 does not know it, and goes by
 /// those of the checkout.
-const ATTRIBUTES: &str = "GIT_ATTR_SOURCE";
+pub(super) const ATTRIBUTES: &str = "GIT_ATTR_SOURCE";
 /// What a pair takes at most, rename detection in a large repository included.
 const LIMIT_PER_PAIR: Duration = Duration::from_secs(2);
 const PATIENCE: Patience = Patience { first: Duration::from_secs(60), again: Duration::from_secs(5) };
@@ -152,7 +152,7 @@ fn read(out: &[u8], pairs: &[Pair]) -> Vec<Meeting> {
 }
 
 /// A file that stands where the other side has a folder is named for its side: `name~commit`, perhaps `name~commit_1`.
-fn plain(files: Vec<Vec<u8>>, (ours, theirs): &Pair) -> Vec<Vec<u8>> {
+pub(super) fn plain(files: Vec<Vec<u8>>, (ours, theirs): &Pair) -> Vec<Vec<u8>> {
     let mut plain: Vec<Vec<u8>> = files
         .into_iter()
         .map(|file| {

@@ -135,7 +135,7 @@ impl Room {
     }
 
     /// Dated as its first parent, so that it is the same whenever it is made.
-    fn commit(&self, worktree: &Path, tree: &str, parents: &[String]) -> Result<String, Trouble> {
+    pub(super) fn commit(&self, worktree: &Path, tree: &str, parents: &[String]) -> Result<String, Trouble> {
         let seconds = match parents.first() {
             Some(parent) => {
                 let date = self.git(worktree, ["show", "--no-patch", "--format=%ct", parent]);

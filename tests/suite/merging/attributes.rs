@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use super::comparing::{counting, merge_trees};
-use super::{Fleet, commit, edit, must, refuses};
+use super::{Fleet, commit, edit, must, refuses, refuses_and_changes_nothing};
 use crate::harness::git;
 
 const FIRST: &str = "claude-first0";
 const SECOND: &str = "codex-second";
+const THIRD: &str = "amp-third0";
 
 /// A job that changed a line of `one`, and brings attributes.
 fn job(fleet: &Fleet, id: &str, number: usize, attributes: &str) {
@@ -25,19 +26,21 @@ fn bring(worktree: &Path, file: &str, attributes: &str) {
     fs::write(worktree.join(file), attributes).unwrap();
 }
 
-/// What `git merge` ends with for the second, where the project has what it has, and the first came home.
-fn really(fleet: &Fleet, first: &str, second: &str) -> i32 {
+/// What `git merge` ends with for the last, where the project has what it has, and those before it came home.
+fn really(fleet: &Fleet, ids: &[&str]) -> i32 {
     let project = fleet.project();
     must(&project, &["checkout", "-q", "--detach", "main"]);
-    must(&project, &["merge", "-q", "--no-edit", &format!("aio/{first}")]);
-    let code = git(&project, &["merge", "-q", "--no-edit", &format!("aio/{second}")]).code;
+    let merge = |id: &&str| git(&project, &["merge", "-q", "--no-edit", &format!("aio/{id}")]).code;
+    let (last, before) = ids.split_last().unwrap();
+    assert!(before.iter().all(|id| merge(id) == 0), "{before:?}");
+    let code = merge(last);
     must(&project, &["reset", "-q", "--hard"]);
     must(&project, &["checkout", "-q", "main"]);
     code
 }
 
 fn both_ways(fleet: &Fleet) -> (i32, i32) {
-    (really(fleet, FIRST, SECOND), really(fleet, SECOND, FIRST))
+    (really(fleet, &[FIRST, SECOND]), really(fleet, &[SECOND, FIRST]))
 }
 
 #[test]
@@ -103,7 +106,7 @@ fn what_the_target_has_that_nobody_committed_stays() {
 fn only_who_brings_some_is_asked_about_once_more() {
     let fleet = Fleet::new();
     let programs = counting(&fleet);
-    for (at, id) in [FIRST, SECOND, "amp-third0", "amp-fourth"].into_iter().enumerate() {
+    for (at, id) in [FIRST, SECOND, THIRD, "amp-fourth"].into_iter().enumerate() {
         job(&fleet, id, at * 3, if at == 0 { "one merge=union\n" } else { "" });
     }
     let asked = || {
@@ -116,4 +119,56 @@ fn only_who_brings_some_is_asked_about_once_more() {
     assert_eq!(asked(), 1, "what is known is not asked again");
     bring(&fleet.world.dir.join("worktrees/project/claude-first0"), ".gitattributes", "one merge=binary\n");
     assert!(asked() > 1, "other attributes");
+}
+
+/// The oldest brings what lets the others not go together once it came home.
+fn who_parts_others() -> Fleet {
+    let fleet = Fleet::new();
+    let worktree = fleet.job(FIRST);
+    bring(&worktree, ".gitattributes", "one -merge\n");
+    commit(&worktree, FIRST);
+    job(&fleet, SECOND, 3, "");
+    job(&fleet, THIRD, 9, "");
+    fleet
+}
+
+#[test]
+fn who_parts_others_comes_after_them_where_it_is_typed_so() {
+    let fleet = who_parts_others();
+    assert_eq!((really(&fleet, &[FIRST, SECOND, THIRD]), really(&fleet, &[SECOND, THIRD, FIRST])), (1, 0));
+    assert_eq!(fleet.aio(&["conflicts"]).answer(), (0, "No conflicts among 3 jobs"));
+    let planned = fleet.json(&["merge", SECOND, THIRD, FIRST, "--dry-run"]);
+    let order: Vec<&str> =
+        planned["data"]["order"].as_array().unwrap().iter().map(|row| row["job"].as_str().unwrap()).collect();
+    assert_eq!(order, [SECOND, THIRD, FIRST]);
+    let merged = fleet.aio(&["merge", SECOND, THIRD, FIRST]);
+    assert_eq!((merged.code, merged.out.lines().count()), (0, 3), "{merged:?}");
+}
+
+#[test]
+fn what_conflicts_after_two_others_is_known_beforehand() {
+    let fleet = who_parts_others();
+    let message = "amp-third0 conflicts with main after claude-first0, codex-second in one; nothing was merged";
+    let next = "next: aio merge claude-first0 codex-second, then git -C ";
+    for more in [&["--dry-run"][..], &[]] {
+        let args = [&["merge", FIRST, SECOND, THIRD], more].concat();
+        refuses_and_changes_nothing(&fleet, &args, 1, &[message, next]);
+    }
+    assert_eq!(fleet.aio(&["merge", FIRST, SECOND]).code, 0, "what is named next");
+}
+
+#[test]
+fn who_joins_others_comes_before_them() {
+    let fleet = Fleet::new();
+    let worktree = fleet.job(FIRST);
+    bring(&worktree, ".gitattributes", "one merge=union\n");
+    commit(&worktree, FIRST);
+    job(&fleet, SECOND, 3, "");
+    job(&fleet, THIRD, 3, "");
+    assert_eq!((really(&fleet, &[SECOND, THIRD]), really(&fleet, &[FIRST, SECOND, THIRD])), (1, 0));
+    assert_eq!(fleet.aio(&["conflicts"]).answer(), (1, "1 conflict among 3 jobs"), "by pairs");
+    let planned = fleet.json(&["merge", FIRST, SECOND, THIRD, "--dry-run"]);
+    assert_eq!(planned["data"]["conflicts"].as_array().map(Vec::len), Some(0), "{planned}");
+    let merged = fleet.aio(&["merge", FIRST, SECOND, THIRD]);
+    assert_eq!((merged.code, merged.out.lines().count()), (0, 3), "{merged:?}");
 }
