@@ -8,6 +8,7 @@
 pub mod absent;
 mod inside;
 mod own;
+mod past;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};

@@ -1,15 +1,16 @@
 //! What commits have that is their own: not what was there when they began, nor what they took over from their target since,
 //! by merging it or by being rebased onto it.
 //!
-//! Guarantees one git process for any number of tips, and one more where one of them is in its target without a merge that
-//! brought it. Once a tip has arrived in its target, its own is what the target had not got before that merge; nothing, where
-//! the tip was made in the target itself. Does not know what else arrived without a merge, as when the target was moved forward
-//! to the tip: then everything since the beginning counts.
+//! Guarantees one git process for any number of tips, and one more where one of them is in its target. Once a tip has arrived
+//! there, its own is what the target had not got before: before the merge that brought it, or, where the target was moved
+//! forward, before that, as its reflog tells; nothing, where the tip was made in the target itself. Does not know what a target
+//! was that has no such memory: then all that no merge of its own brought counts since the beginning.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::super::git::{Trouble, done, git};
+use super::past::{Value, past};
 
 /// What a tip has of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,30 +48,16 @@ pub fn own(
     let program = git(folder).args(["rev-list", "--parents", "--date-order", "--stdin"]);
     let listed = done(program.input(format!("{input}^{base}\n")), "count the commits")?.text();
     let history = History::read(&listed, base);
-    let mut all: HashMap<String, Own> = tips.iter().map(|tip| ((*tip).to_owned(), history.own(commit, tip))).collect();
-    let is_unclear = |tip: &&str| history.place.contains_key(*tip) && history.is_in_line(commit, tip);
-    let unclear: Vec<&str> = tips.iter().copied().filter(is_unclear).collect();
-    if let Some(target) = target.filter(|_| !unclear.is_empty()) {
-        let made = made_in(folder, &target.name);
-        for tip in unclear.into_iter().filter(|tip| made.contains(*tip)) {
-            all.insert(tip.to_owned(), Own { from: tip.to_owned(), commits: 0, has_arrived: true });
-        }
-    }
-    Ok(all)
-}
-
-/// The commits that were made in a branch itself, as far as git remembers; none of them is of a branch that arrived there.
-fn made_in(folder: &Path, name: &str) -> HashSet<String> {
-    let args = ["log", "--walk-reflogs", "--no-show-signature", "--no-patch", "--format=%H %gs", name, "--"];
-    // A branch need not have such a memory.
-    let Ok(ran) = done(git(folder).args(args), "see what was made there") else { return HashSet::new() };
-    let is_making = |what: &str| {
-        what.contains(": Merge made by ")
-            || ["commit", "cherry-pick", "revert"].iter().any(|made| what.starts_with(made))
+    let in_target = history.reached(commit);
+    let is_in_target = |tip: &str| history.place.get(tip).is_some_and(|at| in_target[*at]);
+    let asked = target.filter(|_| tips.iter().any(|tip| is_in_target(tip)));
+    let past = asked.map(|target| past(folder, &target.name)).unwrap_or_default();
+    let is_made = |tip: &str| is_in_target(tip) && past.iter().any(|value| value.is_made && value.id == tip);
+    let own = |tip: &str| match is_made(tip) {
+        true => Own { from: tip.to_owned(), commits: 0, has_arrived: true },
+        false => history.own(commit, tip, &past),
     };
-    let text = ran.text();
-    let entries = text.lines().filter_map(|line| line.split_once(' '));
-    entries.filter(|(_, what)| is_making(what)).map(|(id, _)| id.to_owned()).collect()
+    Ok(tips.iter().map(|tip| ((*tip).to_owned(), own(tip))).collect())
 }
 
 /// The commits since a beginning, none before those that follow it.
@@ -96,10 +83,10 @@ impl<'t> History<'t> {
         history
     }
 
-    fn own(&self, target: Option<&str>, tip: &str) -> Own {
+    fn own(&self, target: Option<&str>, tip: &str, past: &[Value]) -> Own {
         let mine = self.reached(Some(tip));
         let has_arrived = target == Some(tip) || self.place.get(tip).is_some_and(|at| self.reached(target)[*at]);
-        let theirs = self.reached(if has_arrived { self.before(target, tip) } else { target });
+        let theirs = self.reached(if has_arrived { self.before(target, tip, past) } else { target });
         let both = (0..self.ids.len()).find(|at| mine[*at] && theirs[*at]);
         // A target that has not got the beginning has nothing to compare with.
         let shared = both.map(|at| self.ids[at]).filter(|id| self.begins_at_base(id));
@@ -121,13 +108,27 @@ impl<'t> History<'t> {
         reached
     }
 
-    /// What the target was before a merge brought it the tip; none where it was none that did.
-    fn before<'a>(&'a self, target: Option<&'a str>, tip: &str) -> Option<&'a str> {
+    /// What the target was before it got the tip; none where nothing tells. A merge in its line tells, unless it was made
+    /// elsewhere, and the target moved forward to it: then what it begins with need not have what the target had.
+    fn before<'a>(&'a self, target: Option<&'a str>, tip: &str, past: &'a [Value]) -> Option<&'a str> {
+        let has_it = self.having(tip);
+        let merged = self.before_merge(target, tip, &has_it);
+        let Some((was, at)) = self.newest_without(past, &has_it) else { return merged };
+        merged.filter(|id| self.reached(Some(id))[at]).or(Some(was))
+    }
+
+    /// Which of the commits have one.
+    fn having(&self, tip: &str) -> Vec<bool> {
         let mut has_it = vec![false; self.ids.len()];
         for (at, parents) in self.parents.iter().enumerate().rev() {
             has_it[at] =
                 self.ids[at] == tip || parents.iter().any(|id| self.place.get(id).is_some_and(|at| has_it[*at]));
         }
+        has_it
+    }
+
+    /// What the first merge in the target's line that brought the tip begins with; none where none did.
+    fn before_merge<'a>(&'a self, target: Option<&'a str>, tip: &str, has_it: &[bool]) -> Option<&'a str> {
         let mut now = target;
         while let Some((id, at)) = now.and_then(|id| Some((id, *self.place.get(id)?))).filter(|(id, _)| *id != tip) {
             if !has_it[at] {
@@ -138,10 +139,12 @@ impl<'t> History<'t> {
         None
     }
 
-    /// Whether the target itself was once the tip.
-    fn is_in_line(&self, target: Option<&str>, tip: &str) -> bool {
-        let parent = |id: &&str| self.place.get(*id).and_then(|at| self.parents[*at].first().copied());
-        std::iter::successors(target, parent).any(|id| id == tip)
+    /// What the target was last without the tip, and where that is; none where it was the beginning. What is not among the
+    /// commits was before that, or is in nothing any more: neither tells.
+    fn newest_without<'a>(&self, past: &'a [Value], has_it: &[bool]) -> Option<(&'a str, usize)> {
+        let known = past.iter().map(|value| (&*value.id, self.place.get(&*value.id).copied()));
+        let mut without = known.filter(|(id, at)| at.map_or(*id == self.base, |at| !has_it[at]));
+        without.next().and_then(|(id, at)| Some((id, at?)))
     }
 
     fn begins_at_base(&self, id: &str) -> bool {

@@ -33,9 +33,8 @@ fn slowly(place: &Place) -> Work {
     let mut against = target.clone();
     if has(&target, "HEAD") {
         // What the target was before it got that.
-        let line = said(&place.worktree, &["rev-list", "--first-parent", &target]);
-        let tip = said(&place.worktree, &["rev-parse", "HEAD"]);
-        let earlier = line.lines().take_while(|id| *id != tip).find(|id| !has(id, "HEAD"));
+        let log = said(&place.worktree, &["log", "--walk-reflogs", "--format=%H", &target]);
+        let earlier = log.lines().find(|id| !has(id, "HEAD"));
         against = earlier.unwrap_or(&place.base).to_owned();
     }
     let shared = said(&place.worktree, &["merge-base", "HEAD", &against]);
@@ -255,8 +254,100 @@ fn a_job_that_only_kept_up_has_done_nothing() {
     write(&places[0].worktree.join("new"), "x");
     let work = |files, commits| Found::Work(counts(files, commits));
     assert_eq!(counted(&places), [work(1, 0), work(0, 0)]);
-    // What the target was moved forward to is the job's.
+    // Of what the target was moved forward to, that is the job's which it had not got.
     commit(&places[0].worktree, "own");
     scratch.git(&["merge", "-q", "--ff-only", "first"]);
-    assert_eq!(counted(&places[..1]), [work(2, 2)]);
+    assert_eq!(counted(&places[..1]), [work(1, 1)]);
+}
+
+/// A job on a branch of its own, with a commit of its own.
+fn at_work(scratch: &Scratch, name: &str, base: &str) -> Place {
+    let worktree = scratch.path(name);
+    scratch.git(&["worktree", "add", "-q", "-b", name, worktree.to_str().unwrap(), base]);
+    write(&worktree.join(name), "x");
+    commit(&worktree, "own");
+    place(scratch, worktree, base)
+}
+
+/// Commits that are made in the project.
+fn goes_on(scratch: &Scratch, names: &[&str]) {
+    for name in names {
+        write(&scratch.project.join(name), "x");
+        commit(&scratch.project, name);
+    }
+}
+
+#[test]
+fn a_target_that_is_moved_forward_changes_no_figures() {
+    let scratch = Scratch::new();
+    let base = scratch.git(&["rev-parse", "HEAD"]);
+    let places = ["rebases", "merges", "last"].map(|name| at_work(&scratch, name, &base));
+    let forward = |name: &str| scratch.git(&["merge", "-q", "--ff-only", name]);
+    let work = |files, commits| Found::Work(counts(files, commits));
+    goes_on(&scratch, &["m1", "m2", "m3"]);
+    said(&places[0].worktree, &["rebase", "-q", "main"]);
+    assert_eq!(counted(&places[..1]), [work(1, 1)]);
+    forward("rebases");
+    assert_eq!(counted(&places[..1]), [work(1, 1)]);
+    // The target's line is now another: that of the job which merged it.
+    said(&places[1].worktree, &["merge", "-q", "--no-edit", "main"]);
+    forward("merges");
+    assert_eq!(counted(&places[..2]), [work(1, 1), work(1, 2)]);
+    goes_on(&scratch, &["m4"]);
+    said(&places[2].worktree, &["rebase", "-q", "main"]);
+    forward("last");
+    let expected = [work(1, 1), work(1, 2), work(1, 1)];
+    assert_eq!(counted(&places), expected);
+    // What the project has checked out, too, whatever it had before.
+    scratch.git(&["checkout", "-q", "--detach", &base]);
+    scratch.git(&["checkout", "-q", "main"]);
+    let mut checked_out = places.clone();
+    checked_out.iter_mut().for_each(|place| place.target.clear());
+    assert_eq!(counted(&checked_out), expected);
+    // Undone, it is still to be brought there, and once brought again it is the same.
+    scratch.git(&["reset", "-q", "--hard", "HEAD~"]);
+    assert_eq!(counted(&places), expected);
+    goes_on(&scratch, &["undone"]);
+    scratch.git(&["reset", "-q", "--hard", "last"]);
+    assert_eq!(counted(&places), expected);
+    // Where nothing is remembered, there is the beginning.
+    scratch.git(&["reflog", "expire", "--expire=all", "--all"]);
+    assert_eq!(counted(&places[2..]), [work(7, 8)]);
+}
+
+#[test]
+fn what_was_made_in_the_target_is_nobodys_wherever_its_line_goes() {
+    let scratch = Scratch::new();
+    let base = scratch.git(&["rev-parse", "HEAD"]);
+    let places = ["kept-up", "merges"].map(|name| at_work(&scratch, name, &base));
+    goes_on(&scratch, &["m1", "m2"]);
+    said(&places[0].worktree, &["reset", "-q", "--hard", "main"]);
+    said(&places[1].worktree, &["merge", "-q", "--no-edit", "main"]);
+    scratch.git(&["merge", "-q", "--ff-only", "merges"]);
+    assert_eq!(counted(&places), [Found::Work(counts(0, 0)), Found::Work(counts(1, 2))]);
+}
+
+#[test]
+fn what_a_remote_merged_is_the_same_once_it_is_pulled() {
+    let scratch = Scratch::new();
+    let base = scratch.git(&["rev-parse", "HEAD"]);
+    let places = ["merged", "forwarded"].map(|name| at_work(&scratch, name, &base));
+    let remote = scratch.path("remote");
+    let folder = remote.to_str().unwrap();
+    scratch.git(&["clone", "-q", ".", folder]);
+    for (key, value) in [("user.name", "A"), ("user.email", "a@example.org")] {
+        said(&remote, &["config", key, value]);
+    }
+    write(&remote.join("of-others"), "x");
+    commit(&remote, "of others");
+    // A job takes that over before the target has it.
+    said(&places[0].worktree, &["pull", "-q", "--no-rebase", "--no-edit", folder, "main"]);
+    said(&remote, &["pull", "-q", "--no-rebase", "--no-ff", "--no-edit", "origin", "merged"]);
+    scratch.git(&["pull", "-q", "--ff-only", folder, "main"]);
+    let work = |files, commits| Found::Work(counts(files, commits));
+    assert_eq!(counted(&places), [work(1, 2), work(1, 1)]);
+    said(&places[1].worktree, &["rebase", "-q", "main"]);
+    said(&remote, &["pull", "-q", "--ff-only", "origin", "forwarded"]);
+    scratch.git(&["pull", "-q", "--ff-only", folder, "main"]);
+    assert_eq!(counted(&places), [work(1, 2), work(1, 1)]);
 }

@@ -93,6 +93,23 @@ fn what_came_from_the_target_is_none_of_its_own() {
 }
 
 #[test]
+fn what_the_target_had_before_it_was_moved_forward_is_none_of_its_own() {
+    for keeps_up in [&["rebase", "-q", "main"][..], &["merge", "-q", "--no-edit", "main"]] {
+        let (fleet, worktree) = busy();
+        commit(&worktree, "all");
+        edit(&fleet.project(), "one", 9, "meanwhile");
+        commit(&fleet.project(), "meanwhile");
+        must(&worktree, keeps_up);
+        must(&fleet.project(), &["merge", "-q", "--ff-only", "aio/claude-first0"]);
+        let ran = fleet.aio(&["diff", "claude-first0"]);
+        assert!(ran.out.contains("+committed") && !ran.out.contains("+meanwhile"), "{keeps_up:?}: {ran:?}");
+        let jobs = fleet.aio(&["jobs"]);
+        let commits = if keeps_up[0] == "rebase" { 2 } else { 3 };
+        assert!(jobs.out.contains(&format!("5 files, {commits} commits")), "{keeps_up:?}: {jobs:?}");
+    }
+}
+
+#[test]
 fn what_changed_within_a_submodule_is_said() {
     let fleet = Fleet::new();
     let other = fleet.world.home.join("other");
