@@ -12,12 +12,10 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::thread;
-use std::time::Duration;
 
 use self::remote::Heard;
 pub use self::trouble::Trouble;
-use super::program::{Program, Ran, Unrun};
+use super::program::{Program, Ran};
 
 /// What leads git to another repository, index, configuration or meaning of a path; git's own list
 /// (`rev-parse --local-env-vars`) and what it forgot. What a person configures by `GIT_CONFIG_COUNT` stays.
@@ -68,11 +66,6 @@ const PLAIN: [&str; 13] = [
     "core.packedRefsTimeout=10000",
 ];
 
-/// How often what fails only for a moment is tried, and by how much each pause before the next is longer than the last: one
-/// and a half seconds in all. On a busy machine a moment of another process may last a tenth of one.
-const TRIES: u32 = 25;
-const PAUSE: Duration = Duration::from_millis(5);
-
 /// A repository, seen from one of its worktrees.
 #[derive(Clone, Debug)]
 pub struct Repository {
@@ -115,25 +108,10 @@ pub fn git(folder: &Path) -> Program {
 /// # Errors
 /// When it cannot be run, or fails.
 pub fn done(program: Program, doing: &'static str) -> Result<Ran, Trouble> {
-    match patiently(&program, is_passing)? {
+    match program.patiently(is_passing)? {
         ran if ran.is_good() => Ok(ran),
         ran => Err(Trouble::Failed { doing, said: complaint(&ran) }),
     }
-}
-
-/// Runs it, and again after a pause where what it failed for passes by itself.
-///
-/// # Errors
-/// When it cannot be run.
-pub fn patiently(program: &Program, passes: impl Fn(&Ran) -> bool) -> Result<Ran, Unrun> {
-    for tries in 1..TRIES {
-        let ran = program.clone().run()?;
-        if ran.is_good() || !passes(&ran) {
-            return Ok(ran);
-        }
-        thread::sleep(PAUSE * tries);
-    }
-    program.clone().run()
 }
 
 /// Whether it failed because another git was just adding or removing a worktree: what git notes of one it neither writes nor

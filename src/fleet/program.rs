@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A program to be run. Nothing goes through a shell.
@@ -24,6 +25,10 @@ pub struct Program {
     stopped: Option<Arc<AtomicUsize>>,
 }
 
+/// How often what fails only for a moment is tried, and by how much each pause before the next is longer than the last: one
+/// and a half seconds in all. On a busy machine a moment of another process may last a tenth of one.
+pub(super) const TRIES: u32 = 25;
+const PAUSE: Duration = Duration::from_millis(5);
 /// How often it is looked whether it is to be stopped.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -138,6 +143,21 @@ impl Program {
     pub fn unless(mut self, stopped: &Arc<AtomicUsize>) -> Program {
         self.stopped = Some(Arc::clone(stopped));
         self
+    }
+
+    /// Runs it, and again after a pause where what it failed for passes by itself.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn patiently(self, passes: impl Fn(&Ran) -> bool) -> Result<Ran, Unrun> {
+        for tries in 1..TRIES {
+            let ran = self.clone().run()?;
+            if ran.is_good() || !passes(&ran) {
+                return Ok(ran);
+            }
+            thread::sleep(PAUSE * tries);
+        }
+        self.run()
     }
 
     /// Runs it to its end.

@@ -239,3 +239,20 @@ fn where_no_branch_or_worktree_can_be_made_nothing_is_launched_anywhere() {
     let script = json!({ "record": fleet.given, "hooks": true, "turns": [[{ "done": "x" }]] });
     assert_eq!(run(fleet.command(&script).args(["all", "l:1", "x"])).code, 0);
 }
+
+#[test]
+fn a_terminal_server_that_is_just_ending_is_followed_by_another() {
+    if version().is_err() && !cfg!(feature = "proofs") {
+        eprintln!("not tried in tmux: apt-get install tmux");
+        return;
+    }
+    let fleet = Fleet::new();
+    let tried = fleet.world.home.join("tried");
+    let ends = r#"case " $* " in *" new-session "*) test -e "$TRIED" || { : > "$TRIED"; echo "server exited unexpectedly" >&2; exit 1; };; esac"#;
+    let own =
+        r#"IFS=:; for at in $PATH; do test "$at/tmux" = "$0" || ! test -x "$at/tmux" || exec "$at/tmux" "$@"; done"#;
+    executable(&fleet.bin.join("tmux"), &format!("#!/bin/sh\nTRIED='{}'\n{ends}\n{own}\n", tried.display()));
+    let ran = fleet.launch(json!([{ "done": "x" }]), &["--tmux", "l:1", "x"]);
+    assert!(ran.code == 0 && tried.exists(), "{ran:?}");
+    fleet.job("done");
+}

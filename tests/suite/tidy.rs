@@ -122,8 +122,8 @@ const WORDS: [(&[&str], &[&str]); 7] = [
         &[
             "app.rs",
             "fleet/child.rs",
-            "fleet/git.rs",
             "fleet/paste/terminal.rs",
+            "fleet/program.rs",
             "fleet/remains.rs",
             "fleet/worktree/remove.rs",
             "store/file.rs",

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Head, Repository, Trouble, done, is_passing, patiently};
+use super::{Head, Repository, Trouble, done, is_passing};
 use crate::fleet::program::{Program, Ran, Unrun};
 
 /// For an answer of the remote that carries nothing.
@@ -141,7 +141,7 @@ impl Repository {
         let program = self.talking()?.arg("fetch").args(quiet).args(["--", &remote, &wanted]).limit(limit);
         // What somebody else fetches in the same moment is not what it was, and then it is what was wanted.
         let passes = |ran: &Ran| is_passing(ran) || is_said(ran, " but expected ");
-        let said = match patiently(&program, passes) {
+        let said = match program.patiently(passes) {
             Ok(ran) if ran.is_good() => return Ok(()),
             Ok(ran) if is_said(&ran, "couldn't find remote ref") => return self.refuse_gone(&remote, branch, None),
             Ok(ran) => reason(&ran),

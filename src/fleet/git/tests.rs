@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use super::remote::Reach;
 use super::testing::{Scratch, commit, said, write};
-use super::{Head, REDIRECTING, Repository, TRIES, Trouble, done};
+use super::{Head, REDIRECTING, Repository, Trouble, done};
 use crate::fleet::program::Program;
+use crate::fleet::program::TRIES;
 
 const SOON: Duration = Duration::from_secs(20);
 

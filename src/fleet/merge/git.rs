@@ -16,7 +16,7 @@ pub(in crate::fleet) fn git<'a>(folder: &Path, args: impl IntoIterator<Item = &'
 
 /// What it says, where it must succeed.
 pub(in crate::fleet) fn answer(program: Program, what: &'static str, folder: &Path) -> Result<Ran, Trouble> {
-    match git::patiently(&program, git::is_passing)? {
+    match program.patiently(git::is_passing)? {
         ran if ran.is_good() => Ok(ran),
         ran => Err(Trouble::Git { what, folder: folder.to_owned(), why: ran.complaint() }),
     }

@@ -65,7 +65,11 @@ impl Tmux {
         for (name, value) in start.inherited.iter().filter(|(name, _)| name != "TMUX_TMPDIR") {
             program = program.variable(name, value);
         }
-        let ran = self.ask(program)?;
+        // The server whose last session is just ending still has its socket; a moment later there is a new one.
+        let ran = program.patiently(|ran| TmuxError::said(ran) == TmuxError::NoServer)?;
+        if !ran.is_good() {
+            return Err(TmuxError::said(&ran));
+        }
         let text = ran.text();
         let made = text.split_once(' ').and_then(|(id, pid)| Some((id, pid.parse().ok()?)));
         let (id, pid) = made.ok_or_else(|| TmuxError::Failed(format!("it started {text:?}")))?;
