@@ -49,7 +49,8 @@ fn goes_on(agent: Agent) {
     let last = fleet.turns(agent).pop().unwrap();
     assert!(last.told.contains(FIRST) && last.told.contains("and of \"two\" lines"), "{}", last.told);
     assert_eq!(session_now(&fleet, agent), session);
-    assert_eq!(fleet.running(&id), Vec::<String>::new());
+    // Its parent ends once that is written down.
+    fleet.until("an end of all that ran", || fleet.running(&id).is_empty().then_some(()));
 }
 
 /// How often it was interrupted, and whether it has read what was sent.
