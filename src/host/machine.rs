@@ -4,11 +4,6 @@
 //! found out is an empty string, and an empty string is the same as nothing, not even as another one. Does not: judge
 //! any process, or keep anything between calls.
 
-#[cfg(target_os = "linux")]
-use std::fs::File;
-#[cfg(target_os = "linux")]
-use std::io::Read;
-
 #[cfg(target_os = "macos")]
 use super::process::macos;
 #[cfg(target_os = "linux")]
@@ -98,10 +93,9 @@ fn pid_namespace() -> String {
 
 #[cfg(target_os = "linux")]
 fn first_line(path: &str) -> String {
-    // Longer than any id; one read gets the whole of such files.
+    // Longer than any id.
     let mut buffer = [0; 128];
-    let length = File::open(path).and_then(|mut file| file.read(&mut buffer)).unwrap_or(0);
-    let text = String::from_utf8_lossy(&buffer[..length]);
+    let text = String::from_utf8_lossy(linux::read_at_once(path, &mut buffer).unwrap_or_default());
     text.lines().next().unwrap_or_default().trim().to_owned()
 }
 

@@ -6,6 +6,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::io::retry_on_intr;
+
 use super::StoreError;
 use super::lock::Guard;
 
@@ -162,10 +164,10 @@ impl Stamp {
 
 /// Whether a file contains exactly this.
 fn has_content(path: &Path, mut expected: &[u8]) -> io::Result<bool> {
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     let mut buffer = vec![0; CHUNK];
     loop {
-        let length = file.read(&mut buffer)?;
+        let length = retry_on_intr(|| rustix::io::read(&file, &mut buffer[..]))?;
         match expected.strip_prefix(&buffer[..length]) {
             Some(rest) if length > 0 => expected = rest,
             rest => return Ok(rest.is_some_and(<[u8]>::is_empty)),

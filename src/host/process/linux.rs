@@ -1,10 +1,11 @@
 //! The process table of Linux: `/proc`.
 
 use super::{Lookup, Process, ProcessKey};
+use rustix::io::retry_on_intr;
 use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::sync::OnceLock;
 
 /// A stat line is some 300 bytes and never 1000: 52 numbers and a name of at most 64 bytes.
@@ -26,7 +27,7 @@ pub(super) fn are_clocks_shifted() -> bool {
 
 pub(super) fn look_up_as_shown(pid: u32) -> Lookup {
     let mut buffer = [0; STAT_LIMIT];
-    match read(pid, "stat", &mut buffer) {
+    match read_at_once(&format!("/proc/{pid}/stat"), &mut buffer) {
         Ok(stat) => parse_stat(pid, stat),
         Err(error) if is_absence(&error) && !exists(pid) => Lookup::Gone,
         Err(_) => Lookup::Unknown,
@@ -40,7 +41,7 @@ fn in_machine_time(key: ProcessKey) -> ProcessKey {
 
 pub(super) fn argv(pid: u32) -> Option<Vec<String>> {
     let mut buffer = [0; ARGV_LIMIT];
-    let bytes = read(pid, "cmdline", &mut buffer).ok()?;
+    let bytes = read_at_once(&format!("/proc/{pid}/cmdline"), &mut buffer).ok()?;
     let is_cut = bytes.len() == ARGV_LIMIT;
     // A process that writes a title over its arguments pads the rest with zeros.
     let end = bytes.iter().rposition(|&byte| byte != 0)? + 1;
@@ -98,9 +99,9 @@ pub(in crate::host) fn clock_offsets() -> ClockOffsets {
     static OFFSETS: OnceLock<ClockOffsets> = OnceLock::new();
     *OFFSETS.get_or_init(|| {
         let mut buffer = [0; 256];
-        let length = File::open("/proc/self/timens_offsets").and_then(|mut file| file.read(&mut buffer));
         // A system without time namespaces has no such file.
-        parse_offsets(&String::from_utf8_lossy(&buffer[..length.unwrap_or(0)]))
+        let text = read_at_once("/proc/self/timens_offsets", &mut buffer).unwrap_or_default();
+        parse_offsets(&String::from_utf8_lossy(text))
     })
 }
 
@@ -116,9 +117,10 @@ fn parse_offsets(text: &str) -> ClockOffsets {
     ClockOffsets { monotonic_ms: offset_of("monotonic"), boot_ms: offset_of("boottime") }
 }
 
-/// One `read` fetches these files whole, up to the buffer's length.
-fn read<'a>(pid: u32, file: &str, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
-    let length = File::open(format!("/proc/{pid}/{file}"))?.read(buffer)?;
+/// One `read` fetches a file of `/proc`, or any of a line, whole, up to the buffer's length.
+pub(in crate::host) fn read_at_once<'a>(path: &str, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let file = File::open(path)?;
+    let length = retry_on_intr(|| rustix::io::read(&file, &mut *buffer))?;
     Ok(&buffer[..length])
 }
 
