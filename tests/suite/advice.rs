@@ -4,10 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within, write};
+use crate::fleet::{Fleet, lacks_tmux, within, write};
 use crate::harness::{Ran, eventually, run};
 use crate::interrupting::{Running, executable, slow_git};
 
@@ -167,8 +166,7 @@ fn a_project_that_vanished_is_to_be_brought_back() {
 #[test]
 fn whoever_is_to_go_on_with_words_is_told_those_first() {
     for runtime in ["--headless", "--tmux"] {
-        if runtime == "--tmux" && version().is_err() && !cfg!(feature = "proofs") {
-            eprintln!("not tried in tmux: apt-get install tmux");
+        if runtime == "--tmux" && lacks_tmux() {
             continue;
         }
         let fleet = Fleet::new();

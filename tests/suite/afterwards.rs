@@ -4,10 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within, write};
+use crate::fleet::{Fleet, lacks_tmux, within, write};
 use crate::harness::{git, run};
 
 fn id(job: &Value) -> String {
@@ -186,8 +185,7 @@ fn an_agent_that_is_gone_does_not_work_even_if_its_parent_stands_still() {
 
 #[test]
 fn what_a_terminal_showed_last_outlives_all_that_showed_it() {
-    if version().is_err() && !cfg!(feature = "proofs") {
-        eprintln!("not tried in tmux: apt-get install tmux");
+    if lacks_tmux() {
         return;
     }
     let fleet = Fleet::new();

@@ -4,10 +4,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within};
+use crate::fleet::{Fleet, lacks_tmux, within};
 use crate::harness::{Ran, run};
 use crate::interrupting::Running;
 
@@ -24,8 +23,7 @@ struct Scene {
 impl Scene {
     /// None where there is no tmux; the proofs need it.
     fn launch(runtime: &str, script: Value) -> Option<Scene> {
-        if runtime == "--tmux" && version().is_err() && !cfg!(feature = "proofs") {
-            eprintln!("not tried in tmux: apt-get install tmux");
+        if runtime == "--tmux" && lacks_tmux() {
             return None;
         }
         let fleet = Fleet::new();
@@ -234,8 +232,7 @@ fn a_last_word_says_that_the_words_before_it_were_taken() {
 /// Gemini CLI shows its prompt, and takes no Enter, while hooks run at its start.
 #[test]
 fn what_stands_in_the_prompt_was_not_taken_whatever_the_agent_works_at() {
-    if version().is_err() && !cfg!(feature = "proofs") {
-        eprintln!("not tried in tmux: apt-get install tmux");
+    if lacks_tmux() {
         return;
     }
     let fleet = Fleet::new();

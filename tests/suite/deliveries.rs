@@ -9,12 +9,12 @@ use aio::fleet::profile::Profile;
 use serde_json::json;
 
 use crate::fake_agent::FakeAgent;
-use crate::harness::World;
+use crate::harness::{World, is_proof};
 
 /// How many texts are delivered, on each way; a few are, where the proofs are not asked for.
 pub fn texts() -> usize {
     let asked = std::env::var("AIO_TEXTS").ok().map(|count| count.parse().unwrap());
-    asked.unwrap_or(if cfg!(feature = "proofs") { 500 } else { 40 })
+    asked.unwrap_or(if is_proof() { 500 } else { 40 })
 }
 
 /// Awkward pieces, and a text of them for each number.

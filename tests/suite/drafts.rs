@@ -2,16 +2,14 @@
 
 use std::process::Command;
 
-use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within};
+use crate::fleet::{Fleet, lacks_tmux, within};
 use crate::harness::run;
 
 /// A job in tmux, launched; none where there is no tmux, which the proofs need.
 fn launched(mut script: Value) -> Option<Fleet> {
-    if version().is_err() && !cfg!(feature = "proofs") {
-        eprintln!("not tried in tmux: apt-get install tmux");
+    if lacks_tmux() {
         return None;
     }
     let fleet = Fleet::new();

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::harness::{Ran, World, binary, git, run};
+use crate::harness::{Ran, World, binary, git, is_proof, run};
 
 /// A project with one commit, and fake agents on the PATH.
 pub struct Fleet {
@@ -106,6 +107,15 @@ pub fn repository(folder: &std::path::Path) {
     assert_eq!(git(folder, &["add", "."]).code, 0);
     let identity = ["-c", "user.name=t", "-c", "user.email=t@t"];
     assert_eq!(git(folder, &[&identity[..], &["commit", "-qm", "one"]].concat()).code, 0);
+}
+
+/// Whether what is to be tried in tmux is left out, and says so. Never in the proofs.
+pub fn lacks_tmux() -> bool {
+    let lacks = version().is_err() && !is_proof();
+    if lacks {
+        eprintln!("not tried in tmux: apt-get install tmux");
+    }
+    lacks
 }
 
 pub fn within(seconds: u64, mut is_so: impl FnMut() -> bool) -> bool {

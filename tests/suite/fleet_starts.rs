@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, repository, within};
+use crate::fleet::{Fleet, lacks_tmux, repository, within};
 use crate::harness::{eventually, git, run};
 use crate::interrupting::{Running, executable};
 
@@ -30,8 +29,7 @@ fn states(fleet: &Fleet) -> Vec<String> {
 
 /// tmux, which does this first where it is to make a session. False where there is none; the proofs need it.
 fn with_new_sessions(fleet: &Fleet, first: &str) -> bool {
-    if version().is_err() && !cfg!(feature = "proofs") {
-        eprintln!("not tried in tmux: apt-get install tmux");
+    if lacks_tmux() {
         return false;
     }
     let paths = std::env::var_os("PATH").unwrap();
@@ -197,7 +195,7 @@ fn what_leads_git_elsewhere_is_not_passed_on() {
     let steps = json!([{ "write": { "path": "b.txt", "text": "b" } }, { "commit": "b" }, { "done": "x" }]);
     let script = json!({ "record": fleet.given, "hooks": true, "turns": [steps] });
     let own = fleet.world.project.join(".git");
-    let runtimes = if version().is_err() && !cfg!(feature = "proofs") { 1 } else { 2 };
+    let runtimes = if lacks_tmux() { 1 } else { 2 };
     for (job, runtime) in ["--headless", "--tmux"].into_iter().enumerate().take(runtimes) {
         let mut command = fleet.command(&script);
         command
@@ -242,8 +240,7 @@ fn where_no_branch_or_worktree_can_be_made_nothing_is_launched_anywhere() {
 
 #[test]
 fn a_terminal_server_that_is_just_ending_is_followed_by_another() {
-    if version().is_err() && !cfg!(feature = "proofs") {
-        eprintln!("not tried in tmux: apt-get install tmux");
+    if lacks_tmux() {
         return;
     }
     let fleet = Fleet::new();

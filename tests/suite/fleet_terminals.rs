@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within};
+use crate::fleet::{Fleet, lacks_tmux, within};
 use crate::harness::{Ran, run};
 
 /// A job in tmux, at work.
@@ -20,8 +19,7 @@ struct Scene {
 impl Scene {
     /// None where there is no tmux; the proofs need it.
     fn new() -> Option<Scene> {
-        if version().is_err() && !cfg!(feature = "proofs") {
-            eprintln!("not tried in tmux: apt-get install tmux");
+        if lacks_tmux() {
             return None;
         }
         let fleet = Fleet::new();

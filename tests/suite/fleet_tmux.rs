@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::deliveries::{awkward, texts};
 use crate::fake_agent::FakeAgent;
-use crate::harness::{World, eventually, run};
+use crate::harness::{World, eventually, is_proof, run};
 
 /// A server of this world's own; nothing of it is left.
 struct Server {
@@ -31,7 +31,7 @@ impl Server {
         match version() {
             Ok(_) => Some(server),
             Err(error) => {
-                if cfg!(feature = "proofs") {
+                if is_proof() {
                     panic!("{error}: apt-get install tmux");
                 }
                 eprintln!("{error}: only that this is said was tried (apt-get install tmux)");

@@ -185,6 +185,11 @@ pub fn git(folder: &Path, args: &[&str]) -> Ran {
     run(command.args(args).current_dir(folder))
 }
 
+/// Whether all that a test could need must be there, and it tries as much as it can: `.ci/run` asks for that.
+pub fn is_proof() -> bool {
+    std::env::var_os("AIO_PROOFS").is_some()
+}
+
 /// What `look` gives, as soon as it does; fails after twenty seconds, which no healthy machine needs.
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -7,10 +7,9 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within, write};
+use crate::fleet::{Fleet, lacks_tmux, within, write};
 use crate::harness::{git, run};
 
 /// How soon a job must stand as it should.
@@ -142,8 +141,7 @@ pub fn play(manners: &[Manner], scene: impl Fn(Manner) -> Scene + Sync) {
     // Most of it is waiting, which can be done together.
     std::thread::scope(|scope| {
         for manner in manners {
-            if manner.in_tmux && version().is_err() && !cfg!(feature = "proofs") {
-                eprintln!("not tried in tmux: apt-get install tmux");
+            if manner.in_tmux && lacks_tmux() {
                 continue;
             }
             scope.spawn(|| {
@@ -242,8 +240,7 @@ fn a_paste_that_is_ignored_is_said_and_not_repeated() {
 
 #[test]
 fn what_sets_up_an_agent_that_cannot_tell_is_named() {
-    if version().is_err() && !cfg!(feature = "proofs") {
-        eprintln!("not tried in tmux: apt-get install tmux");
+    if lacks_tmux() {
         return;
     }
     let fleet = Fleet::new();

@@ -2,10 +2,9 @@
 
 use std::process::Command;
 
-use aio::fleet::tmux::version;
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, within, write};
+use crate::fleet::{Fleet, lacks_tmux, within, write};
 use crate::harness::{Ran, run};
 use crate::interrupting::Running;
 
@@ -229,8 +228,7 @@ fn whoever_is_stopped_makes_place_and_waits_for_one_to_go_on() {
 #[test]
 fn whoever_begins_one_it_runs_as_it_was_asked_for() {
     for runtime in ["--headless", "--tmux"] {
-        if runtime == "--tmux" && version().is_err() && !cfg!(feature = "proofs") {
-            eprintln!("not tried in tmux: apt-get install tmux");
+        if runtime == "--tmux" && lacks_tmux() {
             continue;
         }
         let fleet = Fleet::new();

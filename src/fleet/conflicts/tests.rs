@@ -11,6 +11,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::fleet::git::testing::is_proof;
 use crate::fleet::program::Program;
 
 /// Few, so that branches meet each other often; files and folders of one name, too.
@@ -263,7 +264,7 @@ fn number(name: &str) -> Option<usize> {
 
 #[test]
 fn agrees_with_merging() {
-    let cases = number("AIO_PROOF_CASES").unwrap_or(if cfg!(feature = "proofs") { 300 } else { 60 });
+    let cases = number("AIO_PROOF_CASES").unwrap_or(if is_proof() { 300 } else { 60 });
     let seed = number("AIO_PROOF_SEED").map_or(0x2545_f491_4f6c_dd1d, |seed| seed as u64);
     let mut bench = Bench::new(seed);
     let room = Room::beside(&bench.project()).unwrap();

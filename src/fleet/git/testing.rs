@@ -13,6 +13,11 @@ use tempfile::TempDir;
 use super::{entries, git};
 use crate::fleet::program::Program;
 
+/// Whether a proof is asked for, which tries more than a test: `.ci/run` asks.
+pub(in crate::fleet) fn is_proof() -> bool {
+    std::env::var_os("AIO_PROOFS").is_some()
+}
+
 /// Without the machine's own configuration, and with local repositories as submodules, which git would not clone otherwise.
 pub(super) fn isolated(program: Program) -> Program {
     program

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use super::super::git::Repository;
-use super::super::git::testing::{Scratch, changed_files, commit, said, write};
+use super::super::git::testing::{Scratch, changed_files, commit, is_proof, said, write};
 use super::*;
 
 fn place(scratch: &Scratch, worktree: PathBuf, base: &str) -> Place {
@@ -131,7 +131,7 @@ fn what_came_from_the_target_is_nobodys_work() {
         (seed >> 16) % end
     };
     let mut seen = BTreeSet::new();
-    for step in 0..if cfg!(feature = "proofs") { 300 } else { 60 } {
+    for step in 0..if is_proof() { 300 } else { 60 } {
         let number = below(3) as usize;
         let (job, branch) = (&places[number].worktree, format!("job{number}"));
         match below(7) {

@@ -72,7 +72,7 @@ impl Bench {
 
 #[test]
 fn agrees_with_merging_where_attributes_are_brought() {
-    let cases = number("AIO_PROOF_CASES").unwrap_or(if cfg!(feature = "proofs") { 100 } else { 20 });
+    let cases = number("AIO_PROOF_CASES").unwrap_or(if is_proof() { 100 } else { 20 });
     let seed = number("AIO_PROOF_SEED").map_or(0x9e37_79b9_7f4a_7c15, |seed| seed as u64);
     let mut bench = Bench::new(seed);
     let (mut clean, mut in_conflict, mut one_way) = (0, 0, 0);

@@ -33,7 +33,7 @@ fn agrees_with_merging_in_this_projects_history() {
     let scratch = tempfile::tempdir().unwrap();
     let Some(folder) = copy(scratch.path()) else {
         let words = "this checkout has no history to try; next: git fetch --unshallow, or git clone of the project";
-        if cfg!(feature = "proofs") {
+        if is_proof() {
             panic!("{words}");
         }
         return eprintln!("{words}");
@@ -41,7 +41,7 @@ fn agrees_with_merging_in_this_projects_history() {
     for (key, value) in [("user.name", "t"), ("user.email", "t@example.org"), ("core.fsync", "none")] {
         must(&folder, &["config", key, value]);
     }
-    let wanted = if cfg!(feature = "proofs") { 100 } else { 16 };
+    let wanted = if is_proof() { 100 } else { 16 };
     let newest = must(&folder, &["rev-parse", "HEAD"]);
     let old = commits(&folder, "--no-merges");
     let step = (old.len() / wanted).max(1);
