@@ -1,6 +1,6 @@
 //! `aio remove` and `aio retry`: a job's worktree taken away with nothing lost, and its task tried anew.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -104,9 +104,6 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Taken>, 
     if stage == "removed" {
         return Ok(None);
     }
-    let (runtime, project, worktree) =
-        with_job(app, id, |_, job| Ok((job.runtime.to_string(), home_of(job), unspell(&job.worktree))))?;
-    let (branch, target) = with_job(app, id, |_, job| Ok((job.branch.to_string(), job.target.to_string())))?;
     if ending.runs() {
         return Err(runs(id));
     }
@@ -114,25 +111,27 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Taken>, 
     let rest = ending.rest(app.store.dir());
     ending.settle(app)?;
     report.notes.extend(rest.map(|rest| format!("of {id}, whose aio process was gone, {rest} ran on, and was ended")));
-    let loss = with_job(app, id, |_, job| Ok(absent(job, app.store.dir())))?.and_then(|absent| absent.loss());
+    let recorded = with_job(app, id, |_, job| Ok(Recorded::of(job, app.store.dir())))?;
+    let Recorded { project, worktree, branch, target, .. } = &recorded;
     // Where git cannot be asked, nothing is merged by another name.
-    let target = without_alias(&project, &target).unwrap_or(target);
-    let arrival = Arrival::look(app, id)?;
-    let place = Workplace { project: &project, worktree: &worktree, branch: &branch, target: &target, job: id };
+    let target = without_alias(project, target).unwrap_or_else(|_| target.clone());
+    let arrival = Arrival::look(&recorded);
+    let place = Workplace { project, worktree, branch, target: &target, job: id };
     let rescues = if worktree.exists() || project.exists() {
         take_away_worktree(app, &place, stage, report)?
-    } else if is_home(app, id)? {
+    } else if recorded.base.is_empty() || !recorded.merged.is_empty() {
+        // Nothing of its own was ever made for it, or all of that was merged.
         Vec::new()
     } else {
-        return Err(gone_with_its_work(id, &project));
+        return Err(gone_with_its_work(id, project));
     };
-    if runtime == Runtime::Tmux.name()
+    if recorded.runtime == Runtime::Tmux.name()
         && let Err(error) = Tmux::new(app.store.dir()).kill(id)
     {
         report.notes.push(format!("its terminal was not closed: {error}; next: {}, then aio cleanup", error.hint()));
     }
     JobFiles::of(app.store.dir(), id).forget_environment();
-    let loss = loss.map(str::to_owned).filter(|_| rescues.is_empty());
+    let loss = recorded.loss.map(str::to_owned).filter(|_| rescues.is_empty());
     report.notes.extend(loss.as_ref().map(|loss| format!("of {id}: {loss}; nothing of it was kept")));
     if let Some(merged) = arrival.news(&rescues).filter(|_| loss.is_none()) {
         let note = Box::new(JobNote { merged: Some(merged), ..JobNote::default() });
@@ -148,6 +147,36 @@ fn take_away(app: &App, id: &str, report: &mut Report) -> Result<Option<Taken>, 
     Ok(Some(Taken { rescues, what }))
 }
 
+/// What a job's record says of where its work is, and of its way home.
+struct Recorded {
+    runtime: String,
+    project: PathBuf,
+    worktree: PathBuf,
+    branch: String,
+    target: String,
+    base: String,
+    merged: String,
+    rescue: String,
+    /// What of it is lost already, in words.
+    loss: Option<&'static str>,
+}
+
+impl Recorded {
+    fn of(job: &Job<'_>, dir: &Path) -> Recorded {
+        Recorded {
+            runtime: job.runtime.to_string(),
+            project: home_of(job),
+            worktree: unspell(&job.worktree),
+            branch: job.branch.to_string(),
+            target: job.target.to_string(),
+            base: job.base.to_string(),
+            merged: job.merged.to_string(),
+            rescue: job.rescue.to_string(),
+            loss: absent(job, dir).and_then(|absent| absent.loss()),
+        }
+    }
+}
+
 /// What is known of a job's way home before its branch goes.
 struct Arrival {
     merged: String,
@@ -158,15 +187,12 @@ struct Arrival {
 }
 
 impl Arrival {
-    fn look(app: &App, id: &str) -> Result<Arrival, Failure> {
-        let (project, branch, base, merged, rescue) = with_job(app, id, |_, job| {
-            let [branch, base, merged, rescue] = [&job.branch, &job.base, &job.merged, &job.rescue].map(<_>::to_string);
-            Ok((home_of(job), branch, base, merged, rescue))
-        })?;
+    fn look(job: &Recorded) -> Arrival {
+        let Recorded { project, branch, base, merged, rescue, .. } = job;
         // Where git cannot be asked, it is as it was recorded.
-        let is_there = merged.is_empty() || is_elsewhere(&project, &branch, &merged).unwrap_or(true);
-        let tip = tip(&project, &branch).ok().filter(|tip| *tip != base && rescue.is_empty());
-        Ok(Arrival { merged, is_there, tip })
+        let is_there = merged.is_empty() || is_elsewhere(project, branch, merged).unwrap_or(true);
+        let tip = tip(project, branch).ok().filter(|tip| tip != base && rescue.is_empty());
+        Arrival { merged: merged.clone(), is_there, tip }
     }
 
     /// What its record is to say of that by now: that it arrived, as nothing had to be kept of it; or that it did not stay.
@@ -217,11 +243,6 @@ fn take_away_worktree(
     notes.extend(ignored.map(|paths| format!("deleted with {id}, as git ignores it: {paths}")));
     notes.extend(removed.left.map(|(path, error)| format!("{} could not be deleted: {error}", path.display())));
     Ok(rescues)
-}
-
-/// Whether nothing of its own was ever made for a job, or all of that was merged.
-fn is_home(app: &App, id: &str) -> Result<bool, Failure> {
-    with_job(app, id, |_, job| Ok(job.base.is_empty() || !job.merged.is_empty()))
 }
 
 /// What it committed is on its branch, wherever that is now.

@@ -13,7 +13,7 @@ use super::Found;
 use super::room::Room;
 
 /// One merge takes this long at most.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const MERGE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where attributes are, at any depth.
 const ANY: &str = ":(top,glob)**/.gitattributes";
@@ -71,6 +71,6 @@ pub(super) fn as_checked_out(repository: &Path, room: &Room, target: &str, commi
 /// The tree that comes of it, conflicts and all.
 pub(super) fn merged(repository: &Path, room: &Room, ours: &str, theirs: &str) -> Option<String> {
     let args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", ours, theirs];
-    let ran = run_merging(room.git(repository, args).limit(LIMIT), repository).ok()?;
+    let ran = run_merging(room.git(repository, args).limit(MERGE_LIMIT), repository).ok()?;
     matches!(ran.code, 0 | 1).then(|| ran.text().lines().next().map(str::to_owned))?
 }

@@ -4,17 +4,13 @@
 //! worktree is touched.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::super::git::entries;
 use super::super::merge::git::run_merging;
 use super::super::merge::{Trouble, tip};
-use super::attributes::{as_checked_out, merged};
+use super::attributes::{MERGE_LIMIT, as_checked_out, merged};
 use super::batch::{ATTRIBUTES, plain};
 use super::room::Room;
-
-/// One merge takes this long at most.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What becomes of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +58,7 @@ enum Trial {
 
 fn trial(repository: &Path, room: &Room, (ours, theirs): (&str, &str), by: &str) -> Trial {
     let args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs];
-    let program = room.git(repository, args).variable(ATTRIBUTES, by).limit(LIMIT);
+    let program = room.git(repository, args).variable(ATTRIBUTES, by).limit(MERGE_LIMIT);
     let Ok(ran) = run_merging(program, repository) else { return Trial::Unknown };
     let mut words = entries(&ran.out);
     match (ran.code, words.next()) {

@@ -41,7 +41,9 @@ fn three_agents_work_in_terminals_and_are_brought_home() {
     }
     let ids = THREE.map(|agent| fleet.id(agent));
     comes_home(&fleet, &ids);
-    ids.iter().for_each(|id| assert_eq!(fleet.running(id), Vec::<String>::new()));
+    for id in ids {
+        fleet.until(&format!("the end of {id}"), || fleet.running(&id).is_empty().then_some(()));
+    }
 }
 
 #[test]
@@ -68,7 +70,9 @@ fn agents_in_terminals_are_spoken_to_and_go_on_in_the_session_they_had() {
     let ids = THREE.map(|agent| fleet.id(agent));
     let stopped = fleet.aio(&["stop", &ids[0], &ids[1], &ids[2]]);
     assert_eq!((stopped.code, stopped.out.matches("Stopped: ").count()), (0, THREE.len()), "{stopped:?}");
-    ids.iter().for_each(|id| assert_eq!(fleet.running(id), Vec::<String>::new()));
+    for id in ids {
+        fleet.until(&format!("the end of {id}"), || fleet.running(&id).is_empty().then_some(()));
+    }
     for (agent, session) in THREE.into_iter().zip(sessions) {
         assert_eq!(fleet.aio(&["resume", &fleet.id(agent)]).code, 0);
         let job = fleet.once(agent, "done");
