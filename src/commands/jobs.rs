@@ -276,3 +276,15 @@ pub(super) fn with_job<T>(
         ask(state, find_job(&jobs, word)?)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::dollars;
+
+    #[test]
+    fn dollars_are_to_the_nearest_cent_and_less_is_not_nothing() {
+        let shown = [0, 1, 4_999, 5_000, 9_900, 14_999, 15_000, 999_999, 12_345_678].map(dollars);
+        assert_eq!(shown, ["$0.00", "<$0.01", "<$0.01", "$0.01", "$0.01", "$0.01", "$0.02", "$1.00", "$12.35"]);
+        assert_eq!(dollars(u64::MAX), "$18446744073709.55");
+    }
+}
