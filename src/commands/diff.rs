@@ -70,7 +70,17 @@ fn span(room: &Room, worker: &Worker, notes: &mut Vec<String>) -> Result<Span, F
             is_partial = true;
         }
         head = head.or_else(|| Some(snapshot.head.clone()).filter(|head| !head.is_empty()));
-        (snapshot.commit.clone(), snapshot.commit == snapshot.head)
+        match tip.filter(|tip| merge::ahead(project, tip, &snapshot.head).is_ok_and(|ahead| ahead > 0)) {
+            None => (snapshot.commit.clone(), snapshot.commit == snapshot.head),
+            // What comes home is the branch.
+            Some(tip) => {
+                let look = format!("git -C {} status", shell_word(&worker.worktree));
+                let what =
+                    format!("the worktree of {} has something else checked out, and this is its branch", worker.id);
+                notes.push(format!("{what}; next: {look}"));
+                (tip, true)
+            }
+        }
     } else {
         let missing = || merge::Trouble::NoBranch { branch: worker.branch.clone(), folder: project.clone() };
         if worker.has_lost_git() {

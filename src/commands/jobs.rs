@@ -195,10 +195,15 @@ fn state(seen: &Seen) -> String {
 /// What it holds, and what waits for it.
 fn holds(seen: &Seen) -> String {
     let claims = (seen.claims > 0).then(|| format!("holds {}", seen.claims));
-    let messages = [(seen.messages_waiting, "waiting"), (seen.messages_unconfirmed, "unconfirmed")];
+    claims.into_iter().chain(messages(seen)).collect::<Vec<_>>().join(", ")
+}
+
+/// What was sent to it and has not arrived, or is not known to have.
+fn messages(seen: &Seen) -> impl Iterator<Item = String> {
+    let waiting = if seen.is_removed { "never handed over" } else { "waiting" };
+    let messages = [(seen.messages_waiting, waiting), (seen.messages_unconfirmed, "unconfirmed")];
     let messages = messages.into_iter().filter(|(number, _)| *number > 0);
-    let messages = messages.map(|(number, how)| format!("{} {how}", count(number as u64, "message")));
-    claims.into_iter().chain(messages).collect::<Vec<_>>().join(", ")
+    messages.map(|(number, how)| format!("{} {how}", count(number as u64, "message")))
 }
 
 /// What it made, as far as git can be asked.

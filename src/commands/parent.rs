@@ -253,7 +253,7 @@ fn supervise(app: &App, task: &mut Box<Task>, process: ProcessKey) -> JobEnd {
             Err(failure) => Ending { end: failed(&failure.message), limit_ends: None },
         };
         // What it left running would keep ports and files, and write on.
-        for left in remains::end(app.store.dir(), &task.id, None) {
+        for left in remains::end(app.store.dir(), &task.id, None, remains::TO_FOLLOW) {
             app.warn(&format!("process {} of {} does not end", left.pid, task.id));
         }
         let Some(until) = task.goes_on(&ending) else { return ending.end };

@@ -18,8 +18,10 @@ pub const JOB: &str = "AIO_JOB";
 /// What whoever starts agents may have itself from one that started it, and must not pass on.
 pub const OF_A_JOB: [&str; 6] = [JOB, "AIO_INSTANCE", "AIO_PROJECT", "AIO_WORKTREE", "AIO_PORTS", "PORT"];
 
-/// Between asking and ending.
-const GRACE: Duration = Duration::from_secs(5);
+/// Between asking and ending, where an agent may be among them.
+pub const GRACE: Duration = Duration::from_secs(5);
+/// The same of what an agent left: until that is over, nobody is told that it is gone.
+pub const TO_FOLLOW: Duration = Duration::from_secs(1);
 /// For the system to take away what it was told to end.
 const TO_VANISH: Duration = Duration::from_secs(2);
 const GLANCE: Duration = Duration::from_millis(20);
@@ -69,10 +71,10 @@ impl Running {
     }
 }
 
-/// Ends all that runs of a job: asks first, and waits five seconds. Gives what would not end.
-pub fn end(dir: &Path, job: &str, known: Option<ProcessKey>) -> Vec<ProcessKey> {
+/// Ends all that runs of a job: asks first, and waits so long. Gives what would not end.
+pub fn end(dir: &Path, job: &str, known: Option<ProcessKey>, grace: Duration) -> Vec<ProcessKey> {
     let mut left = Vec::new();
-    for (signal, patience) in [(Signal::TERM, GRACE), (Signal::KILL, TO_VANISH)] {
+    for (signal, patience) in [(Signal::TERM, grace), (Signal::KILL, TO_VANISH)] {
         let deadline = Instant::now() + patience;
         let mut told: HashSet<ProcessKey> = HashSet::new();
         loop {
@@ -152,7 +154,7 @@ mod tests {
             std::thread::sleep(GLANCE);
         }
         assert!(Running::now(dir.path()).of("x-1", None).len() >= 2);
-        assert_eq!(end(dir.path(), "x-1", None), []);
+        assert_eq!(end(dir.path(), "x-1", None, GRACE), []);
         drop(ours);
         assert_eq!(Running::now(dir.path()).jobs(), ["x-2"]);
         assert!(others.iter_mut().all(|other| other.0.try_wait().unwrap().is_none()));

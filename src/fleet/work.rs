@@ -39,6 +39,8 @@ pub struct Place {
     pub project: PathBuf,
     /// The full id of a commit.
     pub base: String,
+    /// The branch that it is for, whatever is checked out there.
+    pub branch: String,
     /// A branch; empty for what the project has checked out.
     pub target: String,
 }
@@ -54,6 +56,8 @@ pub struct Work {
     pub uncommitted: usize,
     /// All that was committed is in the target.
     pub has_arrived: bool,
+    /// Something else than its branch is checked out there; what was committed to either counts.
+    pub is_off_branch: bool,
 }
 
 impl Work {
@@ -78,6 +82,8 @@ pub enum Found {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Present {
     head: String,
+    /// What is checked out.
+    branch: String,
     /// What is not as in its commit.
     files: BTreeSet<Vec<u8>>,
     /// Which of it git does not keep track of.
@@ -90,7 +96,7 @@ pub fn look(places: &[Place]) -> Vec<Found> {
     let mut found: Vec<Found> = present.iter().map(begun).collect();
     let mut repositories: BTreeMap<&Path, Groups<'_>> = BTreeMap::new();
     for (at, (place, now)) in places.iter().zip(&present).enumerate() {
-        if let Some(now) = now.as_ref().ok().filter(|now| now.head != place.base) {
+        if let Some(now) = now.as_ref().ok().filter(|now| now.head != place.base || now.branch != place.branch) {
             let groups = repositories.entry(&place.project).or_default();
             groups.entry((&place.base, &place.target)).or_default().push((at, now));
         }
@@ -98,15 +104,22 @@ pub fn look(places: &[Place]) -> Vec<Found> {
     for groups in repositories.into_values() {
         let members = || groups.values().flatten();
         let any = members().next().map_or(Path::new(""), |(at, _)| &places[*at].worktree);
-        let targets = targets(any, groups.keys().map(|(_, target)| *target));
+        let left = members().map(|(at, now)| (&*places[*at].branch, now)).filter(|(branch, now)| now.branch != *branch);
+        let targets = targets(any, groups.keys().map(|(_, target)| *target).chain(left.map(|(branch, _)| branch)));
         for ((base, target), members) in &groups {
-            let tips: BTreeSet<&str> = members.iter().map(|(_, now)| &*now.head).collect();
+            let tips_of = |at: usize, now: &'_ Present| -> BTreeSet<String> {
+                let own = targets.as_ref().ok().and_then(|found| found.get(&*places[at].branch));
+                own.map(|own| own.commit.clone()).into_iter().chain([now.head.clone()]).collect()
+            };
+            let all: Vec<BTreeSet<String>> = members.iter().map(|(at, now)| tips_of(*at, now)).collect();
+            let tips: BTreeSet<&str> = all.iter().flatten().map(String::as_str).collect();
             let asked = targets
                 .as_ref()
                 .map_err(|found| *found)
                 .and_then(|targets| done_since(any, base, targets.get(target), &tips).map_err(|trouble| why(&trouble)));
-            for (at, now) in members {
-                found[*at] = asked.as_ref().map_or_else(|found| *found, |done| together(now, done));
+            for ((at, now), tips) in members.iter().zip(&all) {
+                let place = &places[*at];
+                found[*at] = asked.as_ref().map_or_else(|found| *found, |done| together(place, now, tips, done));
             }
         }
     }
@@ -148,14 +161,16 @@ fn reference(target: &str) -> String {
 }
 
 /// What was committed there, and what was not.
-fn together(now: &Present, done: &Done) -> Found {
-    let own = done.get(&now.head);
+fn together(place: &Place, now: &Present, tips: &BTreeSet<String>, done: &Done) -> Found {
+    let own: Vec<&(Own, Vec<Vec<u8>>)> = tips.iter().filter_map(|tip| done.get(tip)).collect();
     let files: BTreeSet<&Vec<u8>> = now.files.iter().chain(own.iter().flat_map(|(_, files)| files)).collect();
+    let commits: BTreeSet<&String> = own.iter().flat_map(|(own, _)| &own.commits).collect();
     Found::Work(Work {
         files: files.len(),
-        commits: own.map_or(0, |(own, _)| own.commits),
+        commits: commits.len(),
         uncommitted: now.files.len(),
-        has_arrived: own.is_some_and(|(own, _)| own.has_arrived),
+        has_arrived: own.iter().all(|(own, _)| own.has_arrived || own.commits.is_empty()),
+        is_off_branch: now.branch != place.branch,
     })
 }
 
@@ -225,6 +240,8 @@ fn read_status(out: &[u8]) -> Present {
             [b'#', ..] => {
                 if let Some(head) = entry.strip_prefix(b"# branch.oid ") {
                     present.head = String::from_utf8_lossy(head).into_owned();
+                } else if let Some(branch) = entry.strip_prefix(b"# branch.head ") {
+                    present.branch = String::from_utf8_lossy(branch).into_owned();
                 }
                 continue;
             }

@@ -71,6 +71,61 @@ fn what_is_done_after_a_merge_is_to_be_reviewed() {
 }
 
 #[test]
+fn what_was_merged_may_have_more_where_git_cannot_be_asked() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "commit": "b" }, write("c.txt"), { "done": "x" }]), &["l:1", "x"]);
+    let record = fleet.job("review");
+    let (job, worktree) = (id(&record), record["worktree"].as_str().unwrap().to_owned());
+    assert_eq!(fleet.aio(&["merge", "--yes", &job]).code, 0);
+    fleet.job("review");
+    let next = format!("the rest is merged, this is not committed; next: aio diff {job}, aio resume {job} ");
+    assert!(fleet.shown().contains(&next), "{}", fleet.shown());
+    std::fs::remove_file(Path::new(&worktree).join("c.txt")).unwrap();
+    fleet.job("done");
+    let config = fleet.world.project.join(".git/config");
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{before}[oops\n")).unwrap();
+    assert_eq!((&fleet.job("review")["files"], &fleet.jobs()[0]["merged"] == ""), (&Value::Null, false));
+    assert!(
+        fleet.shown().contains("git cannot be asked there, so its work is not known; next: git -C "),
+        "{}",
+        fleet.shown()
+    );
+    assert!(fleet.aio(&["report"]).out.contains("To review"));
+    std::fs::write(&config, before).unwrap();
+    fleet.job("done");
+}
+
+#[test]
+fn what_is_on_its_branch_is_to_be_reviewed_whatever_is_checked_out() {
+    let fleet = Fleet::new();
+    let looks_back = json!({ "run": ["git", "checkout", "-q", "--detach", "HEAD~1"] });
+    fleet.launch(json!([write("b.txt"), { "commit": "b" }, looks_back, { "done": "x" }]), &["l:1", "x"]);
+    let record = fleet.job("review");
+    assert_eq!((&record["files"], &record["commits"]), (&json!(1), &json!(1)), "{record:#}");
+    assert!(fleet.shown().contains("something else than its branch is checked out there; next: "), "{}", fleet.shown());
+    let diff = fleet.aio(&["diff", &id(&record)]);
+    assert!(diff.out.contains("+++ b/b.txt") && diff.err.contains("this is its branch; next: "), "{diff:?}");
+    assert_eq!(fleet.aio(&["merge", &id(&record)]).code, 0);
+    fleet.job("done");
+    assert!(fleet.shown().contains("1 file, 1 commit, merged"), "{}", fleet.shown());
+}
+
+#[test]
+fn what_was_never_handed_over_stays_said() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "x"]);
+    let job = id(&fleet.job("working"));
+    assert_eq!(fleet.aio(&["send", &job, "Mind the gap"]).out, format!("Left for {job}\n"));
+    assert_eq!(fleet.aio(&["stop", &job]).code, 0);
+    assert!(fleet.aio(&["report"]).out.contains(", 1 message waiting)"), "{}", fleet.aio(&["report"]).out);
+    let removed = fleet.aio(&["remove", &job]);
+    assert!(removed.err.contains("never handed over: \"Mind the gap\""), "{removed:?}");
+    assert!(fleet.shown().contains("  1 message never handed over  "), "{}", fleet.shown());
+    assert!(fleet.aio(&["report"]).out.contains(", 1 message never handed over)"), "{}", fleet.aio(&["report"]).out);
+}
+
+#[test]
 fn what_is_not_committed_is_shown_whatever_its_branch_is_called() {
     let fleet = Fleet::new();
     fleet.launch(json!([write("b.txt"), { "commit": "b" }, write("c.txt"), { "done": "x" }]), &["l:1", "x"]);

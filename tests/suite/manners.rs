@@ -378,6 +378,18 @@ fn one_that_is_killed_has_crashed_and_goes_on_when_it_may() {
     });
 }
 
+/// What ignores being asked to end is ended, and that does not keep the job from being told of.
+#[test]
+fn one_that_is_killed_has_crashed_whatever_it_left_running() {
+    play(&all(), |manner| {
+        let stays = "setsid sh -c 'trap : TERM HUP INT; while :; do sleep 0.3; done' >&- 2>&- <&- & sleep 1";
+        let dying = steps(json!([{ "run": ["sh", "-c", stays] }, { "signal": 9 }]));
+        let mut scene = Scene::launch(manner, dying, &["--restarts", "0"]);
+        scene.stands("signal", "crashed");
+        scene
+    });
+}
+
 #[test]
 fn one_that_finishes_without_saying_so() {
     play(&all(), |manner| {

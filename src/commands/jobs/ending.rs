@@ -104,7 +104,7 @@ impl Ending {
         if self.stage == "queued" {
             return Ok(());
         }
-        match remains::end(dir, &self.id, self.agent).first() {
+        match remains::end(dir, &self.id, self.agent, remains::GRACE).first() {
             None => Ok(()),
             Some(left) => {
                 let message = format!("process {} of {} does not end", left.pid, self.id);

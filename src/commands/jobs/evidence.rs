@@ -167,6 +167,7 @@ fn place(job: &Job<'_>, absent: Option<&Absent>) -> Option<Place> {
         worktree,
         project: home_of(job),
         base: job.base.to_string(),
+        branch: job.branch.to_string(),
         target: job.target.to_string(),
     })
 }
@@ -226,10 +227,10 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
     let on_branch = || absent.as_ref().map_or(Found::Nothing, |absent| absent.found);
     let found = found.unwrap_or_else(on_branch);
     let work = if let Found::Work(work) = found { Some(work) } else { None };
-    // Where git cannot be asked, as without the project's folder, there may be work.
+    // Where git cannot be asked, as without the project's folder, there may be work; after a merge, new work.
     let is_lost = absent.as_ref().is_some_and(|absent| absent.loss().is_some());
     let is_unknown = work.is_none() && (has_place || is_lost || found == Found::Unanswered);
-    let has_work = is_unknown && job.merged.is_empty() || work.is_some_and(|work| !is_home(job, work));
+    let has_work = is_unknown || work.is_some_and(|work| !is_home(job, work));
     let stopped = stopped_parent(job, evidence);
     let standing = match stopped {
         // Nobody writes that down until its parent goes on.
@@ -252,7 +253,7 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
     };
     let files = JobFiles::of(dir, &job.id);
     let is_removed = job.stage == *"removed";
-    let has_ended = job.stage == *"ended" || about.is_orphaned;
+    let has_ended = matches!(&*job.stage, "ended" | "removed") || about.is_orphaned;
     let since = if job.started_at.is_empty() { &job.queued_at } else { &job.started_at };
     Seen {
         standing,
@@ -265,8 +266,8 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
         attach: attach(job, dir),
         remark: remark(&about),
         is_removed,
-        messages_waiting: if is_removed { 0 } else { files.waiting() },
-        messages_unconfirmed: if is_removed { 0 } else { files.unconfirmed(has_ended).len() },
+        messages_waiting: files.waiting(),
+        messages_unconfirmed: files.unconfirmed(has_ended).len(),
         is_work_unknown: is_unknown,
         is_orphaned: about.is_orphaned,
         orphans,

@@ -93,8 +93,13 @@ fn of_now(about: &About<'_>) -> String {
         }
         (_, Some(absent)) => after_failure(job, &without_worktree(job, absent)),
         (Standing::Review, _) if about.is_work_unknown => unknown_work(job, "git cannot be asked there"),
-        (Standing::Review, _) if matches!(about.found, Found::Work(work) if work.commits == 0) => {
-            format!("nothing is committed; next: aio diff {0}, aio resume {0} \"Commit your work\"", &*job.id)
+        (Standing::Review, _) if matches!(about.found, Found::Work(work) if work.commits == 0 || work.has_arrived) => {
+            let has_arrived = matches!(about.found, Found::Work(work) if work.commits > 0);
+            let what = if has_arrived { "the rest is merged, this is not committed" } else { "nothing is committed" };
+            format!("{what}; next: aio diff {0}, aio resume {0} \"Commit your work\"", &*job.id)
+        }
+        (Standing::Review, _) if matches!(about.found, Found::Work(work) if work.is_off_branch) => {
+            format!("something else than its branch is checked out there; {}", usual(about))
         }
         _ => usual(about),
     }

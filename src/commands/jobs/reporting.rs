@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::evidence::{Seen, look_all};
-use super::{cost, dollars, entries, value, work};
+use super::{cost, dollars, entries, messages, value, work};
 use crate::app::App;
 use crate::cli::ReportArgs;
 use crate::error::Failure;
@@ -100,15 +100,14 @@ fn title(args: &ReportArgs, level: usize, text: &str) -> Line {
 
 fn lines(args: &ReportArgs, seen: &Seen) -> Vec<Line> {
     let code = if args.markdown { "`" } else { "" };
-    let cost = cost(seen);
-    let cost = if cost.is_empty() { String::new() } else { format!(", {cost}") };
+    let known = [work(seen), cost(seen)].into_iter().filter(|words| !words.is_empty()).chain(messages(seen));
     let mut lines = vec![Line::from(format!(
-        "- {code}{}{code} {} in {}: {} ({}{cost})",
+        "- {code}{}{code} {} in {}: {} ({})",
         seen.id,
         if seen.is_given_up() { "removed" } else { seen.standing.name() },
         seen.project,
         plain(args, &seen.title),
-        work(seen),
+        known.collect::<Vec<_>>().join(", "),
     ))];
     let words = [&seen.said, &seen.remark].into_iter().filter(|words| !words.is_empty());
     lines.extend(words.map(|words| Line::from(format!("  {}", plain(args, words)))));

@@ -116,8 +116,8 @@ fn on_branch(repository: &Repository, missing: &Missing, tip: &str) -> Result<Fo
     let name = reference(&missing.target);
     let target = repository.commit(&name)?.map(|commit| Target { name, commit });
     let done = done_since(repository.root(), &missing.base, target.as_ref(), &BTreeSet::from([tip]))?;
-    let Some((own, files)) = done.get(tip).filter(|(own, _)| own.commits > 0 && !own.has_arrived) else {
+    let Some((own, files)) = done.get(tip).filter(|(own, _)| !own.commits.is_empty() && !own.has_arrived) else {
         return Ok(Found::Nothing);
     };
-    Ok(Found::Work(Work { files: files.len(), commits: own.commits, ..Work::default() }))
+    Ok(Found::Work(Work { files: files.len(), commits: own.commits.len(), ..Work::default() }))
 }

@@ -17,8 +17,8 @@ use super::past::{Value, past};
 pub struct Own {
     /// With what to compare it.
     pub from: String,
-    /// How many commits.
-    pub commits: usize,
+    /// The commits, by their ids.
+    pub commits: BTreeSet<String>,
     /// All of it is in the target.
     pub has_arrived: bool,
 }
@@ -54,7 +54,7 @@ pub fn own(
     let past = asked.map(|target| past(folder, &target.name)).unwrap_or_default();
     let is_made = |tip: &str| is_in_target(tip) && past.iter().any(|value| value.is_made && value.id == tip);
     let own = |tip: &str| match is_made(tip) {
-        true => Own { from: tip.to_owned(), commits: 0, has_arrived: true },
+        true => Own { from: tip.to_owned(), commits: BTreeSet::new(), has_arrived: true },
         false => history.own(commit, tip, &past),
     };
     Ok(tips.iter().map(|tip| ((*tip).to_owned(), own(tip))).collect())
@@ -92,7 +92,10 @@ impl<'t> History<'t> {
         let shared = both.map(|at| self.ids[at]).filter(|id| self.begins_at_base(id));
         Own {
             from: shared.unwrap_or(self.base).to_owned(),
-            commits: mine.iter().zip(&theirs).filter(|(mine, theirs)| **mine && !**theirs).count(),
+            commits: (0..self.ids.len())
+                .filter(|at| mine[*at] && !theirs[*at])
+                .map(|at| self.ids[at].to_owned())
+                .collect(),
             has_arrived,
         }
     }

@@ -8,7 +8,9 @@ use super::*;
 
 fn place(scratch: &Scratch, worktree: PathBuf, base: &str) -> Place {
     let (project, base, target) = (scratch.project.clone(), base.to_owned(), "main".to_owned());
-    Place { worktree, project, base, target }
+    let shown = git(&worktree).args(["branch", "--show-current"]).run().map(|ran| ran.text()).unwrap_or_default();
+    let branch = if shown.is_empty() { "(detached)".to_owned() } else { shown };
+    Place { worktree, project, base, branch, target }
 }
 
 fn counts(files: usize, commits: usize) -> Work {
@@ -93,6 +95,37 @@ fn what_was_done_in_many_worktrees() {
     assert_eq!(counted(&places), found);
     let numbers: Vec<(usize, usize)> = expected.iter().map(|work| (work.files, work.commits)).collect();
     assert_eq!(numbers, [(0, 0), (2, 0), (1, 0), (2, 2), (3, 2), (2, 2), (3, 4), (2, 2)]);
+}
+
+/// What is committed to the branch is brought home, whatever else is looked at there.
+#[test]
+fn what_the_branch_has_counts_whatever_is_checked_out() {
+    let scratch = Scratch::new();
+    let base = scratch.git(&["rev-parse", "HEAD"]);
+    let worktree = scratch.path("w");
+    scratch.git(&["worktree", "add", "-q", "-b", "job", worktree.to_str().unwrap(), &base]);
+    let places = [place(&scratch, worktree.clone(), &base)];
+    let work = |files, commits, is_off_branch| Found::Work(Work { files, commits, is_off_branch, ..Work::default() });
+    write(&worktree.join("one"), "1");
+    commit(&worktree, "one");
+    assert_eq!(look(&places), [work(1, 1, false)]);
+    said(&worktree, &["checkout", "-q", "--detach", "HEAD~1"]);
+    assert_eq!(look(&places), [work(1, 1, true)]);
+    write(&worktree.join("two"), "2");
+    commit(&worktree, "two");
+    assert_eq!(look(&places), [work(2, 2, true)], "both are the job's");
+    said(&worktree, &["checkout", "-q", "-b", "other", "job"]);
+    write(&worktree.join("two"), "2");
+    commit(&worktree, "two");
+    assert_eq!(look(&places), [work(2, 2, true)], "what both have counts once");
+    scratch.git(&["merge", "-q", "--no-edit", "job"]);
+    assert_eq!(look(&places), [work(2, 2, true)], "the other branch is not home");
+    scratch.git(&["merge", "-q", "--no-edit", "other"]);
+    let all_home = |found: &Found| matches!(found, Found::Work(work) if work.has_arrived && work.is_home());
+    assert!(look(&places).iter().all(all_home), "{:?}", look(&places));
+    said(&worktree, &["checkout", "-q", "job"]);
+    said(&worktree, &["branch", "-q", "-m", "renamed"]);
+    assert!(look(&places).iter().all(all_home), "{:?}", look(&places));
 }
 
 #[test]
