@@ -25,8 +25,10 @@ pub(super) fn task(app: &App, words: &[String], file: Option<&OsStr>) -> Result<
         (None, words) => from_words(app, "task", words)?,
     };
     let hint = match app.default_task() {
-        Some(_) if !words.is_empty() => "put it last, in quotes, or leave it out to have default_task of config.toml",
-        _ => "put it last, in quotes, or set default_task in config.toml",
+        Some(_) if !words.is_empty() => {
+            "put it last, in quotes (- reads stdin), or leave it out to have default_task of config.toml"
+        }
+        _ => "put it last, in quotes (- reads stdin), or set default_task in config.toml",
     };
     whole("task", text, hint)
 }
@@ -36,7 +38,7 @@ pub(super) fn task(app: &App, words: &[String], file: Option<&OsStr>) -> Result<
 /// # Errors
 /// When there is none, or it is not text.
 pub(super) fn message(app: &App, words: &[String]) -> Result<String, Failure> {
-    whole("message", from_words(app, "message", words)?, "put it last, in quotes")
+    whole("message", from_words(app, "message", words)?, "put it last, in quotes (- reads stdin)")
 }
 
 fn whole(what: &str, text: String, hint: &str) -> Result<String, Failure> {

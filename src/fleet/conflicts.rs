@@ -14,6 +14,7 @@ mod order;
 mod room;
 mod sequence;
 mod terms;
+mod uncommitted;
 mod upstream;
 
 use std::collections::{HashMap, HashSet};
@@ -129,6 +130,7 @@ pub fn survey(repository: &Path, candidates: &[Candidate], room: &Room, cache: &
         }
     }
     add_unmerged(&mut survey, candidates);
+    survey.notes.extend(uncommitted::in_the_way(repository, candidates, &survey.branches)?);
     survey.order = suggest(&found, &survey.clashes, &one_way);
     add_one_way(&mut survey, one_way);
     Ok(survey)

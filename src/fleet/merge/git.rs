@@ -153,7 +153,7 @@ pub fn uncommitted(folder: &Path, with_untracked: bool) -> Result<Vec<String>, T
 }
 
 /// The same as git has it: what it is in the index, what in the worktree, a space, the name.
-pub(super) fn status(folder: &Path, with_untracked: bool) -> Result<Vec<Vec<u8>>, Trouble> {
+pub(in crate::fleet) fn status(folder: &Path, with_untracked: bool) -> Result<Vec<Vec<u8>>, Trouble> {
     let untracked = if with_untracked { "--untracked-files=normal" } else { "--untracked-files=no" };
     let program = git(folder, ["status", "--porcelain=v1", "-z", "--no-renames", untracked]);
     let ran = answer(program, "see what is not committed", folder)?;

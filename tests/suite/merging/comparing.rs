@@ -73,6 +73,28 @@ fn what_is_not_committed_counts_and_is_left_alone() {
 }
 
 #[test]
+fn what_is_not_committed_where_they_are_to_go_is_noted() {
+    let fleet = three();
+    let says = || fleet.aio(&["conflicts"]).err;
+    edit(&fleet.project(), "three", 3, "nobody else's");
+    fs::create_dir(fleet.project().join("new")).unwrap();
+    fs::write(fleet.project().join("new/own"), "x").unwrap();
+    assert_eq!(says(), "");
+    let third = fleet.world.dir.join("worktrees/project/claude-third0");
+    fs::create_dir(third.join("new")).unwrap();
+    fs::write(third.join("new/own"), "y").unwrap();
+    commit(&third, "new");
+    edit(&fleet.project(), "two", 3, "mine");
+    let files = "claude-third0 changes new/own, two, which is not committed where main is checked out";
+    assert!(says().contains(&format!("{files}, so aio merge refuses it; next: git -C ")), "{}", says());
+    let refused = fleet.aio(&["merge", "claude-third0"]);
+    assert!(refused.code == 1 && refused.err.contains("new/own"), "{refused:?}");
+    must(&fleet.project(), &["stash", "-q", "--include-untracked"]);
+    assert_eq!(says(), "");
+    assert_eq!(fleet.aio(&["merge", "claude-third0"]).code, 0);
+}
+
+#[test]
 fn where_they_are_to_go_counts_too() {
     let fleet = three();
     edit(&fleet.project(), "two", 3, "meanwhile");
