@@ -72,7 +72,7 @@ pub struct LaunchOptions {
     /// Without a terminal, read by their streams
     #[arg(long)]
     pub headless: bool,
-    /// Begin at this branch, and bring the work home to it [default: the project's default branch]
+    /// Begin at this branch, and bring the work home to it [default: the default branch, as the remote says]
     #[arg(long, value_name = "BRANCH")]
     pub target: Option<String>,
     /// Start an agent that crashed, or met a usage limit whose end it told, again; at most so often
@@ -108,7 +108,7 @@ pub struct StartArgs {
     /// Take the prompt from a file
     #[arg(long, short = 'f', value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub file: Option<OsString>,
-    /// Begin at this branch, and bring the work home to it [default: the project's default branch]
+    /// Begin at this branch, and bring the work home to it [default: the default branch, as the remote says]
     #[arg(long, value_name = "BRANCH", requires = "worktree")]
     pub target: Option<String>,
 }

@@ -112,6 +112,32 @@ fn what_is_on_its_branch_is_to_be_reviewed_whatever_is_checked_out() {
 }
 
 #[test]
+fn what_is_still_to_be_looked_at_is_in_every_report() {
+    let fleet = Fleet::new();
+    fleet.launch(json!([write("b.txt"), { "done": "x" }]), &["l:1", "friday"]);
+    let job = id(&fleet.job("review"));
+    fleet.launch(json!([{ "done": "x" }]), &["l:1", "done by then"]);
+    assert!(within(20, || fleet.jobs().iter().any(|job| job["state"] == "done")));
+    let old = "2026-01-02T03:04:05.678Z";
+    fleet.world.edit(|state| {
+        for job in state["jobs"].as_array_mut().unwrap() {
+            for stamp in ["queuedAt", "startedAt", "endedAt"] {
+                job[stamp] = json!(old);
+            }
+        }
+    });
+    let report = fleet.aio(&["report"]).out;
+    assert!(report.starts_with("The last 24h: 0 jobs (none); from before 1 to review\n\nFrom before\n"), "{report}");
+    assert!(report.contains(&format!("- {job} review in ")) && !report.contains("done by then"), "{report}");
+    assert!(report.contains(&format!("next: aio diff {job}")), "{report}");
+    let answer: Value = serde_json::from_str(&fleet.aio(&["report", "--json"]).out).unwrap();
+    assert_eq!((&answer["data"]["jobs"], &answer["data"]["before"][0]["id"]), (&json!([]), &json!(job)), "{answer:#}");
+    assert_eq!(fleet.aio(&["remove", &job]).code, 0);
+    let report = fleet.aio(&["report"]).out;
+    assert!(report.starts_with("The last 24h: 1 job (1 removed unmerged)\n"), "{report}");
+}
+
+#[test]
 fn what_was_never_handed_over_stays_said() {
     let fleet = Fleet::new();
     fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "x"]);

@@ -238,6 +238,33 @@ fn where_no_branch_or_worktree_can_be_made_nothing_is_launched_anywhere() {
     assert_eq!(run(fleet.command(&script).args(["all", "l:1", "x"])).code, 0);
 }
 
+/// Where a repository was made here and pushed, git remembers no default branch of its remote.
+#[test]
+fn work_begins_at_what_the_remote_calls_its_default_branch() {
+    let fleet = Fleet::new();
+    let (project, remote) = (&fleet.world.project, fleet.world.home.join("remote.git"));
+    let said = |folder: &std::path::Path, args: &[&str]| {
+        let ran = git(folder, args);
+        assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
+        ran.out.trim().to_owned()
+    };
+    said(project, &["branch", "develop"]);
+    said(project, &["init", "-q", "--bare", "-b", "develop", remote.to_str().unwrap()]);
+    said(project, &["remote", "add", "origin", remote.to_str().unwrap()]);
+    said(project, &["push", "-q", "origin", "main", "develop"]);
+    fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["l:1", "x"]);
+    assert_eq!(fleet.world.state()["jobs"][0]["target"], "develop");
+    said(project, &["push", "-q", "origin", "main:trunk"]);
+    said(&remote, &["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    said(project, &["update-ref", "-d", "refs/remotes/origin/trunk"]);
+    let refused = fleet.launch(json!([]), &["l:1", "x"]);
+    let why =
+        "the default branch of origin is trunk, of which nothing is known here; nothing was launched; next: git -C ";
+    assert!(refused.code == 6 && refused.err.contains(why), "{refused:?}");
+    assert_eq!(fleet.jobs().len(), 1);
+    assert_eq!(fleet.launch(json!([]), &["l:1", "--target", "develop", "x"]).code, 0);
+}
+
 #[test]
 fn a_terminal_server_that_is_just_ending_is_followed_by_another() {
     if lacks_tmux() {

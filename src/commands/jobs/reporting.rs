@@ -41,7 +41,7 @@ fn of<'s>(seen: &'s [Seen], wanted: &str) -> Vec<&'s Seen> {
 
 pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, Failure> {
     let since_ms = u64::try_from(args.since.as_millis()).unwrap_or(u64::MAX);
-    let seen = app.with_state(|state| {
+    let (seen, before) = app.with_state(|state| {
         let jobs = entries(state)?;
         let evidence = app.evidence(state, &[]);
         let is_recent = |job: &&Job<'_>| {
@@ -50,23 +50,18 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
                 stamps.iter().filter(|stamp| !stamp.is_empty()).map(|stamp| lease::wall_age_ms(stamp, &evidence)).min();
             job.stage == *"running" || newest.is_some_and(|age| age <= since_ms)
         };
-        Ok(look_all(app, state, &jobs.iter().filter(is_recent).collect::<Vec<_>>()).0)
+        let is_open = |job: &&Job<'_>| job.stage != *"removed";
+        let shown: Vec<&Job<'_>> = jobs.iter().filter(|job| is_open(job) || is_recent(job)).collect();
+        let seen = look_all(app, state, &shown).0.into_iter().zip(shown);
+        let (recent, before): (Vec<_>, Vec<_>) = seen.partition(|(_, job)| is_recent(job));
+        let seen = |all: Vec<(Seen, _)>| all.into_iter().map(|(seen, _)| seen);
+        // Nobody has to look at it again only because it was done in time.
+        Ok((seen(recent).collect::<Vec<_>>(), seen(before).filter(|seen| section(seen) != "Done").collect::<Vec<_>>()))
     })?;
     let mut report = Report::silent("report");
-    let counts: Vec<String> = SECTIONS
-        .iter()
-        .filter_map(|title| {
-            let count = of(&seen, title).len();
-            let words = if count > 1 && *title == NEEDS_YOU { "need you".to_owned() } else { title.to_lowercase() };
-            (count > 0).then(|| format!("{count} {words}"))
-        })
-        .collect();
-    let heading = format!(
-        "The last {}: {} ({})",
-        time::span(since_ms),
-        count(seen.len() as u64, "job"),
-        if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
-    );
+    let waiting = if before.is_empty() { String::new() } else { format!("; from before {}", counts(&before)) };
+    let heading =
+        format!("The last {}: {} ({}){waiting}", time::span(since_ms), count(seen.len() as u64, "job"), counts(&seen),);
     report.lines.push(title(args, 1, &heading));
     for name in SECTIONS {
         let jobs = of(&seen, name);
@@ -76,6 +71,12 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
         report.lines.push("".into());
         report.lines.push(title(args, 2, name));
         jobs.iter().for_each(|seen| report.lines.extend(lines(args, seen)));
+    }
+    if !before.is_empty() {
+        report.lines.push("".into());
+        report.lines.push(title(args, 2, "From before"));
+        let in_order = SECTIONS.iter().flat_map(|name| of(&before, name));
+        in_order.for_each(|seen| report.lines.extend(lines(args, seen)));
     }
     let kept: Vec<&Seen> = seen.iter().filter(|seen| !seen.rescue.is_empty()).collect();
     if !kept.is_empty() {
@@ -91,7 +92,19 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
     }
     report.lines.push("".into());
     report.lines.push(total(&seen).into());
-    Ok(report.with(json!({ "sinceMs": since_ms, "jobs": seen.iter().map(value).collect::<Vec<_>>() })))
+    let [jobs, before] = [&seen, &before].map(|seen| seen.iter().map(value).collect::<Vec<_>>());
+    Ok(report.with(json!({ "sinceMs": since_ms, "jobs": jobs, "before": before })))
+}
+
+/// How many there are in each section, in words.
+fn counts(seen: &[Seen]) -> String {
+    let counts = SECTIONS.iter().filter_map(|title| {
+        let count = of(seen, title).len();
+        let words = if count > 1 && *title == NEEDS_YOU { "need you".to_owned() } else { title.to_lowercase() };
+        (count > 0).then(|| format!("{count} {words}"))
+    });
+    let counts: Vec<String> = counts.collect();
+    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
 }
 
 fn title(args: &ReportArgs, level: usize, text: &str) -> Line {

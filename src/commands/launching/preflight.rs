@@ -201,6 +201,8 @@ pub(in crate::commands) fn look_at(
         return Err(Failure::environment(format!("{shown} has no commits")).hint("make a first commit"));
     }
     must_have_room(&repository, worktrees)?;
+    // What is its default branch, the remote knows best.
+    let reach = repository.is_remote_reachable()?;
     let branch = match target {
         Some(target) => target.to_owned(),
         None => repository.default_branch().map_err(|error| detached(&repository, error))?,
@@ -210,7 +212,7 @@ pub(in crate::commands) fn look_at(
             .hint(format!("git -C {typed} branch --all lists them; name one with --target")),
         error => error.into(),
     })?;
-    match repository.is_remote_reachable()? {
+    match reach {
         Reach::Answers | Reach::NoRemote => {
             let note = left_out(&repository, &branch)?;
             Ok(Beginning { branch, note })

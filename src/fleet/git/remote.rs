@@ -61,7 +61,9 @@ impl Repository {
     pub fn remote(&self) -> Result<Option<String>, Trouble> {
         match self.default_branch() {
             Ok(branch) => self.remote_of(&branch),
-            Err(Trouble::NoDefaultBranch(_) | Trouble::NoCommits(_)) => Ok(usual(&self.remotes()?)),
+            Err(Trouble::NoDefaultBranch(_) | Trouble::NoCommits(_) | Trouble::NotHere { .. }) => {
+                Ok(usual(&self.remotes()?))
+            }
             Err(trouble) => Err(trouble),
         }
     }
@@ -98,13 +100,23 @@ impl Repository {
         Ok(self.git().args(["config", "--get", &format!("branch.{branch}.remote")]).run()?.text())
     }
 
-    /// The branch that work begins at and comes home to: the remote's own, else `init.defaultBranch`, `main` or `master`, if
-    /// there is one, else what is checked out.
+    /// The branch that work begins at and comes home to: the remote's own, as it says once it was asked, and before that as
+    /// git remembers, which need not be so any more; else `init.defaultBranch`, `main` or `master`, if there is one, else what
+    /// is checked out.
     ///
     /// # Errors
-    /// When none of these is there.
+    /// When none of these is there, or nothing is known here of the one that the remote calls so.
     pub fn default_branch(&self) -> Result<String, Trouble> {
         let remote = usual(&self.remotes()?);
+        if let Some(Heard { remote, branch, .. }) =
+            self.heard.get().filter(|heard| Some(&heard.remote) == remote.as_ref())
+        {
+            let (root, remote, branch) = (self.root().to_owned(), remote.clone(), branch.clone());
+            return match self.knows(Some(&remote), &branch)? {
+                true => Ok(branch),
+                false => Err(Trouble::NotHere { root, remote, branch }),
+            };
+        }
         let theirs = remote.as_deref().map(|remote| self.head_of(remote)).transpose()?.flatten().unwrap_or_default();
         let configured = self.git().args(["config", "--get", "init.defaultBranch"]).run()?.text();
         for branch in [&*theirs, &*configured, "main", "master"].into_iter().filter(|name| !name.is_empty()) {

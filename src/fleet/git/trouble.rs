@@ -42,6 +42,15 @@ pub enum Trouble {
         /// The remote's default branch now, where that is known.
         now: Option<String>,
     },
+    /// The remote's default branch, of which nothing was fetched.
+    NotHere {
+        /// The repository here.
+        root: PathBuf,
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+    },
     /// There are several remotes, and nothing says which of those that have a branch it comes from.
     ManyRemotes {
         /// The repository here.
@@ -76,6 +85,10 @@ impl Trouble {
                 let (git, remote) = (format!("git -C {}", shell_word(root)), shell_word(remote));
                 let option = if now.is_some() { "--auto" } else { "--delete" };
                 format!("{git} fetch --prune {remote}; {git} remote set-head {remote} {option}")
+            }
+            Trouble::NotHere { root, remote, branch } => {
+                let branch = shell_word(branch);
+                format!("git -C {} fetch {} {branch}:{branch}", shell_word(root), shell_word(remote))
             }
             Trouble::ManyRemotes { root, branch, remotes } => {
                 let (git, branch) = (format!("git -C {}", shell_word(root)), shell_word(branch));
@@ -116,6 +129,9 @@ impl Display for Trouble {
             Trouble::Gone { remote, branch, now, .. } => {
                 write!(f, "{remote} has no branch {branch} any more")?;
                 now.as_ref().map_or(Ok(()), |now| write!(f, "; its default branch is {now}"))
+            }
+            Trouble::NotHere { remote, branch, .. } => {
+                write!(f, "the default branch of {remote} is {branch}, of which nothing is known here")
             }
             Trouble::ManyRemotes { branch, remotes, .. } => {
                 let remotes = remotes.join(", ");

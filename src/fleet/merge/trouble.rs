@@ -192,7 +192,10 @@ impl Trouble {
             Trouble::Busy | Trouble::StillMerging { .. } | Trouble::Unrun(_) => again.to_owned(),
             Trouble::Git { folder, .. } => at(folder, "status"),
             Trouble::TooOld(_) => "install git 2.39 or a newer one".to_owned(),
-            Trouble::NoBranch { folder, .. } => at(folder, "branch --list"),
+            Trouble::NoBranch { folder, branch } => {
+                let from_remote = format!("branch {0} REMOTE/{0}", shell_word(branch));
+                format!("{}, and where only a remote has it {}", at(folder, "branch --all"), at(folder, &from_remote))
+            }
             Trouble::Dirty { folder, .. } => format!("{}, and commit or stash", at(folder, "status")),
             Trouble::HalfMerged { folder, .. } => format!("{}, then {again}", at(folder, "reset --merge")),
             Trouble::Untracked { .. } => format!("move them away, then {again}"),

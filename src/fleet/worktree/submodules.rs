@@ -1,12 +1,15 @@
 //! Repositories that are part of a project: a new worktree gets those that the project's own worktree has.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::fleet::git::{Repository, Trouble, complaint, entries, git};
+use crate::fleet::git::{Repository, Trouble, complaint, done, entries, git};
 use crate::fleet::program::Program;
+use crate::protocol::spelling::shell_word;
 
 const FETCHING: Duration = Duration::from_secs(300);
+const UPDATE: [&str; 5] = ["submodule", "--quiet", "update", "--init", "--recursive"];
 
 /// Whether what is checked out names any.
 pub(super) fn are_there(worktree: &Path) -> bool {
@@ -29,21 +32,40 @@ pub(super) fn fetch(repository: &Repository, worktree: &Path) -> Result<Vec<Stri
             continue;
         };
         // What is configured but not there was taken out of the project's own worktree.
-        if repository.root().join(&path).join(".git").exists() {
-            notes.extend(fetch_one(talking.clone(), &path)?);
+        let known = repository.root().join(&path);
+        if known.join(".git").exists() {
+            let Some(said) = fetch_one(talking.clone(), &path)? else { continue };
+            if !take(worktree, &name, &path, &known)? {
+                let next = format!("git -C {} submodule update --init -- {}", shell_word(worktree), shell_word(&path));
+                notes.push(format!("the submodule {path} is empty, git could not fetch it: {said}; next: {next}"));
+            }
         }
     }
     Ok(notes)
 }
 
+/// None where it was fetched, else why it was not.
 fn fetch_one(talking: Program, path: &str) -> Result<Option<String>, Trouble> {
-    let update = ["submodule", "--quiet", "update", "--init", "--recursive", "--", path];
-    let said = match talking.args(update).limit(FETCHING).run() {
-        Ok(ran) if ran.is_good() => return Ok(None),
-        Ok(ran) => complaint(&ran),
-        Err(unrun) => unrun.to_string(),
-    };
-    Ok(Some(format!("the submodule {path} is empty, git could not fetch it: {said}")))
+    match talking.args(UPDATE).args(["--", path]).limit(FETCHING).run() {
+        Ok(ran) if ran.is_good() => Ok(None),
+        Ok(ran) => Ok(Some(complaint(&ran))),
+        Err(unrun) => Ok(Some(unrun.to_string())),
+    }
+}
+
+/// Takes it from the project's own worktree, as nobody else gives it. Whether that has the commit; it then comes from where it
+/// came from, as before.
+fn take(worktree: &Path, name: &str, path: &str, known: &Path) -> Result<bool, Trouble> {
+    let key = format!("submodule.{name}.url");
+    let from = git(worktree).args(["config", "--get", &key]).run()?.text();
+    let mut instead = OsString::from(format!("{key}="));
+    instead.push(known);
+    let local = git(worktree).arg("-c").arg(instead).args(["-c", "protocol.file.allow=always"]);
+    if !local.args(UPDATE).args(["--", path]).limit(FETCHING).run().is_ok_and(|ran| ran.is_good()) {
+        return Ok(false);
+    }
+    done(git(&worktree.join(path)).args(["remote", "set-url", "origin", &from]), "say where a submodule is from")?;
+    Ok(true)
 }
 
 fn names(program: Program, end: &str) -> Result<Vec<String>, Trouble> {

@@ -223,7 +223,7 @@ fn a_setup_that_fails_leaves_what_it_did_to_be_looked_at() {
 fn submodules_that_the_project_has_are_fetched() {
     let making = Making::new();
     let project = &making.scratch.project;
-    let libraries = ["here", "not here", "gone", "emptied"].map(|name| making.scratch.path(name));
+    let libraries = ["here", "not here", "gone", "emptied", "lost"].map(|name| making.scratch.path(name));
     for library in &libraries {
         making.scratch.begin(library);
         let name = library.file_name().unwrap().to_str().unwrap();
@@ -231,13 +231,20 @@ fn submodules_that_the_project_has_are_fetched() {
     }
     commit(project, "libraries");
     said(project, &["submodule", "--quiet", "deinit", "libraries/not here"]);
+    said(project, &["update-index", "--cacheinfo", &format!("160000,{},libraries/lost", "1".repeat(40))]);
+    said(project, &["commit", "-qm", "what nobody has"]);
     fs::remove_dir_all(&libraries[2]).unwrap();
     fs::remove_dir_all(project.join("libraries/emptied")).unwrap();
     let mut steps = Vec::new();
     let made = create(&making.plan(), &mut |step| steps.push(step)).unwrap();
     assert_eq!(steps, [Step::Checkout, Step::Include, Step::Submodules]);
     let has = |name: &str| making.worktree.join("libraries").join(name).join("readme").exists();
-    assert_eq!(["here", "not here", "gone", "emptied"].map(has), [true, false, false, false]);
+    assert_eq!(["here", "not here", "gone", "emptied"].map(has), [true, false, true, false]);
+    // Whoever comes to have it again is asked for what is new in it.
+    let own = said(&making.worktree.join("libraries/gone"), &["remote", "get-url", "origin"]);
+    assert_eq!(Path::new(&own), libraries[2]);
+    assert_eq!(said(project, &["config", "submodule.libraries/gone.url"]), own);
     assert_eq!(made.notes.len(), 1);
-    assert!(made.notes[0].starts_with("the submodule libraries/gone is empty, git could not fetch it: "), "{made:?}");
+    assert!(made.notes[0].starts_with("the submodule libraries/lost is empty, git could not fetch it: "), "{made:?}");
+    assert!(made.notes[0].ends_with(" submodule update --init -- libraries/lost"), "{made:?}");
 }

@@ -102,7 +102,11 @@ fn what_cannot_be_merged_is_refused() {
     no(&["claude-first0"], 1, &["claude-first0 has no commits that main has not"]);
     edit(&worktree, "one", 1, "x");
     commit(&worktree, "x");
-    no(&["claude-first0", "--into", "nowhere"], 1, &["no branch nowhere", "branch --list"]);
+    no(
+        &["claude-first0", "--into", "nowhere"],
+        1,
+        &["no branch nowhere", "branch --all, and where only a remote has it git -C "],
+    );
     no(&["claude-first0", "--into", "-x"], 2, &[]);
     no(&["claude-first0", "--into", ""], 1, &["no branch"]);
     must(&worktree, &["checkout", "-q", "--orphan", "fresh"]);

@@ -15,9 +15,9 @@ fn renamed() -> (Scratch, PathBuf) {
 /// What is launched asks this way.
 fn looked_at(repository: &Repository) -> Result<usize, Trouble> {
     let repository = repository.clone();
+    repository.is_remote_reachable()?;
     let branch = repository.default_branch()?;
     repository.tip(&branch)?;
-    repository.is_remote_reachable()?;
     repository.left_out(&branch)
 }
 
@@ -28,17 +28,44 @@ fn a_default_branch_that_the_remote_renamed_is_not_begun_at() {
     let repository = Repository::open(&scratch.project).unwrap();
     let gone = "origin has no branch main any more";
     let trouble = looked_at(&repository).unwrap_err();
-    assert_eq!(trouble.to_string(), format!("{gone}; its default branch is trunk"));
+    assert_eq!(trouble.to_string(), "the default branch of origin is trunk, of which nothing is known here");
     // One that was queued before begins at what is known, and it is said.
     assert_eq!(repository.fetch("main", SOON).unwrap_err().to_string(), gone);
     assert!(repository.tip("main").is_ok());
-    // What is known of it may be tidied up, and still no other is known.
-    scratch.git(&["fetch", "--quiet", "--prune", "origin"]);
-    assert!(matches!(looked_at(&repository), Err(Trouble::Gone { .. })));
     let next = trouble.next();
     assert!(Program::new("sh").args(["-c", &*next]).run().unwrap().is_good(), "{next}");
-    assert_eq!(repository.default_branch().unwrap(), "trunk");
     assert_eq!(looked_at(&repository).unwrap(), 0);
+    assert_eq!(heard_default(&repository).unwrap(), "trunk");
+}
+
+fn heard_default(repository: &Repository) -> Result<String, Trouble> {
+    let repository = repository.clone();
+    repository.is_remote_reachable()?;
+    repository.default_branch()
+}
+
+/// Where a repository was made here and pushed, git remembers nothing; where it was cloned, what was so then.
+#[test]
+fn the_remote_says_which_branch_is_the_default_one() {
+    let (scratch, remote) = with_remote();
+    scratch.git(&["branch", "develop"]);
+    scratch.git(&["push", "--quiet", "origin", "develop"]);
+    said(&remote, &["symbolic-ref", "HEAD", "refs/heads/develop"]);
+    let repository = Repository::open(&scratch.project).unwrap();
+    assert_eq!(heard_default(&repository).unwrap(), "develop");
+    scratch.git(&["switch", "--quiet", "-c", "feature"]);
+    scratch.git(&["branch", "--quiet", "-D", "main", "develop"]);
+    scratch.git(&["remote", "set-head", "origin", "develop"]);
+    assert_eq!(heard_default(&repository).unwrap(), "develop", "it is known as the remote's");
+    said(&remote, &["branch", "newer", "develop"]);
+    said(&remote, &["symbolic-ref", "HEAD", "refs/heads/newer"]);
+    let trouble = heard_default(&repository).unwrap_err();
+    assert!(matches!(&trouble, Trouble::NotHere { branch, .. } if branch == "newer"), "{trouble}");
+    scratch.git(&["fetch", "--quiet", "origin"]);
+    assert_eq!(heard_default(&repository).unwrap(), "newer", "whatever git remembers");
+    // Nobody can be asked.
+    std::fs::remove_dir_all(&remote).unwrap();
+    assert_eq!(heard_default(&repository).unwrap(), "develop");
 }
 
 #[test]
