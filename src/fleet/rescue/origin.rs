@@ -28,14 +28,14 @@ impl Origin {
             let text = String::from_utf8_lossy(entry);
             let (key, value) = text.split_once('\n').unwrap_or((&text, "true"));
             match key.strip_prefix("remote.").and_then(|key| key.strip_suffix(".url")) {
-                Some(name) => origin.remotes.push((name.to_owned(), lies_inside(shown, value, top))),
+                Some(name) => origin.remotes.push((name.to_owned(), goes_with(shown, value, top))),
                 None => origin.is_bare = value == "true",
             }
         }
         Ok(origin)
     }
 
-    /// The names of the remotes that go with the worktree.
+    /// The names of the remotes that go with the worktree, or are gone.
     pub(super) fn inside(&self) -> impl Iterator<Item = &str> {
         self.remotes.iter().filter(|(_, is_inside)| *is_inside).map(|(name, _)| name.as_str())
     }
@@ -107,6 +107,13 @@ fn is_elsewhere(from: &str, top: &Path) -> bool {
         true => folder_at(Path::new("/"), path).is_some_and(|_| !lies_inside(Path::new("/"), path, top)),
         false => path.split('/').next().is_some_and(|first| first.contains(':')),
     }
+}
+
+/// Whether what a remote has is nowhere else once `top` goes: it lies in there, or was a folder that is not there any more.
+fn goes_with(shown: &Path, url: &str, top: &Path) -> bool {
+    let path = url.strip_prefix("file://").unwrap_or(url);
+    let is_at_a_host = !path.starts_with('/') && path.split('/').next().is_some_and(|first| first.contains(':'));
+    !is_at_a_host && (folder_at(shown, path).is_none() || lies_inside(shown, url, top))
 }
 
 fn lies_inside(shown: &Path, url: &str, top: &Path) -> bool {

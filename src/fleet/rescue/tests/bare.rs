@@ -6,10 +6,14 @@ use super::*;
 fn library(job: &Job) -> PathBuf {
     let library = job.scratch.path("library");
     job.scratch.begin(&library);
-    let old = crate::fleet::git::git(&library).args(["commit", "--quiet", "--amend", "--no-edit"]);
-    assert!(old.variable("GIT_COMMITTER_DATE", "2001-01-01T00:00:00Z").run().unwrap().is_good());
+    make_old(&library);
     said(&library, &["tag", "v1"]);
     library
+}
+
+fn make_old(folder: &Path) {
+    let amend = crate::fleet::git::git(folder).args(["commit", "--quiet", "--amend", "--no-edit"]);
+    assert!(amend.variable("GIT_COMMITTER_DATE", "2001-01-01T00:00:00Z").run().unwrap().is_good());
 }
 
 /// A commit that nothing names yet.
@@ -130,6 +134,7 @@ fn what_was_fetched_from_what_goes_too() {
     let job = Job::new();
     let inner = job.worktree.join("inner.ignored");
     job.scratch.begin(&inner);
+    make_old(&inner);
     job.git(&["clone", "--quiet", "--mirror", inner.to_str().unwrap(), "mirror.ignored"]);
     let mirror = job.worktree.join("mirror.ignored");
     said(&mirror, &["fetch", "--quiet", "origin"]);
