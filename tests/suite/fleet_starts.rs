@@ -272,11 +272,17 @@ fn a_terminal_server_that_is_just_ending_is_followed_by_another() {
     }
     let fleet = Fleet::new();
     let tried = fleet.world.home.join("tried");
-    let ends = r#"case " $* " in *" new-session "*) test -e "$TRIED" || { : > "$TRIED"; echo "server exited unexpectedly" >&2; exit 1; };; esac"#;
+    // Asked for a session, or told what it is to forget, as it is where one ran before.
+    let ends = r#"for asked in new-session set-environment; do case " $* " in *" $asked "*)
+        test -e "$TRIED-$asked" || { : > "$TRIED-$asked"; echo "server exited unexpectedly" >&2; exit 1; };; esac; done"#;
     let own =
         r#"IFS=:; for at in $PATH; do test "$at/tmux" = "$0" || ! test -x "$at/tmux" || exec "$at/tmux" "$@"; done"#;
     executable(&fleet.bin.join("tmux"), &format!("#!/bin/sh\nTRIED='{}'\n{ends}\n{own}\n", tried.display()));
-    let ran = fleet.launch(json!([{ "done": "x" }]), &["--tmux", "l:1", "x"]);
-    assert!(ran.code == 0 && tried.exists(), "{ran:?}");
-    fleet.job("done");
+    fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["--tmux", "l:1", "x"]);
+    fleet.job("working");
+    let was_tried = |asked: &str| tried.with_file_name(format!("tried-{asked}")).exists();
+    assert!(was_tried("new-session") && !was_tried("set-environment"));
+    let ran = fleet.launch(json!([{ "sleep_ms": 60_000 }]), &["--tmux", "l:1", "x"]);
+    assert!(ran.code == 0 && was_tried("set-environment"), "{ran:?}");
+    assert!(within(20, || states(&fleet) == ["working", "working"]), "{:#?}", fleet.jobs());
 }

@@ -61,7 +61,7 @@ pub(in crate::commands) fn run(app: &App, args: &ReportArgs) -> Result<Report, F
     let mut report = Report::silent("report");
     let waiting = if before.is_empty() { String::new() } else { format!("; from before {}", counts(&before)) };
     let heading =
-        format!("The last {}: {} ({}){waiting}", time::span(since_ms), count(seen.len() as u64, "job"), counts(&seen),);
+        format!("The last {}: {} ({}){waiting}", time::span(since_ms), count(seen.len() as u64, "job"), counts(&seen));
     report.lines.push(title(args, 1, &heading));
     for name in SECTIONS {
         let jobs = of(&seen, name);

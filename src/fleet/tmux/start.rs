@@ -88,7 +88,11 @@ impl Tmux {
         for names in names.chunks(NAMES_PER_CALL) {
             let unset =
                 |name| ["set-environment", "-gu", "--"].map(OsStr::new).into_iter().chain([name, OsStr::new(";")]);
-            self.call(names.iter().flat_map(|name| unset(name.as_os_str())))?;
+            match self.call(names.iter().flat_map(|name| unset(name.as_os_str()))) {
+                // It was just ending; the next one is born with what it is to have.
+                Err(TmuxError::NoServer) => return Ok(()),
+                ran => ran?,
+            };
         }
         Ok(())
     }
