@@ -238,6 +238,19 @@ fn a_paste_that_is_ignored_is_said_and_not_repeated() {
     });
 }
 
+/// As Gemini CLI's do, on a busy machine.
+#[test]
+fn a_hook_that_tells_late_is_waited_for() {
+    if lacks_tmux() {
+        return;
+    }
+    let fleet = Fleet::new();
+    let slow = json!({ "record": fleet.given, "hooks": true, "late_receipts_ms": 6000, "turns": [[{ "quit": 0 }]] });
+    let launched = run(fleet.command(&slow).args(["multi", "--tmux", "l:1", "Fix the parser"]));
+    assert_eq!((launched.code, launched.out.starts_with("LAUNCHED ")), (0, true), "{launched:?}");
+    assert_eq!(fleet.job("done")["receipt"], "hook: to the byte");
+}
+
 #[test]
 fn what_sets_up_an_agent_that_cannot_tell_is_named() {
     if lacks_tmux() {

@@ -23,10 +23,13 @@ use crate::protocol::fleet::Delivery;
 const TO_LISTEN: Duration = Duration::from_secs(60);
 /// How long an agent may take to begin with what it was started with, until that is called unconfirmed.
 const TO_BEGIN: Duration = Duration::from_secs(15);
-/// How long it may take to take what was pasted; then Enter is pressed once more, and after as long again nobody knows.
+/// How long it may take to take what was pasted; then Enter is pressed once more, and after as long again nobody knows. One
+/// whose hooks have told of its session may then take [`TO_BEGIN`]: they will tell of this, too, on a busy machine later.
 const TO_TAKE: Duration = Duration::from_secs(5);
-/// How long after it began to work its hook may take to say so.
+/// How long after it began to work hooks are waited for that never told of anything.
 const TO_TELL: Duration = Duration::from_secs(2);
+/// Between looks for what the screen hints at, meanwhile: each asks tmux.
+const TO_LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A screen that is not known rests for so long before anything is pasted.
 const TO_REST: Duration = Duration::from_secs(1);
 /// How long it may take to show what was pasted.
@@ -111,6 +114,8 @@ pub(super) struct Delivering {
     held_at: Option<Instant>,
     removed: String,
     prompts_before: u64,
+    /// When the screen was last looked at for a hint that they were taken.
+    hinted_at: Option<Instant>,
     /// Why they cannot be handed over, if that takes long.
     stuck: String,
 }
@@ -143,6 +148,7 @@ impl Delivering {
             held_at: None,
             removed: relaying.map(Relaying::left_out).unwrap_or_default(),
             prompts_before,
+            hinted_at: None,
             stuck: String::new(),
         }
     }
@@ -210,7 +216,9 @@ impl Delivering {
                 self.stage = Stage::Streamed;
             }
             (Stage::Queued, Some(screen)) => self.hand_over(app, task, witness, screen),
-            (Stage::Delivered(since, enters), Some(screen)) => self.look_for_signs(app, task, screen, since, enters),
+            (Stage::Delivered(since, enters), Some(screen)) => {
+                self.look_for_signs(app, task, witness, screen, (since, enters));
+            }
             (Stage::Delivered(since, _), None) if task.runtime == Runtime::Terminal && since.elapsed() >= TO_BEGIN => {
                 // It may first ask who sits there whether to begin.
                 if task.opening == Opening::Sent {
@@ -319,10 +327,19 @@ impl Delivering {
     }
 
     /// No hook told yet. The screen may hint at it; it proves nothing.
-    fn look_for_signs(&mut self, app: &App, task: &Task, screen: &mut Screen, since: Instant, enters: u8) {
-        if since.elapsed() < TO_TELL || !screen.has_worked && since.elapsed() < TO_TAKE {
+    fn look_for_signs(
+        &mut self,
+        app: &App,
+        task: &Task,
+        witness: &Witness,
+        screen: &mut Screen,
+        (since, enters): (Instant, u8),
+    ) {
+        let is_early = since.elapsed() < TO_TELL || !screen.has_worked && since.elapsed() < TO_TAKE;
+        if is_early || self.hinted_at.is_some_and(|at| at.elapsed() < TO_LOOK_AGAIN) {
             return;
         }
+        self.hinted_at = Some(Instant::now());
         screen.look_now();
         // An Enter that was swallowed leaves the words where they were pasted. To press it again sends nothing twice.
         let is_draft = || screen.draft().is_some_and(|draft| is_shown(&draft, &self.words));
@@ -333,10 +350,14 @@ impl Delivering {
         if enters == 1 && is_left && takes_keys && press_enter(&screen.tmux, &screen.pane).is_ok() {
             screen.forget_work();
             self.stage = Stage::Delivered(Instant::now(), 2);
-        } else if screen.has_worked && !is_left {
-            self.give_up(app, task, "screen: it began to work; no hook says that it has all of it");
-        } else if since.elapsed() >= TO_TAKE {
-            self.give_up(app, task, "it was pasted; nothing says that the agent took it");
+            return;
+        }
+        let (why, patience) = match screen.has_worked && !is_left {
+            true => ("screen: it began to work; no hook says that it has all of it", TO_TELL),
+            false => ("it was pasted; nothing says that the agent took it", TO_TAKE),
+        };
+        if since.elapsed() >= if witness.session.is_empty() { patience } else { TO_BEGIN } {
+            self.give_up(app, task, why);
         }
     }
 

@@ -5,7 +5,8 @@
 //! ```
 //! `record`: a folder for what it was given, each prompt in a file `prompt-0001`, its input box after a paste in `input`. `hooks`: whether it runs aio's hooks.
 //! `slow_start_ms`: how long it takes until it reads keys. `late_pastes_ms`: how long it shows its prompt before it does, as
-//! Gemini CLI. `keeps_typed`: whether it reads what was typed before it did. `swallow_enters`, `ignore_pastes`: how many. `starts_late`: whether
+//! Gemini CLI. `late_receipts_ms`: how long it works, to look at, before its hooks hear of a prompt. `keeps_typed`: whether it
+//! reads what was typed before it did. `swallow_enters`, `ignore_pastes`: how many. `starts_late`: whether
 //! it works at its start when it swallows one, as Gemini CLI, that resumes a session on a busy machine, at its hooks. `turns`: the steps of
 //! each turn; the last are also those of all later turns. `asks_to_trust`: whether it asks that first, in a terminal, as Claude Code
 //! does: with the answer that ends it chosen. When it does what is left in `moments`. A step is one of:
@@ -40,6 +41,7 @@ pub struct Script {
     pub hooks: bool,
     pub slow_start: Duration,
     pub late_pastes: Duration,
+    pub late_receipts: Duration,
     pub keeps_typed: bool,
     pub swallow_enters: u64,
     pub starts_late: bool,
@@ -65,6 +67,7 @@ impl Script {
             "hooks",
             "slow_start_ms",
             "late_pastes_ms",
+            "late_receipts_ms",
             "keeps_typed",
             "swallow_enters",
             "starts_late",
@@ -82,6 +85,7 @@ impl Script {
             hooks: value["hooks"].as_bool().unwrap_or_default(),
             slow_start: Duration::from_millis(number("slow_start_ms")),
             late_pastes: Duration::from_millis(number("late_pastes_ms")),
+            late_receipts: Duration::from_millis(number("late_receipts_ms")),
             keeps_typed: value["keeps_typed"].as_bool().unwrap_or_default(),
             swallow_enters: number("swallow_enters"),
             starts_late: value["starts_late"].as_bool().unwrap_or_default(),

@@ -45,6 +45,10 @@ impl Agent {
     /// What it does with a prompt.
     pub fn turn(&mut self, prompt: &[u8]) -> Flow {
         self.record.prompt(prompt);
+        if !self.script.late_receipts.is_zero() {
+            self.draw(&format!("\r\n{WORKING}"));
+            std::thread::sleep(self.script.late_receipts);
+        }
         if !self.hooks.prompt_submitted(prompt) {
             return Flow::On;
         }
