@@ -256,7 +256,7 @@ fn value(seen: &Seen) -> Value {
         "claims": seen.claims, "delivery": seen.delivery, "receipt": seen.receipt, "attach": seen.attach,
         "exitCode": seen.exit_code, "signal": seen.signal, "failure": seen.failure, "said": seen.said,
         "rescue": seen.rescue, "merged": seen.merged, "attempt": seen.attempt, "question": seen.question, "turnWitness": seen.turn_witness,
-        "removed": seen.is_removed, "messagesWaiting": seen.messages_waiting,
+        "removed": seen.is_removed, "deleted": seen.deleted, "messagesWaiting": seen.messages_waiting,
         "messagesUnconfirmed": seen.messages_unconfirmed, "orphans": seen.orphans,
         "retryAt": if seen.retry_at.is_empty() { Value::Null } else { (&*seen.retry_at).into() },
     })

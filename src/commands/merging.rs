@@ -33,6 +33,8 @@ pub(super) struct Worker {
     pub(super) stage: String,
     pub(super) standing: Standing,
     pub(super) said: String,
+    /// What its agent asks for, in the middle of a turn or before it takes one.
+    pub(super) question: String,
     pub(super) since: String,
     /// When it was last started.
     pub(super) started: String,
@@ -57,6 +59,7 @@ impl Worker {
             stage: job.stage.to_string(),
             standing: standing(job, false, evidence),
             said: job.said.to_string(),
+            question: job.question.to_string(),
             since: job.queued_at.to_string(),
             started: job.started_at.to_string(),
             instance: job.instance.to_string(),

@@ -31,6 +31,7 @@ const ENVIRONMENT: &str = "environment";
 const WITNESS: &str = "hooks";
 const STEP: &str = "step";
 const MAKING: &str = "making";
+const DELETED: &str = "deleted";
 /// Of what an agent drew, no more is looked at, in bytes: its parent keeps far less, and between two looks not so much is drawn.
 const DRAWN: u64 = 64 << 20;
 /// The only member of a line of ours among an agent's.
@@ -143,6 +144,19 @@ impl JobFiles {
     /// When it cannot be written.
     pub fn keep_screen(&self, text: &str) -> io::Result<()> {
         append(&self.output(), format!("{}\n", text.trim_end()).as_bytes())
+    }
+
+    /// Keeps what went with its worktree because git ignores it, in words: nobody else knows of that any more.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_deleted(&self, words: &str) -> io::Result<()> {
+        write_synced(&self.folder, DELETED, words.as_bytes())
+    }
+
+    /// What went with its worktree because git ignores it, in words; empty where nothing did.
+    pub fn deleted(&self) -> String {
+        read_text(&self.folder.join(DELETED)).unwrap_or_default()
     }
 
     /// Notes that its worktree is being made: until [`JobFiles::end_making`], whatever is there is half of it.

@@ -185,7 +185,9 @@ fn nothing_is_lost_when_a_worktree_is_removed() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(!PathBuf::from(worktree).exists());
     assert!(ran.err.contains(&format!("deleted with {id}, as git ignores it: .env, build/\n")), "{ran:?}");
-    let job = fleet.job("done");
+    let (job, report) = (fleet.job("done"), fleet.aio(&["report"]));
+    assert_eq!(job["deleted"], ".env, build/");
+    assert!(report.out.contains("  deleted with it, as git ignores it: .env, build/\n"), "{report:?}");
     let rescue = job["rescue"].as_str().unwrap();
     assert!(fleet.aio(&["diff", id]).out.contains("+++ b/dirty.txt"), "what was kept is shown");
     for file in ["b.txt", "dirty.txt"] {

@@ -239,8 +239,11 @@ fn take_away_worktree(
         let (branch, project) = (place.branch, shell_word(place.project));
         notes.push(format!("the branch {branch} stays: {why}; next: git -C {project} log {branch}"));
     }
-    let ignored = worktree::named(&removed.ignored);
-    notes.extend(ignored.map(|paths| format!("deleted with {id}, as git ignores it: {paths}")));
+    if let Some(paths) = worktree::named(&removed.ignored) {
+        // Without it the report does not say so again.
+        JobFiles::of(app.store.dir(), id).note_deleted(&paths).unwrap_or_default();
+        notes.push(format!("deleted with {id}, as git ignores it: {paths}"));
+    }
     notes.extend(removed.left.map(|(path, error)| format!("{} could not be deleted: {error}", path.display())));
     Ok(rescues)
 }

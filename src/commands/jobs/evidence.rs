@@ -69,6 +69,8 @@ pub(in crate::commands) struct Seen {
     pub(in crate::commands) messages_unconfirmed: usize,
     /// Its worktree was taken away.
     pub(in crate::commands) is_removed: bool,
+    /// What went with that because git ignores it, in words.
+    pub(in crate::commands) deleted: String,
     /// There is a worktree, and git cannot be asked about it.
     pub(in crate::commands) is_work_unknown: bool,
     /// Its parent vanished, and did not write down how it ended.
@@ -266,6 +268,7 @@ fn seen(state: &State<'_>, looked: Looked<'_>, evidence: &Evidence, around: &Aro
         attach: attach(job, dir),
         remark: remark(&about),
         is_removed,
+        deleted: if is_removed { files.deleted() } else { String::new() },
         messages_waiting: files.waiting(),
         messages_unconfirmed: files.unconfirmed(has_ended).len(),
         is_work_unknown: is_unknown,

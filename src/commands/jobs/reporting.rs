@@ -124,6 +124,10 @@ fn lines(args: &ReportArgs, seen: &Seen) -> Vec<Line> {
     ))];
     let words = [&seen.said, &seen.remark].into_iter().filter(|words| !words.is_empty());
     lines.extend(words.map(|words| Line::from(format!("  {}", plain(args, words)))));
+    if !seen.deleted.is_empty() {
+        let words = format!("deleted with it, as git ignores it: {}", seen.deleted);
+        lines.push(format!("  {}", plain(args, &words)).into());
+    }
     lines
 }
 

@@ -52,7 +52,8 @@ fn shared_home(workers: &[Worker]) -> Result<String, Failure> {
 
 /// Refuses a job whose agent may still commit.
 pub(super) fn must_rest(worker: &Worker) -> Result<(), Failure> {
-    if worker.stage != "running" || worker.standing == Standing::WaitingForYou {
+    let is_between_turns = worker.standing == Standing::WaitingForYou && worker.question.is_empty();
+    if worker.stage != "running" || is_between_turns {
         return Ok(());
     }
     if worker.is_unwritten {
@@ -63,6 +64,11 @@ pub(super) fn must_rest(worker: &Worker) -> Result<(), Failure> {
         // Its agent may have outlived its parent, or be started again.
         let message = format!("{} crashed, and may not be at its end", worker.id);
         return Err(Failure::new(Exit::Refused, "not-ready", message).hint("aio cleanup, then aio jobs"));
+    }
+    if worker.standing == Standing::WaitingForYou {
+        let message = format!("{} is not at the end of its turn: it says: {}", worker.id, worker.question);
+        return Err(Failure::new(Exit::Refused, "not-ready", message)
+            .hint(format!("answer it, as aio jobs says, or aio stop {}", worker.id)));
     }
     let message = format!("{} is still {}", worker.id, worker.standing.name());
     Err(Failure::new(Exit::Refused, "not-ready", message)

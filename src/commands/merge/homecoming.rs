@@ -36,8 +36,11 @@ impl Plan {
             }
         }
         let ids: Vec<&str> = self.workers.iter().map(|worker| worker.id.as_str()).collect();
+        let running = self.workers.iter().filter(|worker| worker.standing.is_running());
+        let running: Vec<&str> = running.map(|worker| worker.id.as_str()).collect();
+        let stop = if running.is_empty() { String::new() } else { format!("aio stop {} && ", running.join(" ")) };
         report.notes.splice(0..0, self.notes);
-        report.notes.push(format!("next: aio remove {}", ids.join(" ")));
+        report.notes.push(format!("next: {stop}aio remove {}", ids.join(" ")));
         Ok(report.with(json!({ "target": self.target, "merged": merged, "notMerged": [] })))
     }
 

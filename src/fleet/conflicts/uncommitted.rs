@@ -25,6 +25,12 @@ pub(super) fn in_the_way(
     let mut notes = Vec::new();
     for (target, candidates) in arriving {
         let Some(site) = checked_out(repository, target)? else { continue };
+        if !site.exists() {
+            let (branch, repository) = (target.to_owned(), repository.to_owned());
+            let gone = Trouble::Gone { branch, folder: site, repository };
+            notes.push(format!("{gone}, or aio merge refuses; next: {}", gone.next("aio conflicts")));
+            continue;
+        }
         let uncommitted = status(&site, true)?;
         if uncommitted.is_empty() {
             continue;

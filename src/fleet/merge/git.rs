@@ -73,9 +73,10 @@ pub fn without_alias(folder: &Path, branch: &str) -> Result<String, Trouble> {
 /// # Errors
 /// When git cannot be asked there.
 pub fn current_branch(folder: &Path) -> Result<Option<String>, Trouble> {
-    let ran = git(folder, ["symbolic-ref", "--quiet", "--short", "HEAD"]).run()?;
+    // Its short form names no branch where a tag has the same name.
+    let ran = git(folder, ["symbolic-ref", "--quiet", "HEAD"]).run()?;
     match ran.code {
-        0 => Ok(Some(ran.text())),
+        0 => Ok(ran.text().strip_prefix("refs/heads/").map(str::to_owned)),
         1 => Ok(None),
         _ => Err(Trouble::Git { what: "tell the branch", folder: folder.to_owned(), why: ran.complaint() }),
     }

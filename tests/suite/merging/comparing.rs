@@ -95,6 +95,24 @@ fn what_is_not_committed_where_they_are_to_go_is_noted() {
 }
 
 #[test]
+fn where_they_are_to_go_may_be_checked_out_in_a_folder_that_is_gone() {
+    let fleet = three();
+    let before = fleet.aio(&["conflicts"]);
+    let (project, elsewhere) = (fleet.project(), fleet.world.home.join("elsewhere"));
+    must(&project, &["checkout", "-q", "-b", "other"]);
+    must(&project, &["worktree", "add", "-q", elsewhere.to_str().unwrap(), "main"]);
+    for job in ["claude-first0", "codex-second", "claude-third0"] {
+        fleet.edit(job, "target", json!("main"));
+    }
+    assert_eq!(fleet.aio(&["conflicts"]), before);
+    fs::remove_dir_all(&elsewhere).unwrap();
+    let ran = fleet.aio(&["conflicts"]);
+    assert_eq!((ran.code, &ran.out), (before.code, &before.out), "{ran:?}");
+    let note = format!("main is checked out in {}, which is not there", elsewhere.display());
+    assert!(ran.err.contains(&note) && ran.err.contains("worktree repair FOLDER, then aio conflicts"), "{ran:?}");
+}
+
+#[test]
 fn where_they_are_to_go_counts_too() {
     let fleet = three();
     edit(&fleet.project(), "two", 3, "meanwhile");

@@ -66,11 +66,17 @@ fn an_agent_that_works_or_has_not_committed_is_waited_for() {
     fleet.edit("claude-first0", "delivery", json!("acknowledged"));
     refuses_and_changes_nothing(&fleet, &["merge", "claude-first0", "--yes"], 1, &["claude-first0 is still working"]);
     fleet.edit("claude-first0", "turn", json!("waiting"));
+    fleet.edit("claude-first0", "question", json!("Bash: May I?"));
+    let asks = ["claude-first0 is not at the end of its turn: it says: Bash: May I?", "aio stop claude-first0"];
+    refuses_and_changes_nothing(&fleet, &["merge", "claude-first0", "--yes"], 1, &asks);
+    fleet.edit("claude-first0", "question", json!(null));
     fs::write(worktree.join("forgotten"), "x").unwrap();
     refuses_and_changes_nothing(&fleet, &["merge", "claude-first0"], 1, &["has not committed forgotten", "--yes"]);
     let ran = fleet.aio(&["merge", "claude-first0", "--yes"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.err.contains("has not committed forgotten"), "{ran:?}");
+    let next = "next: aio stop claude-first0 && aio remove claude-first0\n";
+    assert!(ran.err.ends_with(next), "it runs: {ran:?}");
     assert!(worktree.join("forgotten").exists() && !fleet.project().join("forgotten").exists());
 }
 

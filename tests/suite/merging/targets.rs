@@ -53,6 +53,16 @@ fn a_target_is_a_branch_by_its_name() {
     }
 }
 
+#[test]
+fn a_tag_may_have_the_name_of_a_branch() {
+    let fleet = Fleet::new();
+    two_commits(&fleet, "claude-first0", "one");
+    must(&fleet.project(), &["tag", "main", "HEAD"]);
+    let ran = fleet.aio(&["merge", "claude-first0"]);
+    assert!(ran.out.starts_with("Merged: claude-first0 into main, 2 commits"), "{ran:?}");
+    assert_eq!(must(&fleet.project(), &["status", "--porcelain"]), "");
+}
+
 /// It would amend the merge, and never know of it.
 #[test]
 fn a_worktree_in_which_a_job_works_is_not_merged_into() {
