@@ -2,6 +2,7 @@
 //!
 //! git prints, by its own settings: to a terminal in colour and through the pager, else byte for byte.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::json;
@@ -31,7 +32,8 @@ pub(super) fn run(app: &App, args: &DiffArgs) -> Result<Report, Failure> {
         report.exit = Exit::Environment;
     }
     let inside = within_submodules(&worker, &mut notes)?;
-    if changed.is_empty() && !span.is_partial && !inside {
+    let left = on_other_branches(&worker, &mut notes)?;
+    if changed.is_empty() && !span.is_partial && !inside && !left {
         notes.push(format!("{} changed nothing", worker.id));
     } else if !changed.is_empty() && !app.output.json {
         show(app, &room, &worker, &span, args.stat)?;
@@ -110,6 +112,29 @@ fn within_submodules(worker: &Worker, notes: &mut Vec<String>) -> Result<bool, F
             .push(format!("not shown: the submodule {} has what is not committed in it; next: {next}", path.display()));
     }
     Ok(!found.is_empty())
+}
+
+/// Names the branches to which its agent committed and which it left again, with what is neither shown nor at home; whether there
+/// are any.
+fn on_other_branches(worker: &Worker, notes: &mut Vec<String>) -> Result<bool, Failure> {
+    let left = if worker.is_live() { work::left(&worker.worktree) } else { BTreeMap::new() };
+    if left.is_empty() {
+        return Ok(false);
+    }
+    let (folder, before) = (&worker.worktree, notes.len());
+    let home = worker.home().unwrap_or_default();
+    let shown = ["HEAD".to_owned(), branch_ref(&worker.branch), branch_ref(&home)];
+    let shown: Vec<String> = merge::resolve(folder, &shown).map_err(merging::failure)?.into_iter().flatten().collect();
+    for (name, commit) in left {
+        let is_there = merge::tip(folder, &name).is_ok_and(|tip| tip == commit);
+        if is_there && shown.iter().all(|than| merge::ahead(folder, &commit, than).is_ok_and(|ahead| ahead > 0)) {
+            let what = format!("what {} committed to the branch {name}", worker.id);
+            let without = if home.is_empty() { String::new() } else { format!("--not {} ", shell_word(&home)) };
+            let look = format!("git -C {} log -p {} {without}--", shell_word(&worker.project), shell_word(&name));
+            notes.push(format!("not shown: {what}; next: {look}"));
+        }
+    }
+    Ok(notes.len() > before)
 }
 
 /// The ref that has what it committed: its branch, or what was kept of it.

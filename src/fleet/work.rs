@@ -7,6 +7,7 @@
 
 pub mod absent;
 mod inside;
+mod left;
 mod own;
 mod past;
 
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use self::inside::inside;
+pub use self::left::left;
 pub use self::own::{Own, Target, own};
 use super::git::{Trouble, done, entries, git};
 use super::merge::{self, branch_ref, resolve};
@@ -58,6 +60,8 @@ pub struct Work {
     pub has_arrived: bool,
     /// Something else than its branch is checked out there; what was committed to either counts.
     pub is_off_branch: bool,
+    /// Some of it was committed to a branch that was checked out there meanwhile, and neither its own nor its target has it.
+    pub is_elsewhere: bool,
 }
 
 impl Work {
@@ -88,6 +92,33 @@ struct Present {
     files: BTreeSet<Vec<u8>>,
     /// Which of it git does not keep track of.
     untracked: BTreeSet<Vec<u8>>,
+    /// Other branches that were committed to there, and the commits at which they were left.
+    left: BTreeMap<String, String>,
+}
+
+impl Present {
+    /// Whether something was committed there, or may have been.
+    fn has_begun(&self, place: &Place) -> bool {
+        self.head != place.base || self.branch != place.branch || !self.left.is_empty()
+    }
+
+    /// What was committed there, by the commits that are last: those of its branch and of what is checked out, and of branches
+    /// that were left and have not moved since.
+    fn tips<'p>(&'p self, place: &Place, refs: &'p HashMap<&str, Target>) -> Tips<'p> {
+        let own = refs.get(&*place.branch).map(|own| &*own.commit);
+        let is_there =
+            |(name, commit): &(&String, &String)| refs.get(&***name).is_some_and(|now| now.commit == **commit);
+        Tips {
+            own: own.into_iter().chain([&*self.head]).collect(),
+            left: self.left.iter().filter(is_there).map(|(_, commit)| &**commit).collect(),
+        }
+    }
+}
+
+/// The last commits of one worktree's work.
+struct Tips<'p> {
+    own: BTreeSet<&'p str>,
+    left: BTreeSet<&'p str>,
 }
 
 /// What was done in each.
@@ -96,7 +127,7 @@ pub fn look(places: &[Place]) -> Vec<Found> {
     let mut found: Vec<Found> = present.iter().map(begun).collect();
     let mut repositories: BTreeMap<&Path, Groups<'_>> = BTreeMap::new();
     for (at, (place, now)) in places.iter().zip(&present).enumerate() {
-        if let Some(now) = now.as_ref().ok().filter(|now| now.head != place.base || now.branch != place.branch) {
+        if let Some(now) = now.as_ref().ok().filter(|now| now.has_begun(place)) {
             let groups = repositories.entry(&place.project).or_default();
             groups.entry((&place.base, &place.target)).or_default().push((at, now));
         }
@@ -104,22 +135,24 @@ pub fn look(places: &[Place]) -> Vec<Found> {
     for groups in repositories.into_values() {
         let members = || groups.values().flatten();
         let any = members().next().map_or(Path::new(""), |(at, _)| &places[*at].worktree);
-        let left = members().map(|(at, now)| (&*places[*at].branch, now)).filter(|(branch, now)| now.branch != *branch);
-        let targets = targets(any, groups.keys().map(|(_, target)| *target).chain(left.map(|(branch, _)| branch)));
+        let off = members().map(|(at, now)| (&*places[*at].branch, now)).filter(|(branch, now)| now.branch != *branch);
+        let left = members().flat_map(|(_, now)| now.left.keys().map(String::as_str));
+        let named = groups.keys().map(|(_, target)| *target);
+        let refs = targets(any, named.chain(off.map(|(branch, _)| branch)).chain(left));
         for ((base, target), members) in &groups {
-            let tips_of = |at: usize, now: &'_ Present| -> BTreeSet<String> {
-                let own = targets.as_ref().ok().and_then(|found| found.get(&*places[at].branch));
-                own.map(|own| own.commit.clone()).into_iter().chain([now.head.clone()]).collect()
-            };
-            let all: Vec<BTreeSet<String>> = members.iter().map(|(at, now)| tips_of(*at, now)).collect();
-            let tips: BTreeSet<&str> = all.iter().flatten().map(String::as_str).collect();
-            let asked = targets
-                .as_ref()
-                .map_err(|found| *found)
-                .and_then(|targets| done_since(any, base, targets.get(target), &tips).map_err(|trouble| why(&trouble)));
-            for ((at, now), tips) in members.iter().zip(&all) {
-                let place = &places[*at];
-                found[*at] = asked.as_ref().map_or_else(|found| *found, |done| together(place, now, tips, done));
+            let asked = refs.as_ref().map_err(|found| *found).and_then(|refs| {
+                let all: Vec<Tips<'_>> = members.iter().map(|(at, now)| now.tips(&places[*at], refs)).collect();
+                let tips = all.iter().flat_map(|tips| tips.own.union(&tips.left)).copied().collect();
+                let done = done_since(any, base, refs.get(target), &tips).map_err(|trouble| why(&trouble))?;
+                Ok((all, done))
+            });
+            match asked {
+                Ok((all, done)) => {
+                    for ((at, now), tips) in members.iter().zip(&all) {
+                        found[*at] = together(&places[*at], now, tips, &done);
+                    }
+                }
+                Err(trouble) => members.iter().for_each(|(at, _)| found[*at] = trouble),
             }
         }
     }
@@ -161,16 +194,22 @@ fn reference(target: &str) -> String {
 }
 
 /// What was committed there, and what was not.
-fn together(place: &Place, now: &Present, tips: &BTreeSet<String>, done: &Done) -> Found {
-    let own: Vec<&(Own, Vec<Vec<u8>>)> = tips.iter().filter_map(|tip| done.get(tip)).collect();
-    let files: BTreeSet<&Vec<u8>> = now.files.iter().chain(own.iter().flat_map(|(_, files)| files)).collect();
-    let commits: BTreeSet<&String> = own.iter().flat_map(|(own, _)| &own.commits).collect();
+fn together(place: &Place, now: &Present, tips: &Tips<'_>, done: &Done) -> Found {
+    let of = |tips: &BTreeSet<&str>| tips.iter().filter_map(|tip| done.get(*tip)).collect::<Vec<_>>();
+    let (own, left) = (of(&tips.own), of(&tips.left));
+    let all = || own.iter().chain(&left);
+    let files: BTreeSet<&Vec<u8>> = now.files.iter().chain(all().flat_map(|(_, files)| files)).collect();
+    let brought: BTreeSet<&String> = own.iter().flat_map(|(own, _)| &own.commits).collect();
+    let commits: BTreeSet<&String> = all().flat_map(|(own, _)| &own.commits).collect();
     Found::Work(Work {
         files: files.len(),
         commits: commits.len(),
         uncommitted: now.files.len(),
-        has_arrived: own.iter().all(|(own, _)| own.has_arrived || own.commits.is_empty()),
+        has_arrived: all().all(|(own, _)| own.has_arrived || own.commits.is_empty()),
         is_off_branch: now.branch != place.branch,
+        is_elsewhere: left
+            .iter()
+            .any(|(own, _)| !own.has_arrived && own.commits.iter().any(|id| !brought.contains(id))),
     })
 }
 
@@ -202,7 +241,7 @@ fn present(places: &[Place]) -> Vec<Result<Present, Found>> {
     })
 }
 
-fn now(Place { worktree, base, .. }: &Place, gives_up: &AtomicBool) -> Result<Present, Found> {
+fn now(Place { worktree, base, branch, .. }: &Place, gives_up: &AtomicBool) -> Result<Present, Found> {
     // Without it, git would look at whatever is around.
     worktree.join(".git").symlink_metadata().map_err(|_| Found::Nothing)?;
     if gives_up.load(Ordering::Relaxed) {
@@ -210,7 +249,10 @@ fn now(Place { worktree, base, .. }: &Place, gives_up: &AtomicBool) -> Result<Pr
     }
     let look = || {
         let now = read_status(&done(status(worktree), "look at the worktree")?.out);
-        if now.head == UNBORN { unborn(worktree, base, now) } else { Ok(now) }
+        let mut now = if now.head == UNBORN { unborn(worktree, base, now)? } else { now };
+        now.left = left(worktree);
+        now.left.retain(|name, _| name != branch && *name != now.branch);
+        Ok(now)
     };
     look().map_err(|trouble| why(&trouble)).inspect_err(|found| {
         gives_up.fetch_or(*found == Found::Unanswered, Ordering::Relaxed);

@@ -173,6 +173,28 @@ fn what_is_the_same_of_several_is_said_once() {
     assert!(shown.out.contains(&format!("{0}: next: aio diff {0}, aio merge {0}\n", ids[1])), "{shown:?}");
 }
 
+/// Only its own branch is brought home: what it left elsewhere is for a person to look at.
+#[test]
+fn what_was_committed_to_another_branch_is_not_hidden() {
+    let fleet = Fleet::new();
+    let git = |args: &[&str]| json!({ "run": ([&["git"], args].concat()) });
+    let (away, back) = (git(&["checkout", "-q", "-b", "mine"]), git(&["checkout", "-q", "-"]));
+    fleet.launch(json!([away, write("b.txt"), { "commit": "One" }, back, { "done": "Did it" }]), &["l:1", "x"]);
+    let job = fleet.job("review");
+    let id = job["id"].as_str().unwrap();
+    assert_eq!((&job["files"], &job["commits"]), (&json!(1), &json!(1)), "{job:#}");
+    let shown = fleet.aio(&["jobs"]);
+    let next = format!("some of it is on another branch than its own; next: aio diff {id}, aio merge {id}\n");
+    assert!(shown.out.contains(&next), "{shown:?}");
+    let shown = fleet.aio(&["diff", id]);
+    let look = format!("git -C {} log -p mine --not main --", fleet.world.project.display());
+    assert_eq!(shown.err, format!("aio: not shown: what {id} committed to the branch mine; next: {look}\n"));
+    let looked = run(Command::new("sh").args(["-c", &look]));
+    assert!(looked.code == 0 && looked.out.contains("+++ b/b.txt"), "{looked:?}");
+    let refused = fleet.aio(&["merge", id]);
+    assert!(refused.code == 1 && refused.err.contains(&format!("next: aio diff {id}\n")), "{refused:?}");
+}
+
 #[test]
 fn nothing_is_lost_when_a_worktree_is_removed() {
     let fleet = Fleet::new();

@@ -98,6 +98,9 @@ fn of_now(about: &About<'_>) -> String {
             let what = if has_arrived { "the rest is merged, this is not committed" } else { "nothing is committed" };
             format!("{what}; next: aio diff {0}, aio resume {0} \"Commit your work\"", &*job.id)
         }
+        (Standing::Review, _) if matches!(about.found, Found::Work(work) if work.is_elsewhere) => {
+            format!("some of it is on another branch than its own; {}", usual(about))
+        }
         (Standing::Review, _) if matches!(about.found, Found::Work(work) if work.is_off_branch) => {
             format!("something else than its branch is checked out there; {}", usual(about))
         }

@@ -128,6 +128,35 @@ fn what_the_branch_has_counts_whatever_is_checked_out() {
     assert!(look(&places).iter().all(all_home), "{:?}", look(&places));
 }
 
+/// Only its own branch comes home by itself, so somebody has to look at the other.
+#[test]
+fn what_was_committed_to_a_branch_that_was_left_counts() {
+    let scratch = Scratch::new();
+    let base = scratch.git(&["rev-parse", "HEAD"]);
+    let worktree = scratch.path("w");
+    scratch.git(&["branch", "-q", "visited"]);
+    scratch.git(&["worktree", "add", "-q", "-b", "job", worktree.to_str().unwrap(), &base]);
+    let places = [place(&scratch, worktree.clone(), &base)];
+    let work = |files, commits, is_elsewhere| Found::Work(Work { files, commits, is_elsewhere, ..Work::default() });
+    said(&worktree, &["checkout", "-q", "visited"]);
+    said(&worktree, &["checkout", "-q", "-b", "other"]);
+    write(&worktree.join("one"), "1");
+    commit(&worktree, "one");
+    said(&worktree, &["checkout", "-q", "job"]);
+    assert_eq!(look(&places), [work(1, 1, true)]);
+    write(&worktree.join("two"), "2");
+    commit(&worktree, "two");
+    assert_eq!(look(&places), [work(2, 2, true)]);
+    said(&worktree, &["merge", "-q", "--no-edit", "other"]);
+    assert_eq!(look(&places), [work(2, 3, false)], "its own branch has it");
+    said(&worktree, &["reset", "-q", "--hard", "HEAD~1"]);
+    scratch.git(&["merge", "-q", "--no-edit", "other"]);
+    assert_eq!(look(&places), [work(2, 2, false)], "the target has it");
+    scratch.git(&["reset", "-q", "--hard", &base]);
+    scratch.git(&["branch", "-q", "-D", "other"]);
+    assert_eq!(look(&places), [work(1, 1, false)], "it was given up");
+}
+
 #[test]
 fn what_cannot_be_asked_hides_nothing_else() {
     let scratch = Scratch::new();
