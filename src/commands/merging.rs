@@ -33,7 +33,7 @@ pub(super) struct Worker {
     pub(super) stage: String,
     pub(super) standing: Standing,
     pub(super) said: String,
-    /// What its agent asks for, in the middle of a turn or before it takes one.
+    /// What its agent asks for in the middle of a turn, or why what it is to be told was not handed over.
     pub(super) question: String,
     pub(super) since: String,
     /// When it was last started.

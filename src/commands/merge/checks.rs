@@ -66,7 +66,7 @@ pub(super) fn must_rest(worker: &Worker) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Refused, "not-ready", message).hint("aio cleanup, then aio jobs"));
     }
     if worker.standing == Standing::WaitingForYou {
-        let message = format!("{} is not at the end of its turn: it says: {}", worker.id, worker.question);
+        let message = format!("{} is still waiting for you: {}", worker.id, worker.question);
         return Err(Failure::new(Exit::Refused, "not-ready", message)
             .hint(format!("answer it, as aio jobs says, or aio stop {}", worker.id)));
     }

@@ -67,7 +67,7 @@ fn an_agent_that_works_or_has_not_committed_is_waited_for() {
     refuses_and_changes_nothing(&fleet, &["merge", "claude-first0", "--yes"], 1, &["claude-first0 is still working"]);
     fleet.edit("claude-first0", "turn", json!("waiting"));
     fleet.edit("claude-first0", "question", json!("Bash: May I?"));
-    let asks = ["claude-first0 is not at the end of its turn: it says: Bash: May I?", "aio stop claude-first0"];
+    let asks = ["claude-first0 is still waiting for you: Bash: May I?", "aio stop claude-first0"];
     refuses_and_changes_nothing(&fleet, &["merge", "claude-first0", "--yes"], 1, &asks);
     fleet.edit("claude-first0", "question", json!(null));
     fs::write(worktree.join("forgotten"), "x").unwrap();
