@@ -85,9 +85,12 @@ impl Scene {
     }
 }
 
+/// Once all its threads are: while others are left, the first is a zombie, and the process runs on.
 fn is_gone(pid: u64) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with('Z'))
+    let is_first_gone = stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with('Z'));
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    is_first_gone && threads <= 1
 }
 
 #[test]
