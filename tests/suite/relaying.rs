@@ -38,7 +38,6 @@ fn a_prompt_is_in_the_input_box_to_the_byte_and_the_person_s_to_send() {
     let fleet = Fleet::new();
     let steps = json!([write("b.txt"), { "run": ["sh", "-c", "aio status > status"] }, { "quit": 3 }]);
     let mut terminal = start(&fleet, &script(&fleet, steps), &["cp", "--", AWKWARD]);
-    let before = terminal.settings();
     assert_eq!(recorded(&fleet, "input"), CLEAN);
     assert_eq!(recorded(&fleet, "args").matches('"').count(), 2, "nothing of it is on the command line");
     terminal.shows("[Pasted text #1 +5 lines]");
@@ -53,7 +52,6 @@ fn a_prompt_is_in_the_input_box_to_the_byte_and_the_person_s_to_send() {
     let status = std::fs::read_to_string(fleet.world.project.join("status")).unwrap();
     assert!(status.contains("codex-") && status.contains("b.txt"), "{status}");
     assert!(fleet.world.claims().is_empty() && fleet.jobs().is_empty());
-    assert!(before.local_modes.contains(rustix::termios::LocalModes::ICANON));
 }
 
 #[test]
@@ -64,8 +62,11 @@ fn the_terminal_is_put_back_and_its_size_passed_on() {
     let mut shell = Command::new("sh");
     let program = fleet.command(&script(&fleet, steps));
     shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(&fleet.world.project);
-    let mut terminal = Terminal::start(shell.args(["-c", "aio cp 'Mind the gap'; echo ended $?; read line"]));
+    let line = "read begin; aio cp 'Mind the gap'; echo ended $?; read end";
+    let mut terminal = Terminal::start(shell.args(["-c", line]));
     let usual = terminal.settings();
+    assert!(usual.local_modes.contains(rustix::termios::LocalModes::ICANON));
+    terminal.keys(b"\n");
     terminal.shows("› Mind the gap");
     let raw = terminal.settings();
     assert!(!raw.local_modes.contains(rustix::termios::LocalModes::ICANON));

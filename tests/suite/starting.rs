@@ -187,12 +187,13 @@ fn an_agent_that_crashes_leaves_the_terminal_as_it_was() {
             .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
             .current_dir(&fleet.world.project);
         let mut terminal =
-            Terminal::start(shell.args(["-c", &format!("aio {form} 'Fix it'; echo ended $?; read line")]));
+            Terminal::start(shell.args(["-c", &format!("read begin; aio {form} 'Fix it'; echo ended $?; read end")]));
         let modes = |terminal: &Terminal| {
             let settings = terminal.settings();
             (settings.input_modes, settings.output_modes, settings.control_modes, settings.local_modes)
         };
         let usual = modes(&terminal);
+        terminal.keys(b"\n");
         terminal.shows("ended 9");
         assert_eq!(modes(&terminal), usual, "{form}");
         terminal.keys(b"\n");
