@@ -37,6 +37,11 @@ pub fn worktree_of(path: &Path) -> Option<Worktree> {
     path.ancestors().find_map(|root| Some(Worktree { common_dir: common_dir_at(root)?, root: root.to_path_buf() }))
 }
 
+/// Git's own directory for a linked worktree or a submodule: what the `.git` file in it names. None for a main worktree.
+pub fn linked_git_dir(root: &Path) -> Option<PathBuf> {
+    follow_git_file(root, &root.join(".git"))
+}
+
 fn common_dir_at(root: &Path) -> Option<PathBuf> {
     let dot_git = root.join(".git");
     let stat = lstat(&dot_git).ok()?;

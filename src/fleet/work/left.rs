@@ -4,12 +4,11 @@
 //! is removed.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::super::files::open_regular;
+use crate::host::repository::linked_git_dir;
 
 /// Of the log no more is read, in bytes: some twenty thousand entries.
 const LONGEST: u64 = 4 << 20;
@@ -18,15 +17,8 @@ const MAKING: [&str; 4] = ["commit", "cherry-pick", "revert", "am:"];
 
 /// By their names the commits at which they were left last. They may be elsewhere by now, or gone.
 pub fn left(worktree: &Path) -> BTreeMap<String, String> {
-    let log = own_folder(worktree).and_then(|own| read(&own.join("logs/HEAD")));
+    let log = linked_git_dir(worktree).and_then(|own| read(&own.join("logs/HEAD")));
     log.map(|log| read_log(&String::from_utf8_lossy(&log))).unwrap_or_default()
-}
-
-/// Git's folder for a linked worktree: what its `.git` names, without a process.
-fn own_folder(worktree: &Path) -> Option<PathBuf> {
-    let named = read(&worktree.join(".git"))?;
-    let path = named.strip_prefix(b"gitdir: ")?;
-    Some(worktree.join(OsStr::from_bytes(path.strip_suffix(b"\n").unwrap_or(path))))
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
