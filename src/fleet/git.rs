@@ -4,6 +4,7 @@
 //! call ends in time. Changes refs where it is told to, and what is known of a remote; never a worktree. Does not decide:
 //! what a branch without a remote or a fetch that failed means is for the caller to say.
 
+pub mod locks;
 pub mod look;
 pub mod remote;
 mod trouble;

@@ -27,7 +27,8 @@ pub use site::{Free, Site, checked_out, must_be_free};
 pub use submodules::{Unpublished, unpublished};
 pub use trouble::{Trouble, listed};
 
-use git::{git, run_merging, said, was_killed};
+use super::git::locks;
+use git::{common_folder, git, run_merging, said, was_killed};
 use present::unmerged;
 
 /// Hooks of a person's may run tests.
@@ -96,6 +97,8 @@ pub fn bring_home(repository: &Path, scratch: &Path, target: &str, arriving: Arr
     sweep_rooms(scratch);
     // Two at once would take back each other's.
     let turn = Turn::take(repository, scratch)?;
+    // Git would wait for it, and then go on all the same.
+    locks::put_away_packed(&common_folder(repository)?);
     let site = Site::open(repository, &turn, target, &commit)?;
     site.rehearse(&commit, |program| program.unless(arriving.stopped))
         .map_err(|why| arriving.stopped_by(target, why))?;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use self::include::named;
 pub use self::remove::{Branch, Removed, Unremoved, is_left_aside, remove};
-use super::git::{Repository, Trouble, done};
+use super::git::{Repository, Trouble, done, locks};
 use super::remains::JOB;
 
 /// For writing every file of a commit.
@@ -127,6 +127,8 @@ pub fn create(plan: &Plan<'_>, report: &mut dyn FnMut(Step)) -> Result<Made, Unc
     let repository = Repository::open(plan.project)?;
     let commit = check(&repository, plan)?;
     report(Step::Checkout);
+    // Each git that finds it there waits for it, and then goes on all the same.
+    locks::put_away_packed(&repository.common_dir()?);
     begin(&repository, plan, &commit)?;
     let made = check_out(&repository, plan).and_then(|()| furnish(&repository, plan, report));
     let mut made = made.map_err(|cause| take_away(&repository, plan, &commit, cause))?;

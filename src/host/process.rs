@@ -111,6 +111,13 @@ pub fn has_descendant_younger_than(pid: u32, age_ms: u64) -> bool {
     processes.iter().any(|process| process.key.start >= earliest && descends(process.parent, pid, &parents))
 }
 
+/// Whether a living process of such a name started at least `age_ms` ago. Reads the whole process table, as
+/// [`has_descendant_younger_than`] does.
+pub fn is_one_as_old(age_ms: u64, is_named: impl Fn(&str) -> bool) -> bool {
+    let latest = platform::start_ago(age_ms);
+    platform::all().iter().any(|process| process.key.start <= latest && is_named(&process.name))
+}
+
 /// The variables that a process was started with; what it did to them since is not seen.
 #[derive(Debug)]
 pub struct Environment(Vec<u8>);
@@ -242,6 +249,16 @@ mod tests {
         let me = std::process::id();
         assert!(has_descendant_younger_than(me, 60_000));
         eventually(|| (!has_descendant_younger_than(child.pid(), 200)).then_some(()));
+    }
+
+    #[test]
+    fn a_name_is_looked_for_among_those_as_old() {
+        let folder = Folder::new("as-old");
+        let child = sleeper(&folder.program("/bin/bash", "as-old"));
+        named(child.pid(), "as-old");
+        assert!(is_one_as_old(0, |name| name == "as-old"));
+        assert!(!is_one_as_old(60_000, |name| name == "as-old"));
+        assert!(!is_one_as_old(0, |name| name == "nobody's name"));
     }
 
     #[test]

@@ -13,11 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::fleet::brief::{BLOCKED, DONE};
-use crate::fleet::git::{Repository, Trouble, done};
+use crate::fleet::git::{Repository, Trouble, done, locks};
 use crate::fleet::rescue::{self, Proof, Site, Unsaved, refuse_mounted, witness};
 
-/// Less than git waits for a lock on a ref.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// How long another may take that removes branches of the same repository.
 const TURN_PATIENCE: Duration = Duration::from_secs(60);
 /// How often a branch whose witness moves in the same moment is tried.
@@ -240,6 +238,7 @@ fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
     if let Some(path) = site.repository.checked_out_at(&site.branch)? {
         return Ok(Branch::Left(format!("it is checked out at {}", path.display())));
     }
+    locks::put_away_packed(&common);
     let mut why = "neither its target nor a rescue ref has its commits".to_owned();
     for _ in 0..RACES {
         let Some(witness) = witness(site, tip)? else { break };
@@ -252,8 +251,11 @@ fn remove_branch(site: &Site, tip: Option<&str>) -> Result<Branch, Unremoved> {
                 return Ok(Branch::Removed);
             }
             Err(Trouble::Failed { said, .. }) => {
-                unlock(&common.join(&own), began);
                 why = said;
+                locks::put_away(&common, &own, began);
+                if locks::put_away_packed(&common) {
+                    break;
+                }
             }
             Err(trouble) => return Err(trouble.into()),
         }
@@ -273,18 +275,6 @@ fn alone(common: &Path) -> io::Result<Option<File>> {
             Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Ok(None),
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
         }
-    }
-}
-
-/// Takes away the lock on the branch that a git which was killed left. No other aio has one now, and no git that works keeps one
-/// for as long as this waited for it.
-fn unlock(branch: &Path, began: SystemTime) {
-    let mut lock = OsString::from(branch);
-    lock.push(".lock");
-    let is_stale = fs::metadata(&lock).and_then(|found| found.modified()).is_ok_and(|made| made < began);
-    if is_stale && began.elapsed().is_ok_and(|waited| waited > LOCK_PATIENCE) {
-        // Whoever held it may have put it away by now.
-        fs::remove_file(&lock).unwrap_or_default();
     }
 }
 

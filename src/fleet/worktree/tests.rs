@@ -71,7 +71,10 @@ fn a_worktree_on_a_branch_of_its_own() {
     let making = Making::new();
     let first = making.scratch.git(&["rev-parse", "HEAD"]);
     commit(&making.scratch.project, "second");
+    let lock = making.scratch.project.join(".git/packed-refs.lock");
+    fs::File::create(&lock).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let made = making.create_as(&Plan { commit: &first, ..making.plan() }).unwrap();
+    assert!(!lock.exists(), "a git that was killed left it");
     assert_eq!(made, Made { commit: first.clone(), ..Made::default() });
     assert_eq!(said(&making.worktree, &["rev-parse", "HEAD"]), first);
     assert_eq!(said(&making.worktree, &["branch", "--show-current"]), "aio/job");

@@ -152,3 +152,21 @@ fn what_a_rename_brings_elsewhere_is_looked_for_there() {
     assert!(fleet.world.home.join("merged").exists());
     assert_eq!(git(&project, &["status", "--porcelain"]).out, "");
 }
+
+/// What a commit leaves that is killed: each later git waits for it, and none can delete a branch.
+#[test]
+fn the_lock_that_a_killed_git_left_on_all_refs_is_put_away() {
+    let fleet = Fleet::new();
+    let project = fleet.project();
+    let worktree = fleet.job("claude-first0");
+    fs::write(worktree.join("new"), "new").unwrap();
+    commit(&worktree, "new");
+    let lock = project.join(".git/packed-refs.lock");
+    for command in ["merge", "remove"] {
+        fs::File::create(&lock).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        let ran = fleet.aio(&[command, "claude-first0"]);
+        assert!(ran.code == 0 && !ran.err.contains("stays"), "{ran:?}");
+        assert!(!lock.exists(), "{ran:?}");
+    }
+    assert_eq!(must(&project, &["branch", "--list", "aio/*"]), "");
+}

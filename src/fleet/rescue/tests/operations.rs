@@ -180,3 +180,16 @@ fn two_that_are_removed_at_once_do_not_count_on_each_other() {
         assert_eq!(job.scratch.git(&["for-each-ref", "--contains", &done]).lines().count(), 2);
     }
 }
+
+#[test]
+fn locks_that_killed_gits_left_are_put_away() {
+    let job = Job::new();
+    let proof = job.save().unwrap();
+    let locks = ["packed-refs.lock", "refs/heads/aio/job.lock"].map(|name| job.scratch.project.join(".git").join(name));
+    for lock in &locks {
+        fs::File::create(lock).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    assert_eq!(remove(&proof).unwrap().branch, Branch::Removed);
+    assert!(locks.iter().all(|lock| !lock.exists()));
+    assert_eq!(job.scratch.git(&["branch", "--format=%(refname:short)"]), "main");
+}
