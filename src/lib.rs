@@ -50,7 +50,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Err(error) if !error.use_stderr() => return print_help(&error),
         Err(error) => (Err(misunderstood(&error, &args, help)), false),
     };
+    let signal = result.as_ref().map_or(0, |report| report.signal);
     let exit = app::output(json).finish(result, changed);
+    if signal != 0 {
+        // Where a signal cannot be repeated, a shell's way of saying so is next best.
+        signal_hook::low_level::emulate_default_handler(signal).unwrap_or_default();
+    }
     if is_hook { ExitCode::SUCCESS } else { exit.into() }
 }
 

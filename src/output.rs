@@ -29,6 +29,8 @@ pub struct Report {
     pub hints: Vec<String>,
     /// Details for programs.
     pub data: Value,
+    /// The signal that this process is to end by as well, once all is said; 0 for none.
+    pub signal: i32,
 }
 
 impl Report {
@@ -39,8 +41,8 @@ impl Report {
 
     /// A done command with nothing to say.
     pub fn silent(code: &'static str) -> Report {
-        let (lines, notes, hints) = Default::default();
-        Report { exit: Exit::Done, code, lines, notes, hints, data: Value::Null }
+        let (lines, notes, hints, signal) = Default::default();
+        Report { exit: Exit::Done, code, lines, notes, hints, data: Value::Null, signal }
     }
 
     /// Whether the same command may succeed later without anybody's doing anything else.
@@ -188,7 +190,7 @@ impl Output {
         if self.json {
             let message = report.lines.first().map(Line::plain);
             return self.emit(&json!({
-                "ok": report.exit == Exit::Done, "code": report.code, "exit": report.exit.code(),
+                "ok": report.exit.code() == 0, "code": report.code, "exit": report.exit.code(),
                 "retryable": report.is_retryable(),
                 "message": message, "notes": report.notes, "hints": report.hints, "data": report.data,
             }));

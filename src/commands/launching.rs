@@ -85,12 +85,18 @@ fn launch(
     keep_going: bool,
 ) -> Result<Report, Failure> {
     let interruption = Interruption::catch(None)?;
-    preflight::agents(app, wanted, options)?;
+    let unready = preflight::agents(app, wanted, options);
+    let is_ready = |want: &&Wanted| !unready.iter().any(|(name, _)| *name == want.profile.name);
+    let ready: Vec<Wanted> = wanted.iter().filter(is_ready).cloned().collect();
+    if !unready.is_empty() && (!keep_going || ready.is_empty()) {
+        return Err(preflight::without_agents(unready));
+    }
+    preflight::space(app)?;
     let mut report = Report::silent("launched");
     let preflight::Looked { sites, notes, failed } =
         preflight::projects(app, projects, options.target.as_deref(), &interruption)?;
     interruption.before("nothing was launched")?;
-    for (name, failure) in &failed {
+    for (name, failure) in unready.iter().chain(&failed) {
         report.lines.push(line(
             Style::Bad,
             if keep_going { "SKIPPED" } else { "FAILED" },
@@ -101,7 +107,8 @@ fn launch(
         return Err(nothing_launched(failed, sites.len()));
     }
     report.notes.extend(notes);
-    let jobs = jobs(app, &sites, wanted, task, options);
+    let is_whole = unready.is_empty() && failed.is_empty();
+    let jobs = jobs(app, &sites, &ready, task, options);
     preflight::ports(app, at_once(jobs.len(), options))?;
     if options.dry_run {
         for job in &jobs {
@@ -115,8 +122,8 @@ fn launch(
     }
     interruption.before("nothing was launched")?;
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
-    let skip = |(name, failure): &(String, Failure)| json!({ "project": name, "code": failure.code, "message": failure.message });
-    let skipped: Vec<Value> = failed.iter().map(skip).collect();
+    let skip = |what: &'static str| move |(name, failure): &(String, Failure)| json!({ what: name, "code": failure.code, "message": failure.message });
+    let skipped: Vec<Value> = unready.iter().map(skip("agent")).chain(failed.iter().map(skip("project"))).collect();
     report = report.with(json!({ "jobs": ids, "batch": jobs.first().map(|job| &job.batch), "skipped": skipped }));
     let begun = set_going(app, &jobs, task)?;
     if options.seq {
@@ -124,7 +131,7 @@ fn launch(
         if interruption.came() {
             return Ok(interruption.end(app, report, "", Some(&ids)));
         }
-        if !failed.is_empty() && report.exit == Exit::Done {
+        if !is_whole && report.exit == Exit::Done {
             report.exit = Exit::Refused;
             report.code = "launched-in-part";
         }
@@ -137,7 +144,7 @@ fn launch(
     }
     report.notes.extend(started.notes);
     report.hints.extend(started.hints);
-    if started.untaken > 0 || !failed.is_empty() {
+    if started.untaken > 0 || !is_whole {
         report.exit = Exit::Refused;
         report.code = "launched-in-part";
     }

@@ -37,7 +37,7 @@ use crate::fleet::stream::Seen;
 use crate::host::process;
 use crate::output::Report;
 use crate::protocol::evidence::ProcessKey;
-use crate::protocol::fleet::find_job;
+use crate::protocol::fleet::{PORTS_PER_JOB, find_job};
 use crate::protocol::op::{JobEnd, JobNote, JobStart, Op, Outcome, Registration, Request, Usage};
 
 /// However often an agent crashed, it is started again after so long at most.
@@ -141,6 +141,8 @@ struct Task {
     title: String,
     session: String,
     port: u16,
+    /// The same, when it ran before; 0 where it had none.
+    port_before: u16,
     attempt: u32,
     /// How often it may yet be started again.
     restarts: u32,
@@ -176,8 +178,9 @@ fn start(app: &App, job: &str, parent: ProcessKey) -> Result<Begun, Failure> {
     let start = JobStart { job: job.to_owned(), parent, ports: (from, to), busy_ports, hindrance };
     // Whoever removes what waits is through with it first.
     let _lock = JobFiles::of(app.store.dir(), job).lock().ok();
+    let port_before = with_job(app, job, |_, job| Ok(job.port))?;
     match change(app, Op::StartJob(start))? {
-        Outcome::JobStarted { .. } => Ok(Begun::Yes(Box::new(known(app, job)?))),
+        Outcome::JobStarted { .. } => Ok(Begun::Yes(Box::new(Task { port_before, ..known(app, job)? }))),
         Outcome::JobWaits { reason, is_queued: true } => Ok(Begun::No(Kept::Waits(reason))),
         Outcome::JobWaits { reason, .. } => Ok(Begun::No(Kept::NotQueued(reason))),
         _ => Ok(Begun::No(Kept::Waits("it cannot be started".to_owned()))),
@@ -219,6 +222,7 @@ fn known(app: &App, word: &str) -> Result<Task, Failure> {
             title: job.title.to_string(),
             session: job.session.to_string(),
             port: job.port,
+            port_before: job.port,
             attempt: job.attempt,
             restarts: job.restarts,
             backoff: match job.backoff_ms {
@@ -298,6 +302,16 @@ struct Ending {
 }
 
 impl Task {
+    /// The first and the last of its ports, where those are others than it was told.
+    fn moved_ports(&self) -> Option<(u16, u16)> {
+        (self.port_before != 0 && self.port_before != self.port).then(|| self.ports()).flatten()
+    }
+
+    /// The first and the last of its ports.
+    fn ports(&self) -> Option<(u16, u16)> {
+        (self.port != 0).then(|| (self.port, self.port + PORTS_PER_JOB - 1))
+    }
+
     /// Whether its agent has a terminal of its own, between it and the person's.
     fn is_relayed(&self) -> bool {
         self.runtime == Runtime::Terminal && self.session.is_empty() && self.opening.is_pasted(self.profile.agent)

@@ -59,7 +59,7 @@ pub(super) fn resolve(app: &App, word: &OsStr) -> Result<Named, Failure> {
     }
     let root = worktree(app, Path::new(word)).map_err(|failure| match word.to_str() {
         Some(text) if !text.contains('/') && text != "." && !app.cwd.join(text).is_dir() => {
-            Failure::usage(format!("no project {text:?}")).hint("aio projects")
+            Refusal::Unknown { what: "project", word: text.to_owned() }.into()
         }
         _ => failure,
     })?;

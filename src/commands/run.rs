@@ -247,8 +247,7 @@ fn as_run_failure(mut failure: Failure) -> Failure {
 fn end_as(status: ExitStatus) -> Report {
     let mut report = Report::silent("ran");
     if let Some(signal) = status.signal() {
-        // Where a signal cannot be repeated, a shell's way of saying so is next best.
-        signal_hook::low_level::emulate_default_handler(signal).unwrap_or_default();
+        report.signal = signal;
         report.exit = Exit::Child(u8::try_from(128 + signal).unwrap_or(u8::MAX));
     } else {
         report.exit = Exit::Child(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1));

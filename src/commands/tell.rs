@@ -43,7 +43,8 @@ fn addressee(state: &State<'_>, word: &str) -> Result<String, Failure> {
     match &*ids.filter(|id| is_abbreviation(id, word)).collect::<Vec<_>>() {
         [only] => Ok(only.clone()),
         [] => {
-            Err(Failure::usage(format!("{word:?} is no instance, agent or `all`")).hint("aio status lists instances"))
+            let message = format!("{word:?} is no instance, agent or `all`");
+            Err(Failure::new(Exit::Usage, "unknown", message).hint("aio status lists instances"))
         }
         several => {
             let message = format!("{word:?} names more than one instance: {}", several.join(" "));

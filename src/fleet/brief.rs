@@ -42,6 +42,13 @@ pub fn again(words: &str) -> String {
     format!("{AGAIN}{words}")
 }
 
+/// What an agent is told that was told of other ports before, which another job has now.
+pub fn with_other_ports((first, last): (u16, u16), words: &str) -> String {
+    format!(
+        "Your ports are {first}-{last} now, no longer those you were told of: change what was set up with those.\n\n{words}"
+    )
+}
+
 /// The task within a framed text; `None` if it is no such text, or another job's.
 pub fn recover<'t>(framed: &'t str, job: &str) -> Option<&'t str> {
     let begin = begin(job);
@@ -128,6 +135,12 @@ mod tests {
         for word in [DONE, BLOCKED, "do not push", "42000-42009", "aio/claude-a1b2c3", "from main at 8c0c5b2f9a7f,"] {
             assert!(framed.contains(word), "{word}");
         }
+    }
+
+    #[test]
+    fn other_ports_are_told_first() {
+        let words = with_other_ports((42010, 42019), "Go on");
+        assert!(words.starts_with("Your ports are 42010-42019 now") && words.ends_with("\n\nGo on"));
     }
 
     #[test]

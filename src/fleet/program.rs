@@ -11,6 +11,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
+
 /// A program to be run. Nothing goes through a shell.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -242,6 +244,12 @@ impl Ran {
         self.code == 0
     }
 
+    /// Whether it ended by a signal that a terminal sends to all that run in it. One that was just being started is among those
+    /// until it is in a group of its own; it has not begun then.
+    pub fn was_cut_off(&self) -> bool {
+        is_of_a_terminal(-self.code)
+    }
+
     /// What it wrote to stdout, without the line break at the end.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.out).trim_end_matches('\n').to_owned()
@@ -264,6 +272,25 @@ impl std::fmt::Display for Unrun {
             Unrun::Io(name, error) => write!(f, "{} cannot be run: {error}", name.display()),
         }
     }
+}
+
+/// Starts something in a group of its own, and again where it was cut off before it was there: see [`Ran::was_cut_off`].
+///
+/// # Errors
+/// When it cannot be started.
+pub fn until_it_began(mut start: impl FnMut() -> io::Result<ExitStatus>) -> io::Result<ExitStatus> {
+    for _ in 1..TRIES {
+        let status = start()?;
+        if !status.signal().is_some_and(is_of_a_terminal) {
+            return Ok(status);
+        }
+    }
+    start()
+}
+
+/// Whether a terminal sends that signal to all that run in it.
+fn is_of_a_terminal(signal: i32) -> bool {
+    matches!(signal, SIGHUP | SIGINT | SIGQUIT)
 }
 
 fn all(file: &mut File) -> io::Result<Vec<u8>> {
@@ -308,6 +335,20 @@ mod tests {
         let running = std::thread::spawn(move || program.run());
         later.store(2, Ordering::Relaxed);
         assert!(matches!(running.join().unwrap(), Err(Unrun::Stopped(_))));
+    }
+
+    #[test]
+    fn what_a_key_cut_off_before_it_began_is_started_again() {
+        let mut ends = [SIGINT, SIGHUP, 3 << 8, 0].into_iter().map(|raw| Ok(ExitStatus::from_raw(raw)));
+        assert_eq!(until_it_began(|| ends.next().unwrap()).unwrap().code(), Some(3));
+        let mut tries = 0;
+        let ended = until_it_began(|| {
+            tries += 1;
+            Ok(ExitStatus::from_raw(SIGQUIT))
+        });
+        assert_eq!((ended.unwrap().signal(), tries), (Some(SIGQUIT), TRIES), "not for ever");
+        let ran = |code| Ran { code, out: Vec::new(), err: Vec::new() };
+        assert!(ran(-SIGINT).was_cut_off() && !ran(-9).was_cut_off() && !ran(SIGINT).was_cut_off());
     }
 
     #[test]

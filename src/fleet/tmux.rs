@@ -141,7 +141,7 @@ impl Tmux {
     }
 
     pub(super) fn ask(&self, program: Program) -> Result<Ran, TmuxError> {
-        let ran = program.run()?;
+        let ran = program.patiently(Ran::was_cut_off)?;
         if ran.is_good() { Ok(ran) } else { Err(TmuxError::said(&ran)) }
     }
 

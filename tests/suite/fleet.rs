@@ -425,9 +425,16 @@ fn all_projects_or_none() {
     let told: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(told["data"]["skipped"][0]["project"], "other", "{ran:?}");
     std::fs::rename(fleet.world.home.join("away"), &other).unwrap();
+    let no_gemini = run(fleet.command(&script).args(["all", "g:1", "l:1", "x"]));
+    assert!(no_gemini.code == 6 && no_gemini.err.contains("gemini is not installed"), "{no_gemini:?}");
+    let ran = run(fleet.command(&script).args(["all", "g:1", "l:1", "x", "--keep-going"]));
+    let count = |word: &str| ran.out.lines().filter(|line| line.starts_with(word)).count();
+    assert_eq!((ran.code, count("SKIPPED      gemini: "), count("LAUNCHED")), (1, 1, 2), "{ran:?}");
+    let ran = run(fleet.command(&script).args(["all", "g:1", "x", "--keep-going"]));
+    assert_eq!((ran.code, ran.err), (no_gemini.code, no_gemini.err));
     let ran = all(&[]);
     assert_eq!((ran.code, ran.out.matches("LAUNCHED").count()), (0, 2), "{ran:?}");
     assert!(within(60, || fleet.jobs().iter().all(|job| job["state"] == "done")), "{:#?}", fleet.jobs());
     let report = fleet.aio(&["report", "--markdown"]);
-    assert!(report.out.starts_with("# The last 24h: 4 jobs (4 done)"), "{}", report.out);
+    assert!(report.out.starts_with("# The last 24h: 6 jobs (6 done)"), "{}", report.out);
 }

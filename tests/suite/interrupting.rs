@@ -124,6 +124,19 @@ fn what_was_launched_runs_on_and_what_waits_still_has_its_turn() {
 }
 
 #[test]
+fn what_another_stops_meanwhile_has_not_failed() {
+    let (fleet, _go) = slow_fleet();
+    let mut command = fleet.command(&script(&fleet, json!([{ "done": "x" }])));
+    let running = Running::start(command.args(["multi", "l:1", "x"]));
+    assert!(within(30, || count(&fleet, &["starting"]) == 1), "{:#?}", fleet.jobs());
+    let id = fleet.jobs()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(fleet.aio(&["stop", &id]).code, 0);
+    let ran = running.end();
+    assert!(ran.code == 1 && ran.out.starts_with(&format!("STOPPED      {id}  ")), "{ran:?}");
+    assert!(ran.err.ends_with("aio: 1 stopped; next: aio jobs\n"), "{ran:?}");
+}
+
+#[test]
 fn before_the_launch_nothing_is_launched() {
     let fleet = Fleet::new();
     let asked = fleet.world.home.join("asked");

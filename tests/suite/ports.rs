@@ -72,3 +72,27 @@ fn an_agent_has_its_jobs_ports_and_no_others() {
     run(&mut launch);
     assert!(within(30, || fs::read_to_string(&seen).is_ok_and(|text| text == "24200 24200-24209\n")));
 }
+
+#[test]
+fn ports_that_another_has_by_now_are_not_taken_again_and_that_is_said() {
+    let fleet = with_ports("24300-24319");
+    let stays = json!([{ "sleep_ms": 60_000 }]);
+    let mut ids = Vec::new();
+    // The third gets those of the first, as there are no others.
+    for (number, port) in [24300, 24310, 24300].into_iter().enumerate() {
+        assert_eq!(fleet.launch(stays.clone(), &["l:1", "x"]).code, 0);
+        ids.push(fleet.job("working")["id"].as_str().unwrap().to_owned());
+        assert_eq!(fleet.world.state()["jobs"][number]["port"], port);
+        if number == 0 {
+            assert_eq!(fleet.aio(&["stop", &ids[0]]).code, 0);
+        }
+    }
+    assert_eq!(fleet.aio(&["stop", &ids[1]]).code, 0);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [stays] });
+    assert_eq!(run(fleet.command(&script).args(["resume", &ids[0], "Go on"])).code, 0);
+    let is_told = |text: String| text.starts_with("Your ports are 24310-24319 now") && text.ends_with("Go on");
+    let prompts =
+        || fs::read_dir(&fleet.given).unwrap().flatten().filter_map(|file| fs::read_to_string(file.path()).ok());
+    assert!(within(60, || prompts().any(is_told)), "{:#?}", fleet.jobs());
+    assert_eq!(fleet.world.state()["jobs"][0]["port"], 24310);
+}

@@ -86,6 +86,17 @@ fn a_command_ended_by_a_signal_ends_it_by_the_same() {
 }
 
 #[test]
+fn however_the_command_ends_it_is_answered() {
+    let world = World::new();
+    for (script, exit) in [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)] {
+        let ran = world.aio(["run", "--json", "--", "/bin/sh", "-c", script]);
+        let answer: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+        assert_eq!((&answer["ok"], &answer["exit"]), (&Value::from(exit == 0), &Value::from(exit)), "{ran:?}");
+        assert_eq!((ran.code, &answer["data"]["exit"]), (exit, &Value::from(exit)), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_killed_command_frees_its_claims() {
     let world = World::new();
     let codex = world.register("codex");

@@ -138,13 +138,31 @@ fn codes_end_as_the_table_says() {
         (&b, vec!["release", "all"]),
         (&b, vec!["no-such-verb"]),
         (&b, vec!["register", "amp", "/no/such/folder"]),
+        (&b, vec!["merge", "nothing"]),
+        (&b, vec!["pr", "nothing"]),
+        (&b, vec!["diff", "nothing"]),
+        (&b, vec!["logs", "nothing"]),
+        (&b, vec!["attach", "nothing"]),
+        (&b, vec!["send", "nothing", "x"]),
+        (&b, vec!["stop", "nothing"]),
+        (&b, vec!["resume", "nothing"]),
+        (&b, vec!["retry", "nothing"]),
+        (&b, vec!["remove", "nothing"]),
+        (&b, vec!["jobs", "--project", "nothing"]),
+        (&b, vec!["conflicts", "nothing"]),
+        (&b, vec!["projects", "remove", "nothing"]),
+        (&b, vec!["tell", "nothing", "x"]),
+        (&b, vec!["context", "close", "nothing"]),
         (&b, vec!["unregister"]),
         (&b, vec!["heartbeat"]),
     ] {
         let answer = world.json(who, args.iter());
+        assert!(args[1..] != ["nothing"] || answer["code"] == "unknown", "{args:?}: {answer}");
         let row = rows.iter().find(|row| answer["code"] == row[0]).unwrap_or_else(|| panic!("{args:?}: {answer}"));
         assert!(row[1].split(", ").any(|exit| exit.parse().ok() == answer["exit"].as_u64()), "{args:?}: {answer}");
         assert!(row[2].split(", ").any(|retryable| retryable == yes(&answer["retryable"])), "{args:?}: {answer}");
+        let is_named = row[3].split([' ', ',', '`']).any(|word| word == "all" || word == args[0]);
+        assert!(is_named, "{args:?} is none of {}: {answer}", row[3]);
     }
 }
 

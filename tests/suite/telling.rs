@@ -222,3 +222,11 @@ fn a_queued_job_whose_project_vanished_says_so() {
     assert!(within(60, || aio(&["jobs"]).contains(&said)), "{}", aio(&["jobs"]));
     fs::rename(away, project).unwrap();
 }
+
+#[test]
+fn one_that_is_named_twice_is_tried_anew_once() {
+    let fleet = Fleet::new();
+    let done = done_jobs(&fleet, 1).remove(0);
+    let ran = fleet.aio(&["retry", &done, &done]);
+    assert_eq!((ran.code, fleet.jobs().len()), (0, 2), "{ran:?}");
+}

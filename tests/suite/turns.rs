@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::fleet::{Fleet, lacks_tmux, within, write};
+use crate::fleet::{Fleet, lacks_tmux, repository, within, write};
 use crate::harness::{Ran, run};
 use crate::interrupting::Running;
 
@@ -84,6 +84,29 @@ fn each_begins_when_the_one_before_is_done() {
         assert_eq!(pair[1]["after"], pair[0]["id"]);
         assert!(stamp(&pair[0], "endedAt") <= stamp(&pair[1], "startedAt"), "{pair:#?}");
     }
+}
+
+#[test]
+fn what_is_to_be_done_next_is_done_as_it_is_said() {
+    let fleet = Fleet::new();
+    let other = fleet.world.home.join("other");
+    repository(&other);
+    assert_eq!(fleet.aio(&["projects", "add", ".", other.to_str().unwrap()]).code, 0);
+    let committing = json!([write("b.txt"), { "commit": "One" }, { "done": "x" }]);
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [committing] });
+    let ran = run(fleet.command(&script).args(["all", "--seq", "l:1", "x", "--json"]));
+    let answer: Value = serde_json::from_str(&ran.out).unwrap();
+    let ids = ids(&fleet);
+    let next = [format!("aio diff {}", ids[0]), format!("aio merge {}", ids[0]), format!("aio merge {}", ids[1])];
+    assert_eq!(answer["hints"], json!(next), "of two projects: {answer:#}");
+    for command in next {
+        let ran = fleet.aio(&command.split(' ').skip(1).collect::<Vec<_>>());
+        assert_eq!(ran.code, 0, "{command}: {ran:?}");
+    }
+    let script = json!({ "record": fleet.given, "hooks": true, "turns": [[write("c.txt"), { "done": "x" }]] });
+    let ran = run(fleet.command(&script).args(["multi", "--seq", "l:1", "x"]));
+    let last = self::ids(&fleet).pop().unwrap();
+    assert!(ran.err.ends_with(&format!("next: aio diff {last}; aio jobs\n")), "nothing is committed: {ran:?}");
 }
 
 #[test]

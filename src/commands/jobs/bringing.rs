@@ -1,5 +1,6 @@
 //! `aio remove` and `aio retry`: a job's worktree taken away with nothing lost, and its task tried anew.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -322,14 +323,18 @@ fn retried_runtime(app: &App, job: &Job<'_>) -> Result<Runtime, Failure> {
 /// The same task, by the same agent, in a new worktree. All are looked at before the first is launched.
 pub(in crate::commands) fn retry(app: &App, args: &SomeJobsArgs) -> Result<Report, Failure> {
     let interruption = Interruption::catch(None)?;
-    let anew: Vec<Anew> = args.jobs.iter().map(|word| anew(app, word)).collect::<Result<_, _>>()?;
+    let mut anew: Vec<Anew> = args.jobs.iter().map(|word| anew(app, word)).collect::<Result<_, _>>()?;
+    // Who names one twice means it once.
+    let mut known = BTreeSet::new();
+    anew.retain(|Anew { old, .. }| known.insert(old.clone()));
     preflight::ports(app, anew.len())?;
     let mut report = Report::silent("retried");
+    let undone: Vec<String> = anew.iter().map(|Anew { old, .. }| old.clone()).collect();
     let mut ids: Vec<String> = Vec::new();
     let mut failed = Failed::default();
     for (at, Anew { old, mut job, task }) in anew.into_iter().enumerate() {
         if interruption.came() {
-            let undone = format!("not retried: {}", args.jobs[at..].join(" "));
+            let undone = format!("not retried: {}", undone[at..].join(" "));
             let report = failed.put(report.with(json!({ "jobs": ids })), "notRetried");
             return Ok(interruption.end(app, report, &undone, Some(&ids)));
         }

@@ -196,7 +196,14 @@ fn addressees(app: &App, to: &str) -> Result<Vec<String>, Failure> {
         Err(failure) if failure.code == "ambiguous" => return Err(failure),
         Err(_) => {}
     }
-    let project = if to == EVERY { None } else { Some(projects::resolve(app, OsStr::new(to))?) };
+    let unknown = |failure: Failure| match failure.code {
+        "unknown" => Failure { message: format!("no job and no project {to:?}"), ..failure }.hint("aio jobs"),
+        _ => failure,
+    };
+    let project = match to {
+        EVERY => None,
+        _ => Some(projects::resolve(app, OsStr::new(to)).map_err(unknown)?),
+    };
     let is_of = project.as_ref().map(projects::is_of);
     let ids = app.with_state(|state| {
         let jobs = entries(state)?;

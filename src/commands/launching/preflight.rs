@@ -31,8 +31,8 @@ const LEAST_FOR_COMMITS: u64 = 32 << 20;
 /// How soon a signal is noticed while remotes are asked.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Whether every agent is there, logged in as far as that can be seen, and can run as it is to. All that are not are named.
-pub(super) fn agents(app: &App, wanted: &[Wanted], options: &LaunchOptions) -> Result<(), Failure> {
+/// The profiles whose agent is not there, is not logged in as far as that can be seen, or cannot run as it is to.
+pub(super) fn agents(app: &App, wanted: &[Wanted], options: &LaunchOptions) -> Vec<(String, Failure)> {
     let look = |want: &Wanted| -> Result<(), Failure> {
         agent(app, &want.profile)?;
         within_limits(app, &want.profile)?;
@@ -41,16 +41,20 @@ pub(super) fn agents(app: &App, wanted: &[Wanted], options: &LaunchOptions) -> R
         }
         Ok(())
     };
-    let mut failures: Vec<Failure> = Vec::new();
-    for failure in wanted.iter().filter_map(|want| look(want).err()) {
-        if !failures.iter().any(|known| known.message == failure.message) {
-            failures.push(failure);
-        }
-    }
-    let Some(first) = failures.first() else { return space(app) };
-    let messages: Vec<&str> = failures.iter().map(|failure| &*failure.message).collect();
-    let hints: Vec<&str> = failures.iter().flat_map(|failure| &failure.hints).map(String::as_str).collect();
-    Err(Failure { message: messages.join("; "), hints: vec![hints.join("; ")], ..first.clone() })
+    wanted.iter().filter_map(|want| Some((want.profile.name.clone(), look(want).err()?))).collect()
+}
+
+/// All that is in the way of agents, each said once.
+pub(super) fn without_agents(mut unready: Vec<(String, Failure)>) -> Failure {
+    let mut known: Vec<String> = Vec::new();
+    unready.retain(|(_, failure)| {
+        let is_new = !known.contains(&failure.message);
+        known.push(failure.message.clone());
+        is_new
+    });
+    let messages: Vec<&str> = unready.iter().map(|(_, failure)| &*failure.message).collect();
+    let hints: Vec<&str> = unready.iter().flat_map(|(_, failure)| &failure.hints).map(String::as_str).collect();
+    Failure { message: messages.join("; "), hints: vec![hints.join("; ")], ..unready[0].1.clone() }
 }
 
 /// Whether an agent is there, and logged in as far as that can be seen.

@@ -139,12 +139,24 @@ fn summary(seen: &[Seen]) -> String {
 }
 
 fn next(seen: &[Seen]) -> String {
-    let to_review: Vec<&str> =
-        seen.iter().filter(|seen| seen.standing == Standing::Review).map(|seen| &*seen.id).collect();
+    let to_review: Vec<&Seen> = seen.iter().filter(|seen| seen.standing == Standing::Review).collect();
     match seen.iter().find(|seen| !is_well(seen) && !is_skipped(seen)) {
         Some(bad) if bad.is_orphaned => "aio cleanup, then aio jobs".to_owned(),
         Some(bad) => format!("aio logs {0}; aio retry {0}", bad.id),
         None if to_review.is_empty() => "aio jobs".to_owned(),
-        None => format!("aio diff {}; aio merge {}", to_review[0], to_review.join(" ")),
+        None => once_reviewed(&to_review),
     }
+}
+
+/// What is brought home together is of one project. Of what is not committed `aio jobs` says what to do.
+fn once_reviewed(to_review: &[&Seen]) -> String {
+    let (committed, rest): (Vec<&Seen>, Vec<&Seen>) =
+        to_review.iter().partition(|seen| seen.commits.is_some_and(|commits| commits > 0));
+    let mut next = vec![format!("aio diff {}", to_review[0].id)];
+    for of_one in committed.chunk_by(|one, other| one.folder == other.folder) {
+        let ids: Vec<&str> = of_one.iter().map(|seen| &*seen.id).collect();
+        next.push(format!("aio merge {}", ids.join(" ")));
+    }
+    next.extend((!rest.is_empty()).then(|| "aio jobs".to_owned()));
+    next.join("; ")
 }

@@ -10,6 +10,7 @@ use super::{App, Failure, JobFiles, Outcome, Runtime, unspell};
 use crate::commands::jobs::with_job;
 use crate::error::remedy;
 use crate::fleet::git::REDIRECTING;
+use crate::fleet::program::until_it_began;
 use crate::fleet::remains::{JOB, OF_A_JOB};
 use crate::fleet::tmux::{Start, Tmux, TmuxError};
 use crate::protocol::op::{JobEnd, Op, Request};
@@ -78,8 +79,10 @@ fn begin_by_itself(app: &App, id: &str, program: &Path) -> Result<(), Failure> {
     command.args(["parent", "--apart", id]).current_dir("/").env("AIO_DIR", app.store.dir()).env(JOB, id);
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(|error| unstarted(&error))?).stderr(log);
     // A group of its own: what ends this command does not end the job.
-    let mut child = command.process_group(0).spawn().map_err(|error| unstarted(&error))?;
-    match child.wait().map_err(|error| unstarted(&error))?.success() {
+    command.process_group(0);
+    // A second parent of a job would find that it does not wait any more, and end.
+    let status = until_it_began(|| command.status()).map_err(|error| unstarted(&error))?;
+    match status.success() {
         true => Ok(()),
         false => {
             let log = std::fs::read_to_string(JobFiles::of(app.store.dir(), id).parent_log()).unwrap_or_default();

@@ -56,7 +56,8 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String], is_end: bool) -> Started {
     let looked = app.with_state(|state| {
         let known = state.jobs.entries().unwrap_or_default();
         let evidence = app.evidence_of_jobs(state);
-        let (mut started, mut words, mut failed) = (Started::default(), Vec::new(), Vec::new());
+        let (mut started, mut words) = (Started::default(), Vec::new());
+        let (mut failed, mut over) = (Vec::new(), Vec::new());
         for new in jobs {
             let Ok(job) = find_job(&known, &new.id) else { continue };
             let (style, word) = match job.is_orphaned(&evidence) {
@@ -65,6 +66,7 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String], is_end: bool) -> Started {
             };
             words.push(word);
             failed.extend(matches!(word, "FAILED" | "CRASHED").then_some(&*new.id));
+            over.extend(matches!(word, "FAILED" | "CRASHED" | "STOPPED").then_some(&*new.id));
             started.crashed += usize::from(word == "CRASHED");
             started.settled += usize::from(word != "STARTING");
             started.untaken += usize::from(!matches!(word, "LAUNCHED" | "QUEUED"));
@@ -90,17 +92,17 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String], is_end: bool) -> Started {
             started.lines.push(line(style, word, &rest));
             started.steps.push(step(app, job, word));
         }
-        if let Some(first) = jobs.first() {
+        if !words.is_empty() {
             let next = match &*failed {
                 // What has ended can be neither followed nor stopped.
                 [failed, ..] if words.iter().all(|word| matches!(*word, "FAILED" | "QUEUED")) => {
                     format!("aio logs {failed}; aio retry {failed}")
                 }
                 [..] if words.contains(&"CRASHED") => "aio cleanup; aio jobs".to_owned(),
-                _ => {
-                    let followed = jobs.iter().find(|job| !failed.contains(&&*job.id)).unwrap_or(first);
-                    format!("aio jobs; aio logs -f {0}; aio stop {0}", followed.id)
-                }
+                _ => match jobs.iter().find(|job| !over.contains(&&*job.id)) {
+                    Some(followed) => format!("aio jobs; aio logs -f {0}; aio stop {0}", followed.id),
+                    None => "aio jobs".to_owned(),
+                },
             };
             started.notes.push(format!("{}; next: {next}", summary(&words)));
             started.hints = next.split("; ").map(str::to_owned).collect();
@@ -113,7 +115,7 @@ fn look(app: &App, jobs: &[NewJob], begun: &[String], is_end: bool) -> Started {
 /// How many stand how.
 fn summary(words: &[&str]) -> String {
     let count = |word: &&str| words.iter().filter(|other| *other == word).count();
-    let all = ["LAUNCHED", "UNCONFIRMED", "WAITING", "STARTING", "QUEUED", "FAILED", "CRASHED"];
+    let all = ["LAUNCHED", "UNCONFIRMED", "WAITING", "STARTING", "QUEUED", "STOPPED", "FAILED", "CRASHED"];
     let some: Vec<String> = all
         .iter()
         .filter(|word| count(word) > 0)
@@ -129,6 +131,7 @@ fn word(job: &Job<'_>, is_begun: bool) -> (Style, &'static str) {
     match &*job.stage {
         "queued" if is_begun && job.failure.is_empty() => (Style::Notice, "STARTING"),
         "queued" => (Style::Faint, "QUEUED"),
+        "ended" if job.result == *"stopped" => (Style::Faint, "STOPPED"),
         "ended" if job.result != *"done" => (Style::Bad, "FAILED"),
         _ if is_taken || job.stage == *"ended" => (Style::Good, "LAUNCHED"),
         _ if is_unsure => (Style::Notice, "UNCONFIRMED"),
@@ -142,6 +145,7 @@ fn step(app: &App, job: &Job<'_>, word: &str) -> Step {
     let at = match (word, &*job.stage) {
         ("FAILED", _) => "failed".to_owned(),
         ("CRASHED", _) => "crashed".to_owned(),
+        ("STOPPED", _) => "stopped".to_owned(),
         ("UNCONFIRMED", _) => "unconfirmed".to_owned(),
         ("WAITING", _) => "waiting".to_owned(),
         ("LAUNCHED", _) => "acknowledged".to_owned(),

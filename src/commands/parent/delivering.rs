@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::looking::Screen;
 use super::{App, Failure, JobNote, Opening, Runtime, Task, note, preparing};
 use crate::app::pause;
-use crate::fleet::brief::again;
+use crate::fleet::brief::{again, with_other_ports};
 use crate::fleet::files::{Message, Receipt, Witness};
 use crate::fleet::paste::{Pasted, Unpasted, Unready, is_exact, is_held, is_shown, left_out, press_enter, proof, put};
 use crate::fleet::relay::{Fate, Relaying};
@@ -64,7 +64,9 @@ impl Words {
     pub(super) fn first(task: &Task) -> Result<Words, Failure> {
         let told = Words::told_first(task);
         if preparing::knows_its_task(task) {
-            return Ok(told.unwrap_or_else(|| Words::own(GO_ON.to_owned())));
+            let words = told.unwrap_or_else(|| Words::own(GO_ON.to_owned()));
+            let text = task.moved_ports().map(|ports| with_other_ports(ports, &words.text));
+            return Ok(Words { text: text.unwrap_or(words.text), ..words });
         }
         let brief = preparing::brief(task)?;
         task.files.forget_taken();

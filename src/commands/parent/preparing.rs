@@ -12,7 +12,6 @@ use crate::fleet::git::Repository;
 use crate::fleet::rescue::{Workplace, save};
 use crate::fleet::worktree::{INCLUDE_LIMIT, Plan, create, remove};
 use crate::output::Progress;
-use crate::protocol::fleet::PORTS_PER_JOB;
 
 /// For bringing the newest commits.
 const FETCH: Duration = Duration::from_secs(60);
@@ -130,7 +129,7 @@ pub(super) fn brief(task: &Task) -> Result<String, Failure> {
         branch: &task.branch,
         base: &task.base,
         target: &task.target,
-        ports: (task.port != 0).then(|| (task.port, task.port + PORTS_PER_JOB - 1)),
+        ports: task.ports(),
     });
     Ok(if task.attempt > 1 { brief::again(&framed) } else { framed })
 }
@@ -144,9 +143,9 @@ pub(super) fn variables(app: &App, task: &Task, instance: &str) -> Vec<(&'static
         ("AIO_PROJECT", task.project.clone().into()),
         ("AIO_WORKTREE", task.worktree.clone().into()),
     ];
-    if task.port != 0 {
-        variables.push(("PORT", task.port.to_string().into()));
-        variables.push(("AIO_PORTS", format!("{}-{}", task.port, task.port + PORTS_PER_JOB - 1).into()));
+    if let Some((first, last)) = task.ports() {
+        variables.push(("PORT", first.to_string().into()));
+        variables.push(("AIO_PORTS", format!("{first}-{last}").into()));
     }
     if task.profile.agent.hides_git_settings {
         variables.extend(identity(task).into_iter().filter(|(name, _)| !is_set(app, task, name)));

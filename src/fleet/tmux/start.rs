@@ -66,7 +66,7 @@ impl Tmux {
             program = program.variable(name, value);
         }
         // The server whose last session is just ending still has its socket; a moment later there is a new one.
-        let ran = program.patiently(|ran| TmuxError::said(ran) == TmuxError::NoServer)?;
+        let ran = program.patiently(|ran| ran.was_cut_off() || TmuxError::said(ran) == TmuxError::NoServer)?;
         if !ran.is_good() {
             return Err(TmuxError::said(&ran));
         }

@@ -138,8 +138,10 @@ impl<'a> Turn<'a, '_> {
         let is_used = |first| start.busy_ports.iter().chain(&claimed).any(|port| is_in(first, *port));
         // What it had it has again, unless another has it now.
         let port = Some(job.port).filter(|own| *own != 0 && !is_anothers(*own));
-        let mut free = blocks(start.ports).filter(|first| !(is_anothers(*first) || is_used(*first)));
-        let Some(port) = port.or_else(|| free.next()) else {
+        // What another was told stands in its session and its worktree: it is given away last.
+        let is_known = |first: &u16| jobs.iter().any(|job| job.id != id && meets(job, *first));
+        let free = || blocks(start.ports).filter(|first| !(is_anothers(*first) || is_used(*first)));
+        let Some(port) = port.or_else(|| free().find(|first| !is_known(first))).or_else(|| free().next()) else {
             let reason = format!("no {PORTS_PER_JOB} ports are free in {}-{}", start.ports.0, start.ports.1);
             return Ok(self.stay_queued(at, reason));
         };

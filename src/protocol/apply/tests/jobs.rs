@@ -211,6 +211,22 @@ fn ports_are_each_jobs_own() {
 }
 
 #[test]
+fn what_another_was_told_is_given_away_last() {
+    let mut desk = Desk::new();
+    desk.queue(&[("a", ""), ("b", ""), ("c", "")], 0);
+    assert_eq!(desk.start("a", 1), Ok(5010));
+    desk.end("a", "done");
+    assert_eq!((desk.start("b", 2), desk.start("c", 3)), (Ok(5020), Ok(5010)));
+    for id in ["b", "c"] {
+        desk.end(id, "done");
+    }
+    desk.next(Op::RemoveJob { job: "c".to_owned(), rescue: None, loss: None });
+    desk.next(Op::RemoveJob { job: "a".to_owned(), rescue: None, loss: None });
+    desk.queue(&[("d", "")], 0);
+    assert_eq!(desk.start("d", 4), Ok(5010), "with the worktree its ports are free");
+}
+
+#[test]
 fn an_agent_that_outlives_its_parent_keeps_its_ports() {
     let mut desk = Desk::new();
     desk.queue(&[("a", ""), ("b", "")], 0);
