@@ -61,7 +61,8 @@ pub(super) const CODEX: Agent = Agent {
     login: Login {
         // The first is for `exec` only, as its documentation says; `codex login status` does not count it.
         variables: &["CODEX_API_KEY", "CODEX_ACCESS_TOKEN"],
-        files: &[(AUTH, "\"access_token\""), (AUTH, "\"OPENAI_API_KEY\": \"")],
+        // As it writes it, and as a script does.
+        files: &[(AUTH, "\"access_token\""), (AUTH, "\"OPENAI_API_KEY\": \""), (AUTH, "\"OPENAI_API_KEY\":\"")],
         // A provider of the person's own has its own key; a keyring keeps what auth.json would hold.
         elsewhere: &[(CONFIG, "model_provider"), (CONFIG, "cli_auth_credentials_store"), (CONFIG, "env_key")],
         is_hidden: false,

@@ -105,8 +105,14 @@ mod tests {
         assert_eq!(state("codex", home.path(), &[]), LoginState::Absent("codex login"));
         write(home.path(), ".codex/auth.json", "{}");
         assert_eq!(state("codex", home.path(), &[]), LoginState::Absent("codex login"));
-        let file = write(home.path(), ".codex/auth.json", r#"{"tokens":{"access_token":"x"}}"#);
-        assert_eq!(state("codex", home.path(), &[]), LoginState::Present(file));
+        for key in [r#"{"OPENAI_API_KEY":null}"#, r#"{"OPENAI_API_KEY": null}"#] {
+            write(home.path(), ".codex/auth.json", key);
+            assert_eq!(state("codex", home.path(), &[]), LoginState::Absent("codex login"));
+        }
+        for key in [r#"{"OPENAI_API_KEY":"x"}"#, r#"{"OPENAI_API_KEY": "x"}"#, r#"{"tokens":{"access_token":"x"}}"#] {
+            let file = write(home.path(), ".codex/auth.json", key);
+            assert_eq!(state("codex", home.path(), &[]), LoginState::Present(file));
+        }
 
         let elsewhere = home.path().join("elsewhere");
         let moved = [("CODEX_HOME", elsewhere.to_str().unwrap())];
