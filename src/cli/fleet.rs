@@ -75,7 +75,7 @@ pub struct LaunchOptions {
     /// Begin at this branch, and bring the work home to it [default: the default branch, as the remote says]
     #[arg(long, value_name = "BRANCH")]
     pub target: Option<String>,
-    /// Start an agent that crashed, or met a usage limit whose end it told, again; at most so often
+    /// Start an agent that crashed, or met a usage limit whose end it told, again; at most so often. Not one whose terminal somebody closed
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub restarts: u32,
     /// Before it is started again, the first time; then twice as long, and so on [default: 5s, or restart_backoff]
@@ -170,7 +170,7 @@ pub struct LogsArgs {
     /// Go on with what it writes from now
     #[arg(long, short)]
     pub follow: bool,
-    /// At most so many lines of the past
+    /// At most so many lines of the past, and as many, or 10, of its stderr, its aio process and its setup each
     #[arg(long, short = 'n', default_value_t = 100, value_name = "N")]
     pub limit: usize,
 }

@@ -110,7 +110,13 @@ fn launch(
     let is_whole = unready.is_empty() && failed.is_empty();
     let jobs = jobs(app, &sites, &ready, task, options);
     preflight::ports(app, at_once(jobs.len(), options))?;
+    let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
+    let skip = |what: &'static str| move |(name, failure): &(String, Failure)| json!({ what: name, "code": failure.code, "message": failure.message });
+    let skipped: Vec<Value> = unready.iter().map(skip("agent")).chain(failed.iter().map(skip("project"))).collect();
+    let batch = jobs.first().filter(|_| !options.dry_run).map(|job| &job.batch);
+    report = report.with(json!({ "jobs": ids, "batch": batch, "skipped": skipped }));
     if options.dry_run {
+        report.code = "launch-planned";
         for job in &jobs {
             report.lines.push(line(
                 Style::Faint,
@@ -121,10 +127,6 @@ fn launch(
         return Ok(report);
     }
     interruption.before("nothing was launched")?;
-    let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
-    let skip = |what: &'static str| move |(name, failure): &(String, Failure)| json!({ what: name, "code": failure.code, "message": failure.message });
-    let skipped: Vec<Value> = unready.iter().map(skip("agent")).chain(failed.iter().map(skip("project"))).collect();
-    report = report.with(json!({ "jobs": ids, "batch": jobs.first().map(|job| &job.batch), "skipped": skipped }));
     let begun = set_going(app, &jobs, task)?;
     if options.seq {
         report = sequence::until_ended(app, &jobs, report, &interruption)?;

@@ -83,6 +83,7 @@ fn by_hand(proposal: Proposal<'_>, address: Option<&str>, reason: &str) -> Repor
         false => format!("install {}, then run these by hand", forge.program()),
     };
     report.notes.push(format!("no pull request was opened: {reason}; next: {next}"));
+    report.hints = vec![next];
     report.with(json!({ "reason": reason, "commands": commands }))
 }
 

@@ -155,6 +155,23 @@ fn what_is_in_the_way_is_said_of_all_and_how_to_go_on_without() {
     );
     let ran = fleet.aio(&["all", "l:1", "x", "--dry-run", "--keep-going"]);
     assert!(ran.code == 0 && ran.out.contains(&format!("other: {gone}; {next}\n")), "{ran:?}");
+    let ran = fleet.aio(&["all", "l:2", "x", "--dry-run", "--keep-going", "--json"]);
+    let answer: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    let told = (&answer["code"], answer["data"]["jobs"].as_array().unwrap().len(), &answer["data"]["batch"]);
+    assert_eq!(told, (&json!("launch-planned"), 2, &Value::Null), "{answer:#}");
+    assert_eq!(answer["data"]["skipped"][0]["project"], "other", "{answer:#}");
+    assert!(fleet.jobs().is_empty());
+}
+
+#[test]
+fn no_more_of_the_past_is_shown_than_is_asked_for() {
+    let fleet = Fleet::new();
+    assert_eq!(fleet.aio(&["projects", "add", ".", "--setup", "seq 1 20"]).code, 0);
+    fleet.launch(json!([{ "say": "one" }, { "say": "two" }, { "done": "x" }]), &["l:1", "x"]);
+    let job = fleet.job("done");
+    let shown = |most: &str| fleet.aio(&["logs", "-n", most, job["id"].as_str().unwrap()]).out;
+    assert_eq!((&*shown("0"), &*shown("1")), ("", "two\n[setup] 20\n"));
+    assert!(shown("100").starts_with("one\ntwo\n[setup] 11\n"), "{}", shown("100"));
 }
 
 #[test]

@@ -33,6 +33,8 @@ const TO_END: Duration = Duration::from_secs(15);
 /// How long a parent may take to come up, until it is no more said that its job goes on.
 const TO_BEGIN: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(100);
+/// Of what is shown besides what an agent said, so many lines each at most.
+const BESIDES: usize = 10;
 
 pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Failure> {
     let (id, tool, runtime) =
@@ -71,7 +73,9 @@ pub(in crate::commands) fn logs(app: &App, args: &LogsArgs) -> Result<Report, Fa
         report.lines.extend(drawn.lines().skip(above).map(Line::from));
     }
     for (path, what) in [(files.errors(), "stderr"), (files.parent_log(), "aio"), (files.setup_log(), "setup")] {
-        report.lines.extend(tail(&path, 10).into_iter().map(|line| Line::from(format!("[{what}] {line}"))));
+        report.lines.extend(
+            tail(&path, BESIDES.min(args.limit)).into_iter().map(|line| Line::from(format!("[{what}] {line}"))),
+        );
     }
     if !args.follow {
         if report.lines.is_empty() && args.limit > 0 && !is_unseen {

@@ -23,6 +23,8 @@ const OPTIONS: [(&str, &str); 11] = [
     ("allow-passthrough", "off"),
     ("exit-empty", "on"),
 ];
+/// The key by which a person would rename a session: its name says whose it is.
+const RENAMES: &str = "$";
 /// Of the names of variables that are unset at once: tmux takes 16 KB in one call.
 const NAMES_PER_CALL: usize = 100;
 
@@ -106,6 +108,7 @@ fn words(start: &Start<'_>) -> Vec<OsString> {
     );
     let is_plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let inherited: Vec<&str> = start.inherited.iter().filter_map(|(name, _)| name.to_str()).filter(is_plain).collect();
+    words.extend([";", "unbind-key", RENAMES].map(OsString::from));
     words.extend([";", "set-option", "-g", "update-environment", &inherited.join(" ")].map(OsString::from));
     words.extend(
         [";", "new-session", "-d", "-P", "-F", "#{pane_id} #{pane_pid}", "-x", "200", "-y", "50"].map(OsString::from),

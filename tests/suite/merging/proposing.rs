@@ -105,6 +105,8 @@ fn without_a_login_a_program_or_a_remote_it_is_done_by_hand() {
     by_hand("gh is not logged in", &push);
     let answer = at.fleet.json(&["pr", "claude-first0"]);
     assert_eq!((&answer["code"], &answer["exit"], &answer["ok"]), (&json!("no-forge"), &json!(6), &json!(false)));
+    let next = answer["hints"][0].as_str().unwrap();
+    assert!(answer["message"] == push && next.ends_with("run these by hand"), "{answer:#}");
     fs::remove_file(at.programs.join("gh")).unwrap();
     by_hand("is not", &push);
     must(&at.fleet.project(), &["remote", "set-url", "origin", "git@github.com:a/b.git"]);
